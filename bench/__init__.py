@@ -1,0 +1,1 @@
+"""The judge: accuracy, size, cost and latency of the shipped files."""

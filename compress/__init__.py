@@ -1,0 +1,1 @@
+"""A float student to one quantized program."""

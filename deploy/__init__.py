@@ -1,0 +1,1 @@
+"""The device: runs an exported model with numpy and one runtime."""

@@ -1,0 +1,1 @@
+"""One quantized program to .tflite and .onnx, proven equal."""

@@ -1,0 +1,211 @@
+"""Run folders: written whole or not at all, and trusted only by their model card.
+
+A stage writes `OUT.tmp`, then `model_card.json` last, and renames the folder into place. A later stage loads the card,
+which names every file with its sha256; what the card does not vouch for is an error.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from tinyasc import recipe
+from tinyasc.errors import UserError
+
+FORMAT = 1
+CARD = "model_card.json"
+# Packages whose version can change a number in a run.
+RECORDED_PACKAGES = ("torch", "torchaudio", "hear21passt", "numpy", "onnx", "onnxruntime", "ai-edge-litert")
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a run is, where it came from and what is in it."""
+
+    stage: str
+    """teacher, student, qat or export: also the make target that makes such a run."""
+    architecture: str
+    """Name in `tinyasc.models`."""
+    config: dict[str, Any]
+    """The architecture's configuration."""
+    mel: dict[str, Any]
+    """Settings of the front-end (`tinyasc.mel.MelConfig`)."""
+    labels: list[str]
+    """Class names in the order of the logits."""
+    cost: dict[str, Any]
+    """Parameters, MACs and bytes."""
+    accuracy: dict[str, Any]
+    """On the test split, as `tinyasc.metrics.Score.to_dict` gives it."""
+    data: dict[str, Any]
+    """Checksum of the data set and the devices that were heard in training."""
+    seed: int
+    """Seed of every random choice of the stage."""
+    lineage: list[dict[str, Any]] = field(default_factory=list)
+    """Summaries of the runs this one came from, oldest first (`lineage_of`)."""
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """sha256 and bytes of every file in the folder; filled in by `new_run`."""
+    format: int = FORMAT
+    """Number of this card's format."""
+    git_commit: str | None = None
+    """Commit of the checkout that made the run, with `+` when it had uncommitted changes."""
+    command: str = ""
+    """The command line that made the run."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Versions of Python and of the packages that can change a number."""
+
+
+class Run:
+    """A run folder being written; set `card` before the `with new_run(...)` block ends."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.card: ModelCard | None = None
+
+    def path(self, name: str) -> Path:
+        """Where the file `name` of this run is to be written."""
+        return self.folder / name
+
+
+@contextmanager
+def new_run(out: Path) -> Iterator[Run]:
+    """Write a run folder at `out`, complete or not at all; an older run there is replaced only by a complete one.
+
+    Raises:
+        UserError: `out` exists and is not a run folder.
+    """
+    out = Path(out)
+    if out.exists() and not (out / CARD).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out} exists and is not a run folder: choose another --out or move it away")
+    temporary = out.with_name(out.name + ".tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    run = Run(temporary)
+    try:
+        yield run
+        if run.card is None:
+            raise RuntimeError("a run needs a model card before it can be finished")
+        resolved = recipe.resolved()
+        if resolved is not None:
+            run.path("recipe.yaml").write_text(resolved)
+        card = replace(
+            run.card, files=_describe(temporary), git_commit=_git_commit(), command=_command(), versions=_versions()
+        )
+        run.path(CARD).write_text(json.dumps(asdict(card), indent=1) + "\n")
+        for file in temporary.rglob("*"):
+            _sync(file)
+        _sync(temporary)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    shutil.rmtree(out, ignore_errors=True)
+    os.replace(temporary, out)
+    _sync(out.parent)
+
+
+def load_card(run: Path, stage: str | None = None) -> ModelCard:
+    """Read and verify the card of a run folder and every file it names.
+
+    Args:
+        run: the run folder.
+        stage: the stage the run must be of, if it matters.
+
+    Raises:
+        UserError: no run there, another stage or format, or a file that is missing or not the one that was written.
+    """
+    run = Path(run)
+    path = run / CARD
+    if not path.is_file():
+        raise UserError(f"no {stage or 'model'} run at {run}: `make {stage or 'student'}` makes it")
+    try:
+        content = json.loads(path.read_text())
+        found = content["format"]
+        card = ModelCard(**content) if found == FORMAT else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is not a model card ({error}): make the run again") from error
+    if card is None:
+        raise UserError(f"{path} has format {found}, this version reads {FORMAT}: make the run again")
+    if stage is not None and card.stage != stage:
+        raise UserError(f"{run} is a {card.stage} run, a {stage} run is needed: `make {stage}` makes one")
+    for name, described in card.files.items():
+        file = run / name
+        if not file.is_file():
+            raise UserError(f"{file} is missing: make the run again with `make {card.stage}`")
+        if file_sha256(file) != described["sha256"]:
+            raise UserError(f"{file} is not the file its card describes: make the run again with `make {card.stage}`")
+    return card
+
+
+def lineage_of(parents: Sequence[Path]) -> list[dict[str, Any]]:
+    """Summaries of the parent runs and all their ancestors, oldest first, each once."""
+    seen: dict[str, dict[str, Any]] = {}
+    for parent in parents:
+        card = load_card(parent)
+        summary = {key: getattr(card, key) for key in ("stage", "architecture", "config", "cost", "accuracy")}
+        for entry in [*card.lineage, {**summary, "sha256": file_sha256(Path(parent) / CARD)}]:
+            seen.setdefault(entry["sha256"], entry)
+    return list(seen.values())
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 of a file's bytes, in hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def atomic_write(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(content)
+    _sync(temporary)
+    os.replace(temporary, path)
+
+
+def _describe(folder: Path) -> dict[str, dict[str, Any]]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(folder)): {"sha256": file_sha256(path), "bytes": path.stat().st_size} for path in files
+    }
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _command() -> str:
+    main = sys.modules["__main__"].__spec__
+    program = ["python", "-m", main.name.removesuffix(".__main__")] if main else sys.argv[:1]
+    return shlex.join([*program, *sys.argv[1:]])
+
+
+def _git_commit() -> str | None:
+    try:
+        git = ["git", "-C", str(Path(__file__).parent)]
+        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return commit + ("+" if changed else "")
+
+
+def _versions() -> dict[str, str]:
+    installed = {"python": platform.python_version()}
+    for package in RECORDED_PACKAGES:
+        try:
+            installed[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return installed

@@ -1,0 +1,66 @@
+"""Runs a typed function as a command: from a YAML recipe, from flags, or from both.
+
+The signature is the command line. A frozen dataclass parameter becomes nested flags (`--mel.n_mels 256`), the
+docstrings under its fields become their help, `--config recipe.yaml` fills in any of them, and later flags override it.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ActionConfigFile, ArgumentParser, set_parsing_settings
+
+from tinyasc.errors import UserError
+
+set_parsing_settings(docstring_parse_attribute_docstrings=True)
+
+_resolved: ContextVar[str | None] = ContextVar("resolved_recipe", default=None)
+
+
+def run(command: Callable[..., object], arguments: Sequence[str] | None = None) -> int:
+    """Parse `arguments` (default: this process's) for `command`, call it, and return the exit code.
+
+    Returns:
+        0 on success; 1 after a `UserError`, printed as one line; 130 after Ctrl-C.
+
+    Raises:
+        SystemExit: 2 on wrong arguments, 0 after `--help`.
+    """
+    program = _program_name(command)
+    description = (command.__doc__ or "").split("\nArgs:")[0].split("\n    Args:")[0].strip()
+    parser = ArgumentParser(prog=program, description=description)
+    parser.add_argument("--config", action=ActionConfigFile, help="a YAML recipe; flags after it override it")
+    parser.add_function_arguments(command, fail_untyped=True)
+    parsed = parser.parse_args(arguments)
+    del parsed["config"]
+    token = _resolved.set(parser.dump(parsed))
+    try:
+        values: dict[str, Any] = vars(parser.instantiate_classes(parsed))
+        command(**values)
+    except UserError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\n{program}: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    finally:
+        _resolved.reset(token)
+    return 0
+
+
+def resolved() -> str | None:
+    """The whole recipe of the running command as YAML, every default filled in; None outside `run`."""
+    return _resolved.get()
+
+
+def _program_name(command: Callable[..., object]) -> str:
+    module = command.__module__
+    if module == "__main__":
+        module = (
+            Path(sys.argv[0]).stem
+            if sys.modules["__main__"].__spec__ is None
+            else sys.modules["__main__"].__spec__.name
+        )
+    return f"python -m {module.removesuffix('.__main__')}"

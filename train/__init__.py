@@ -1,0 +1,1 @@
+"""Recordings to a float student: teacher, logits, student."""
