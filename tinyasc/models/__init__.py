@@ -1,0 +1,57 @@
+"""The architectures by name, and how to build one from the plain dict that a recipe or a model card holds.
+
+One architecture a file: a frozen config dataclass and a module `(config, n_classes) -> nn.Module` that takes log-mel
+(B, 1, F, T) and gives logits (B, K).
+"""
+
+from dataclasses import asdict, fields
+from typing import Any
+
+from torch import nn
+
+from tinyasc.errors import UserError
+from tinyasc.models.cp_mobile import CPMobile, CPMobileConfig
+from tinyasc.models.passt import Passt, PasstConfig, PasstS, PasstSConfig
+
+ARCHITECTURES: dict[str, tuple[type, type[nn.Module]]] = {
+    "cp_mobile": (CPMobileConfig, CPMobile),
+    "passt": (PasstConfig, Passt),
+    "passt_s": (PasstSConfig, PasstS),
+}
+
+
+def resolve(architecture: str, config: dict[str, Any]) -> dict[str, Any]:
+    """The whole config of an architecture: `config` checked, with the defaults for what it leaves out.
+
+    Raises:
+        UserError: unknown architecture, unknown key, or a value that the architecture refuses.
+    """
+    return asdict(_config(architecture, config))
+
+
+def build(architecture: str, config: dict[str, Any], n_classes: int) -> nn.Module:
+    """A new network with weights drawn from torch's current random state.
+
+    Args:
+        architecture: a name in ARCHITECTURES.
+        config: fields of that architecture's config dataclass; the defaults hold for what is left out.
+        n_classes: number of logits.
+
+    Raises:
+        UserError: see `resolve`.
+    """
+    settings = _config(architecture, config)
+    return ARCHITECTURES[architecture][1](settings, n_classes)
+
+
+def _config(architecture: str, config: dict[str, Any]) -> Any:
+    if architecture not in ARCHITECTURES:
+        raise UserError(f"unknown architecture {architecture!r}: choose from {', '.join(ARCHITECTURES)}")
+    kind = ARCHITECTURES[architecture][0]
+    names = [item.name for item in fields(kind)]
+    if unknown := sorted(set(config) - set(names)):
+        raise UserError(f"{architecture} has no setting {', '.join(unknown)}: choose from {', '.join(names)}")
+    try:
+        return kind(**config)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"settings of {architecture} are not usable: {error}") from None

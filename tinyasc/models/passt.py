@@ -1,0 +1,145 @@
+"""PaSST teachers: hear21passt's own transformer behind the registry's interface.
+
+Notable features: a vision transformer on overlapping 16x16 patches of log-mel (stride 10), separate frequency and time
+position embeddings, a class and a distillation token. Structured patchout drops whole rows (frequency) or columns (time)
+of the patch grid in training, which shortens the sequence and regularizes.
+
+Source: Koutini et al., "Efficient training of audio transformers with patchout", 2022; code of the hear21passt package.
+Shapes: B clips, F = 128 mel bands, T frames (100 for one second), K classes.
+"""
+
+import contextlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from tinyasc import third_party
+from tinyasc.errors import UserError
+
+N_MELS = 128
+STRIDE = (10, 10)  # of the 16x16 patches, (frequency, time)
+
+
+@dataclass(frozen=True)
+class PasstConfig:
+    """A PaSST of any size, to be trained from scratch."""
+
+    embed_dim: int = 96
+    """Width of the transformer."""
+    depth: int = 4
+    """Transformer blocks."""
+    num_heads: int = 4
+    """Attention heads; must divide embed_dim."""
+    frames: int = 100
+    """Frames of a clip, for the time position embeddings."""
+    s_patchout_f: int = 0
+    """Rows (frequency) of the patch grid dropped in training, of 12."""
+    s_patchout_t: int = 0
+    """Columns (time) of the patch grid dropped in training, of 9 for one second."""
+    drop_rate: float = 0.0
+    """Dropout after the position embeddings and inside the blocks."""
+
+    def __post_init__(self) -> None:
+        if self.embed_dim % self.num_heads:
+            raise UserError(f"embed_dim {self.embed_dim} is no multiple of num_heads {self.num_heads}")
+
+
+@dataclass(frozen=True)
+class PasstSConfig:
+    """The published passt_s_swa_p16_128_ap476 (width 768, depth 12), meant to start from its AudioSet weights."""
+
+    frames: int = 100
+    """Frames of a clip, for the time position embeddings."""
+    s_patchout_f: int = 6
+    """Rows (frequency) of the patch grid dropped in training, of 12."""
+    s_patchout_t: int = 0
+    """Columns (time) of the patch grid dropped in training, of 9 for one second."""
+
+
+class Passt(nn.Module):
+    """Log-mel (B, 1, 128, T) -> logits (B, K), a transformer of the configured size."""
+
+    def __init__(self, config: PasstConfig, n_classes: int) -> None:
+        super().__init__()
+        self.net = third_party.passt().PaSST(
+            img_size=(N_MELS, config.frames),
+            patch_size=16,
+            stride=STRIDE,
+            in_chans=1,
+            num_classes=n_classes,
+            embed_dim=config.embed_dim,
+            depth=config.depth,
+            num_heads=config.num_heads,
+            distilled=True,
+            drop_rate=config.drop_rate,
+            s_patchout_f=config.s_patchout_f,
+            s_patchout_t=config.s_patchout_t,
+        )
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        logits, _features = self.net(log_mel)
+        return logits
+
+
+class PasstS(nn.Module):
+    """Log-mel (B, 1, 128, T) -> logits (B, K), the published architecture with fresh weights."""
+
+    def __init__(self, config: PasstSConfig, n_classes: int) -> None:
+        super().__init__()
+        with contextlib.redirect_stdout(io.StringIO()):  # get_model prints the whole network
+            self.net = third_party.passt().get_model(
+                arch="passt_s_swa_p16_128_ap476",
+                pretrained=False,
+                n_classes=n_classes,
+                in_channels=1,
+                fstride=STRIDE[0],
+                tstride=STRIDE[1],
+                input_fdim=N_MELS,
+                input_tdim=config.frames,
+                s_patchout_f=config.s_patchout_f,
+                s_patchout_t=config.s_patchout_t,
+            )
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        logits, _features = self.net(log_mel)
+        return logits
+
+
+def load_weights(model: Passt | PasstS, path: Path) -> None:
+    """Start from published PaSST weights (AudioSet, 10 s, 527 classes), in place.
+
+    The time position embeddings (99 columns) are averaged down to the model's; the two classifiers stay fresh when the
+    number of classes differs.
+
+    Raises:
+        UserError: the file is not there, is no state dict, or is of another architecture.
+    """
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise UserError(
+            f"{path} cannot be read as PyTorch weights ({error.__class__.__name__}): give the .pt file"
+        ) from None
+    own = model.net.state_dict()
+    time = "time_new_pos_embed"
+    if not isinstance(weights, dict) or time not in weights:
+        raise UserError(f"{path} holds no PaSST state dict (no {time})")
+    columns = own[time].shape[-1]
+    if weights[time].shape[-1] != columns:
+        weights[time] = nn.functional.adaptive_avg_pool2d(weights[time], (1, columns))
+    classifiers = ("head.1.", "head_dist.")
+    kept = {
+        name: value
+        for name, value in weights.items()
+        if not (name.startswith(classifiers) and name in own and value.shape != own[name].shape)
+    }
+    try:
+        missing, unexpected = model.net.load_state_dict(kept, strict=False)
+    except RuntimeError as error:
+        raise UserError(f"{path} does not fit this PaSST: {str(error).splitlines()[-1].strip()}") from None
+    missing = [name for name in missing if not name.startswith(classifiers)]
+    if missing or unexpected:
+        raise UserError(f"{path} does not fit this PaSST: {(missing + unexpected)[0]} is missing or unknown")
