@@ -1,8 +1,8 @@
 """CP-Mobile: the factorized-convolution student for low-complexity acoustic scene classification.
 
-Notable features: two strided 3x3 convolutions halve both axes twice; inverted residual blocks (1x1 expand, 3x3 depthwise,
-1x1 project) with a pooled shortcut where the stride is not 1; an optional global response norm after each block; a 1x1
-classifier before the global mean, so that the mean is the last operation. No squeeze, no attention, only ReLU.
+Notable features: two strided 3x3 convolutions halve both axes twice; inverted residual blocks (1x1 expand, 3x3
+depthwise, 1x1 project) with a pooled shortcut where the stride is not 1; an optional global response norm after each
+block; a 1x1 classifier before the global mean, so that the mean is the last operation. No attention, only ReLU.
 
 Source: Schmid et al., "CP-JKU submission to DCASE23: efficient acoustic scene classification with CP-Mobile", 2023.
 Shapes: B clips, C channels, F mel bands, T frames, K classes.
@@ -10,7 +10,6 @@ Shapes: B clips, C channels, F mel bands, T frames, K classes.
 
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor, nn
 
 from tinyasc.errors import UserError
@@ -106,7 +105,7 @@ class Block(nn.Module):
 
 
 def convolution(
-    inputs: int, outputs: int, kernel: int, stride: tuple[int, int] = (1, 1), groups: int = 1, relu: bool = True
+    inputs: int, outputs: int, kernel: int, *, stride: tuple[int, int] = (1, 1), groups: int = 1, relu: bool = True
 ) -> nn.Sequential:
     """Convolution without bias ("same" padding), batch norm, and ReLU unless `relu` is off."""
     layers = [

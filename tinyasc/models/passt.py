@@ -1,8 +1,8 @@
 """PaSST teachers: hear21passt's own transformer behind the registry's interface.
 
-Notable features: a vision transformer on overlapping 16x16 patches of log-mel (stride 10), separate frequency and time
-position embeddings, a class and a distillation token. Structured patchout drops whole rows (frequency) or columns (time)
-of the patch grid in training, which shortens the sequence and regularizes.
+Notable features: a vision transformer on overlapping 16x16 patches of log-mel (stride 10), separate frequency and
+time position embeddings, a class and a distillation token. Structured patchout drops whole rows (frequency) or columns
+(time) of the patch grid in training, which shortens the sequence and regularizes.
 
 Source: Koutini et al., "Efficient training of audio transformers with patchout", 2022; code of the hear21passt package.
 Shapes: B clips, F = 128 mel bands, T frames (100 for one second), K classes.
