@@ -59,12 +59,34 @@ class PasstSConfig:
     """Columns (time) of the patch grid dropped in training, of 9 for one second."""
 
 
-class Passt(nn.Module):
-    """Log-mel (B, 1, 128, T) -> logits (B, K), a transformer of the configured size."""
+class _Wrapped(nn.Module):
+    """Log-mel (B, 1, 128, T) -> logits (B, K) of a hear21passt network, which gives features too.
+
+    Raises:
+        UserError: spectrograms of another size.
+    """
+
+    def __init__(self, net: nn.Module, frames: int) -> None:
+        super().__init__()
+        self.net = net
+        self.frames = frames
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        bands, frames = log_mel.shape[2:]
+        if (bands, frames) != (N_MELS, self.frames):  # hear21passt cuts or fails, depending on which is larger
+            raise UserError(
+                f"PaSST takes {N_MELS} x {self.frames} spectrograms, these are {bands} x {frames}: "
+                f"set --mel.n_mels {N_MELS} and --model.frames {frames}"
+            )
+        logits, _features = self.net(log_mel)
+        return logits
+
+
+class Passt(_Wrapped):
+    """A transformer of the configured size."""
 
     def __init__(self, config: PasstConfig, n_classes: int) -> None:
-        super().__init__()
-        self.net = third_party.passt().PaSST(
+        net = third_party.passt().PaSST(
             img_size=(N_MELS, config.frames),
             patch_size=16,
             stride=STRIDE,
@@ -78,19 +100,15 @@ class Passt(nn.Module):
             s_patchout_f=config.s_patchout_f,
             s_patchout_t=config.s_patchout_t,
         )
-
-    def forward(self, log_mel: Tensor) -> Tensor:
-        logits, _features = self.net(log_mel)
-        return logits
+        super().__init__(net, config.frames)
 
 
-class PasstS(nn.Module):
-    """Log-mel (B, 1, 128, T) -> logits (B, K), the published architecture with fresh weights."""
+class PasstS(_Wrapped):
+    """The published architecture with fresh weights."""
 
     def __init__(self, config: PasstSConfig, n_classes: int) -> None:
-        super().__init__()
         with contextlib.redirect_stdout(io.StringIO()):  # get_model prints the whole network
-            self.net = third_party.passt().get_model(
+            net = third_party.passt().get_model(
                 arch="passt_s_swa_p16_128_ap476",
                 pretrained=False,
                 n_classes=n_classes,
@@ -102,10 +120,7 @@ class PasstS(nn.Module):
                 s_patchout_f=config.s_patchout_f,
                 s_patchout_t=config.s_patchout_t,
             )
-
-    def forward(self, log_mel: Tensor) -> Tensor:
-        logits, _features = self.net(log_mel)
-        return logits
+        super().__init__(net, config.frames)
 
 
 def load_weights(model: Passt | PasstS, path: Path) -> None:

@@ -1,0 +1,99 @@
+"""Command: score a trained float model on the test split of a data set.
+
+    python -m train.evaluate --model RUN --data FILE.h5
+
+Shapes: n clips, F mel bands, T frames, K classes.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from tinyasc import metrics, recipe
+from tinyasc.clips import Clips
+from tinyasc.errors import UserError
+from tinyasc.mel_torch import LogMel
+from train import reproducible, trained
+
+
+def predict(
+    model: nn.Module, log_mel: LogMel, clips: Clips, indices: np.ndarray, *, batch_size: int = 64
+) -> np.ndarray:
+    """Logits of some clips: float32 (n, K), in the order of `indices`.
+
+    Args:
+        model: (B, 1, F, T) -> (B, K); runs in eval mode and is left in the mode it was in.
+        log_mel: the model's front-end; moved to the model's device.
+        clips: the data set.
+        indices: int64 (n,), the clips wanted.
+        batch_size: clips at a time.
+    """
+    device = next(model.parameters()).device
+    log_mel = log_mel.to(device)
+    training = model.training
+    model.eval()
+    parts = np.split(indices, range(batch_size, len(indices), batch_size))
+    with torch.inference_mode():
+        logits = [
+            model(log_mel(torch.from_numpy(clips.waveform(part)).to(device))).float().cpu().numpy()
+            for part in tqdm(parts, "predict", leave=False, unit="batch")
+        ]
+    model.train(training)
+    return np.concatenate(logits)
+
+
+def score_test(model: nn.Module, log_mel: LogMel, clips: Clips) -> metrics.Score:
+    """Score of a model on the test split, with all breakdowns.
+
+    Raises:
+        UserError: the data set has no test clips.
+    """
+    test = clips.indices("test")
+    if not len(test):
+        raise UserError(f"{clips.path} has no test clips: prepare it from a folder with evaluation_setup/")
+    return metrics.score(
+        predict(model, log_mel, clips, test),
+        clips.label[test],
+        clips.device[test],
+        clips.labels,
+        clips.devices,
+        recording=clips.recording[test],
+        train_devices=clips.train_devices,
+    )
+
+
+def summary(score: metrics.Score) -> str:
+    """One line for a person: macro accuracy with its interval, log loss, groups of devices."""
+    low, high = score.interval
+    groups = ", ".join(f"{name} {value:.1%}" for name, value in score.groups.items())
+    return (
+        f"macro accuracy {score.macro:.1%} ({low:.1%} to {high:.1%}), log loss {score.log_loss:.3f}; devices {groups}"
+    )
+
+
+def evaluate(model: Path, data: Path, device: str = "auto", threads: int = 2) -> None:
+    """Score a trained float model on the test split and print the result.
+
+    Args:
+        model: run folder of a teacher or a student.
+        data: prepared data set (.h5).
+        device: auto, cpu or cuda.
+        threads: CPU threads.
+    """
+    chosen = reproducible.settle(device, threads)
+    network, log_mel, card = trained.load(model)
+    with Clips(data) as clips:
+        trained.check_labels(card, clips)
+        score = score_test(network.to(chosen), log_mel, clips)
+    print(f"{card.stage} {card.architecture}, {score.n} test clips: {summary(score)}")
+    for name, value in score.per_device.items():
+        print(f"  device {name:<4} {value:6.1%}")
+    for name, value in score.per_class.items():
+        print(f"  {name:<20} {value:6.1%}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(recipe.run(evaluate))

@@ -1,0 +1,39 @@
+"""Losses of the float stages. Shapes: B clips, K classes."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def distillation_loss(
+    logits: Tensor, teacher_logits: Tensor, label: Tensor, *, temperature: float = 2.0, hard_weight: float = 0.02
+) -> Tensor:
+    """Knowledge distillation: hard_weight CE + (1 - hard_weight) temperature^2 KL(teacher || student).
+
+    The divergence is the mean over clips and classes, as in CP-Mobile's recipe: 1/K of the usual mean over clips.
+    Source: Hinton et al., "Distilling the knowledge in a neural network", 2015.
+
+    Args:
+        logits: (B, K) of the student.
+        teacher_logits: (B, K).
+        label: (B,) int64.
+        temperature: softens both sides of the divergence.
+        hard_weight: weight of the cross entropy with the labels, 0 to 1.
+    """
+    soft = F.kl_div(
+        F.log_softmax(logits / temperature, dim=1),
+        F.log_softmax(teacher_logits / temperature, dim=1),
+        reduction="mean",
+        log_target=True,
+    )
+    return hard_weight * F.cross_entropy(logits, label) + (1 - hard_weight) * temperature**2 * soft
+
+
+def soft_cross_entropy(logits: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Cross entropy with target distributions (B, K), for mixed clips.
+
+    Args:
+        logits: (B, K).
+        target: (B, K), rows that sum to 1.
+        smoothing: share of each target that is spread over all classes.
+    """
+    return F.cross_entropy(logits, target, label_smoothing=smoothing)

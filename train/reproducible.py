@@ -1,0 +1,27 @@
+"""The same seed gives the same weights, bit for bit, on one kind of CPU with one number of threads."""
+
+import os
+
+import torch
+
+from tinyasc.errors import UserError
+
+
+def settle(device: str, threads: int) -> torch.device:
+    """Choose where to compute and make torch repeatable there. Call once, before any work.
+
+    Args:
+        device: "auto" (a CUDA device if there is one), "cpu" or "cuda".
+        threads: CPU threads of torch; the last bits of sums depend on it, so it is part of a recipe.
+
+    Raises:
+        UserError: CUDA was asked for and is not there.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("device is cuda, but torch finds no CUDA device: take --device auto")
+    on_cuda = device != "cpu" and torch.cuda.is_available()
+    torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision("high" if on_cuda else "highest")  # TF32: three times the speed
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=on_cuda)
+    return torch.device("cuda" if on_cuda else "cpu")

@@ -1,0 +1,51 @@
+"""A trained float network as a run folder: `model.safetensors` and the card that rebuilds it."""
+
+from pathlib import Path
+
+import safetensors.torch
+from torch import nn
+
+from tinyasc import artifact, models
+from tinyasc.artifact import ModelCard
+from tinyasc.clips import Clips
+from tinyasc.errors import UserError
+from tinyasc.mel import MelConfig
+from tinyasc.mel_torch import LogMel
+
+FILE = "model.safetensors"
+
+
+def save(path: Path, model: nn.Module) -> None:
+    """Write the weights and batch norm statistics of a model, always in the same memory order."""
+    safetensors.torch.save_file({name: value.cpu().contiguous() for name, value in model.state_dict().items()}, path)
+
+
+def load(run: Path, stage: str | None = None) -> tuple[nn.Module, LogMel, ModelCard]:
+    """The network of a run on the CPU in eval mode, its front-end, and its card.
+
+    Args:
+        run: a teacher or student run folder.
+        stage: the stage the run must be of, if it matters.
+
+    Raises:
+        UserError: no such run, files that its card does not vouch for, or a run that holds no float network.
+    """
+    card = artifact.load_card(run, stage)
+    if FILE not in card.files:
+        raise UserError(f"{run} is a {card.stage} run, it holds no float network: give a teacher or student run")
+    model = models.build(card.architecture, card.config, len(card.labels))
+    model.load_state_dict(safetensors.torch.load_file(run / FILE))
+    return model.eval(), LogMel(MelConfig(**card.mel)), card
+
+
+def check_labels(card: ModelCard, clips: Clips) -> None:
+    """A run and a data set must name the same classes in the same order.
+
+    Raises:
+        UserError: they do not.
+    """
+    if card.labels != clips.labels:
+        raise UserError(
+            f"{clips.path} has the classes {', '.join(clips.labels)}; the {card.stage} was trained on "
+            f"{', '.join(card.labels)}: train it again on this data set"
+        )
