@@ -1,0 +1,100 @@
+"""Tensors and operators of one TFLite subgraph, on their way to a file.
+
+The words are the schema's. Equal constants are stored once.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+from compress.program import Quantization
+from export.flatbuffer import Writer, vector
+
+VERSION = 3
+# Lowest operator versions with per-channel int8 kernels: an older runtime refuses the file instead of misreading it.
+OPERATOR_VERSIONS = {"PAD": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "ADD": 2, "MEAN": 2, "RESHAPE": 1}
+_DTYPES = {"int8": schema.TensorType.INT8, "int32": schema.TensorType.INT32, "float32": schema.TensorType.FLOAT32}
+
+
+class Graph:
+    """A subgraph being built; tensors are named by their index."""
+
+    def __init__(self) -> None:
+        self.writer = Writer()
+        self._codes: dict[str, int] = {}
+        self._tensors: list[int] = []
+        self._operators: list[int] = []
+        self._buffers = [self.writer.table("Buffer")]  # buffer 0 means "no data" in TFLite
+        self._constants: dict[tuple[Any, ...], int] = {}
+
+    def activation(self, name: str, shape: Sequence[int], quantization: Quantization | None) -> int:
+        """A tensor that an operator fills: int8 with a quantization, float32 without."""
+        if quantization is None:
+            return self._tensor(name, shape, schema.TensorType.FLOAT32, 0, None)
+        scale = np.array([quantization.scale], np.float32)
+        zero_point = np.array([quantization.zero_point], np.int64)
+        return self._tensor(name, shape, schema.TensorType.INT8, 0, self._quantization(scale, zero_point, 0))
+
+    def constant(self, name: str, values: NDArray[Any], scale: NDArray[np.float32] | None = None, axis: int = 0) -> int:
+        """A tensor with data, symmetric and quantized per channel along `axis` when it has a scale."""
+        values = np.ascontiguousarray(values)
+        key = (values.dtype.str, values.shape, values.tobytes(), axis, None if scale is None else scale.tobytes())
+        if key not in self._constants:
+            self._buffers.append(self.writer.table("Buffer", Data=self.writer.data(values.tobytes())))
+            quantization = None if scale is None else self._quantization(scale, np.zeros(len(scale), np.int64), axis)
+            kind = _DTYPES[values.dtype.name]
+            self._constants[key] = self._tensor(name, values.shape, kind, len(self._buffers) - 1, quantization)
+        return self._constants[key]
+
+    def operator(self, kind: str, inputs: Sequence[int], output: int, options: str, **fields: Any) -> None:
+        """A builtin operator of `kind` with an options table of the schema's type `options`."""
+        self._operators.append(
+            self.writer.table(
+                "Operator",
+                OpcodeIndex=self._codes.setdefault(kind, len(self._codes)),
+                Inputs=self.writer.numbers(vector(*inputs)),
+                Outputs=self.writer.numbers(vector(output)),
+                BuiltinOptionsType=getattr(schema.BuiltinOptions, options),
+                BuiltinOptions=self.writer.table(options, **fields),
+            )
+        )
+
+    def file(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
+        """The finished .tflite file."""
+        writer = self.writer
+        subgraph = writer.table(
+            "SubGraph",
+            Name=writer.string("main"),
+            Tensors=writer.offsets(self._tensors),
+            Inputs=writer.numbers(vector(*inputs)),
+            Outputs=writer.numbers(vector(*outputs)),
+            Operators=writer.offsets(self._operators),
+        )
+        codes = []
+        for kind in self._codes:
+            code = getattr(schema.BuiltinOperator, kind)
+            fields = {"DeprecatedBuiltinCode": code, "BuiltinCode": code, "Version": OPERATOR_VERSIONS[kind]}
+            codes.append(writer.table("OperatorCode", **fields))
+        model = writer.table(
+            "Model",
+            Version=VERSION,
+            OperatorCodes=writer.offsets(codes),
+            Subgraphs=writer.offsets([subgraph]),
+            Description=writer.string("tinyasc"),
+            Buffers=writer.offsets(self._buffers),
+        )
+        return writer.finish(model)
+
+    def _quantization(self, scale: NDArray[np.float32], zero_point: NDArray[np.int64], axis: int) -> int:
+        fields = {"Scale": self.writer.numbers(scale), "ZeroPoint": self.writer.numbers(zero_point)}
+        return self.writer.table("QuantizationParameters", QuantizedDimension=axis, **fields)
+
+    def _tensor(self, name: str, shape: Sequence[int], kind: int, buffer: int, quantization: int | None) -> int:
+        fields: dict[str, Any] = {"Shape": self.writer.numbers(vector(*shape)), "Name": self.writer.string(name)}
+        if quantization is not None:
+            fields["Quantization"] = quantization
+        self._tensors.append(self.writer.table("Tensor", Type=kind, Buffer=buffer, **fields))
+        return len(self._tensors) - 1
