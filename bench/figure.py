@@ -1,0 +1,28 @@
+"""A number of the report with its unit and its origin, so that no figure stands there unlabelled."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+MEASURED, ESTIMATED, QUOTED = "measured", "estimated", "quoted"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number. It serialises to {"value", "unit", "how", "source"}, with "interval" where there is one."""
+
+    value: float | None
+    """None: there is no such number, for example a teacher that nobody trained."""
+    unit: str
+    """"fraction" for accuracies and shares, else "bytes", "MACs", "parameters", "nats", "ms", "ratio" or "count"."""
+    how: str
+    """MEASURED: by this run of the judge. ESTIMATED: from a model of the machine. QUOTED: from a document or card."""
+    source: str
+    """The file, tool or document."""
+    interval: tuple[float, float] | None = None
+    """95 % confidence interval."""
+
+    def to_dict(self) -> dict[str, Any]:
+        content = asdict(self)
+        if self.interval is None:
+            del content["interval"]
+        return content

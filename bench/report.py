@@ -1,0 +1,222 @@
+"""The report of one judged run: `report.json` for programs, `report.html` for people.
+
+`report.json` (format 1). Every number under "figures" is {"value", "unit", "how", "source"}, with "interval" where
+there is one; how is measured, estimated or quoted.
+    sentence    the verdict in words
+    figures     name -> figure; names are paths such as "accuracy/tflite/int8/macro" or "latency/onnx/float/p95"
+    limits      one entry per year and rule: value, limit, share, passed, counting
+    passed      year -> whether every rule of that year passed
+    layers      the .tflite file operation by operation
+    confusion   labels and counts (rows: truth, columns: answer) of the INT8 file
+    agreement   INT8 with float, and the two INT8 files with each other, in counts of clips
+    model, data, lineage, machine, parity    what was judged, on what, and where
+"""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from bench import plots, verdict
+from bench.accuracy import Agreement
+from bench.figure import ESTIMATED, MEASURED, QUOTED, Figure
+from bench.graph_cost import GraphCost
+from bench.latency import Timing
+from bench.machine import Machine
+from bench.published import PUBLISHED
+from bench.verdict import Check
+from tinyasc.artifact import ModelCard, atomic_write
+from tinyasc.dcase import LIMITS
+from tinyasc.metrics import Score
+
+FORMAT = 1
+TEMPLATE = Path(__file__).with_name("report.html.jinja")
+INT8, FLOAT = "model.tflite", "model_float.tflite"
+FILES = {INT8: "INT8 .tflite", FLOAT: "float .tflite", "model.onnx": "INT8 .onnx", "model_float.onnx": "float .onnx"}
+"""The files of an export run and what the report calls them."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that was found out about one run."""
+
+    card: ModelCard
+    parity: dict[str, Any] | None
+    """parity.json of the export, where there is one."""
+    scores: dict[str, Score]
+    """By file name."""
+    agreements: dict[str, Agreement]
+    """"float" (INT8 with float .tflite) and "onnx" (INT8 .tflite with INT8 .onnx)."""
+    cost: GraphCost
+    checks: list[Check]
+    timing: Timing
+    """By file name."""
+    machine: Machine
+    data: dict[str, Any]
+    """file, source, checksum, test_clips, train_devices, trained_on, made_up."""
+    command: str
+    made: str
+    """Time of the report, ISO 8601."""
+
+
+def write(findings: Findings, out: Path) -> dict[str, Any]:
+    """Write report.json and report.html into `out`, each whole or not at all; returns what report.json holds."""
+    content = assemble(findings)
+    out.mkdir(parents=True, exist_ok=True)
+    page = render(findings, content)
+    atomic_write(out / "report.json", (json.dumps(content, indent=1) + "\n").encode())
+    atomic_write(out / "report.html", page.encode())
+    return content
+
+
+def assemble(findings: Findings) -> dict[str, Any]:
+    """The content of report.json."""
+    int8 = findings.scores[INT8]
+    return {
+        "format": FORMAT,
+        "made": findings.made,
+        "command": findings.command,
+        "sentence": sentence(findings),
+        "figures": {name: figure.to_dict() for name, figure in figures(findings).items()},
+        "limits": [check.to_dict() for check in findings.checks],
+        "passed": verdict.passed_years(findings.checks),
+        "layers": [{**asdict(layer), "constant_bytes": layer.constant_bytes} for layer in findings.cost.layers],
+        "confusion": {"labels": findings.card.labels, "counts": int8.confusion.tolist()},
+        "agreement": {name: asdict(found) for name, found in findings.agreements.items()},
+        "model": {key: value for key, value in asdict(findings.card).items() if key not in ("lineage", "accuracy")},
+        "data": findings.data,
+        "lineage": findings.card.lineage,
+        "machine": asdict(findings.machine),
+        "parity": findings.parity,
+    }
+
+
+def figures(findings: Findings) -> dict[str, Figure]:
+    """Every number of the report by its path."""
+    found: dict[str, Figure] = {}
+    split = f"test split of {findings.data['file']}"
+    for entry in findings.card.lineage:
+        accuracy, source = entry.get("accuracy") or {}, f"model card of the {entry['stage']} run"
+        found[f"accuracy/{entry['stage']}/macro"] = Figure(accuracy.get("macro"), "fraction", QUOTED, source)
+        found[f"accuracy/{entry['stage']}/log_loss"] = Figure(accuracy.get("log_loss"), "nats", QUOTED, source)
+        for key, unit in (("macs", "MACs"), ("parameters", "parameters")):
+            value = (entry.get("cost") or {}).get(key)
+            found[f"cost/{entry['stage']}/{key}"] = Figure(value, unit, QUOTED, source)
+    for file, score in findings.scores.items():
+        place, source = f"accuracy/{_path(file)}", f"{file} on the {split}"
+        found[f"{place}/macro"] = Figure(score.macro, "fraction", MEASURED, source, score.interval)
+        found[f"{place}/log_loss"] = Figure(score.log_loss, "nats", MEASURED, source)
+        for kind, values, intervals in (
+            ("device", score.per_device, score.device_intervals),
+            ("group", score.groups, score.group_intervals),
+            ("class", score.per_class, {}),
+        ):
+            for name, value in values.items():
+                interval = intervals.get(name)
+                found[f"{place}/{kind}/{name}"] = Figure(value, "fraction", MEASURED, source, interval)
+    cost, counted = findings.cost, f"counted in the graph of {INT8}"
+    for name, value, unit, how in (
+        ("macs", cost.macs, "MACs", MEASURED),
+        ("parameters", cost.parameters, "parameters", MEASURED),
+        ("weight_bytes", cost.weight_bytes, "bytes", MEASURED),
+        ("bias_bytes", cost.bias_bytes, "bytes", MEASURED),
+        ("constant_bytes", cost.constant_bytes, "bytes", MEASURED),
+        ("float_operations", cost.float_operations, "count", MEASURED),
+        ("peak_activation_bytes", cost.peak_activation_bytes, "bytes", ESTIMATED),
+    ):
+        source = f"{counted}, perfect packing assumed" if how == ESTIMATED else counted
+        found[f"cost/int8/{name}"] = Figure(value, unit, how, source)
+    for file, described in findings.card.files.items():
+        if file in FILES:
+            found[f"size/{_path(file)}"] = Figure(described["bytes"], "bytes", MEASURED, file)
+    for file in findings.timing.milliseconds:
+        latency = findings.timing.latency(file)
+        source = f"{latency.kernels}, one thread, {latency.runs} interleaved runs, {findings.machine.cpu}"
+        found[f"latency/{_path(file)}/median"] = Figure(latency.median, "ms", MEASURED, source)
+        found[f"latency/{_path(file)}/p95"] = Figure(latency.p95, "ms", MEASURED, source)
+    for suffix in ("tflite", "onnx"):
+        if {f"model.{suffix}", f"model_float.{suffix}"} <= set(findings.timing.milliseconds):
+            ratio = findings.timing.ratio(f"model.{suffix}", f"model_float.{suffix}")
+            source = "median of paired INT8 / float times"
+            found[f"latency/{suffix}/int8_over_float"] = Figure(ratio, "ratio", MEASURED, source)
+    return found
+
+
+def sentence(findings: Findings) -> str:
+    """The verdict in one sentence."""
+    years = verdict.passed_years(findings.checks)
+    passed, failed = [y for y, ok in sorted(years.items()) if ok], [y for y, ok in sorted(years.items()) if not ok]
+    if not failed:
+        fits = f"fits the DCASE Task 1 limits of every year from {passed[0]} to {passed[-1]}"
+    elif passed:
+        fits = f"fits the DCASE Task 1 limits of {_list(passed)} but breaks those of {_list(failed)}"
+    else:
+        fits = f"breaks the DCASE Task 1 limits of {_list(failed)}"
+    int8, float_ = findings.scores[INT8], findings.scores[FLOAT]
+    lost = 100 * (float_.macro - int8.macro)
+    beside = "as much as" if abs(lost) < 0.05 else f"{abs(lost):.1f} points {'below' if lost > 0 else 'above'}"
+    where = "made-up test recordings" if findings.data["made_up"] else "the test recordings"
+    return f"The INT8 model {fits} and gets {100 * int8.macro:.1f} % of {where} right, {beside} its float twin."
+
+
+def render(findings: Findings, content: dict[str, Any]) -> str:
+    """The page, complete in itself: styles and pictures inside, nothing to load."""
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["percent"] = lambda value, digits=1: "–" if value is None else f"{100 * value:.{digits}f} %"
+    environment.filters["thousands"] = lambda value: "–" if value is None else f"{value:,.0f}"
+    environment.filters["short"] = plots.short
+    environment.filters["milliseconds"] = lambda value: f"{value:#.3g} ms"
+    int8, float_ = findings.scores[INT8], findings.scores[FLOAT]
+    teacher = next((entry for entry in findings.card.lineage if entry["stage"] == "teacher"), None)
+    known = teacher is not None and (teacher.get("accuracy") or {}).get("macro") is not None
+    timed = {FILES[file]: findings.timing.latency(file) for file in findings.timing.milliseconds}
+    limit = max(limits.macs for limits in LIMITS.values())
+    macs = findings.cost.macs
+    by_share = sorted(findings.checks, key=lambda check: check.share)
+    pictures = {
+        "devices": plots.devices(int8, float_, findings.data["train_devices"]),
+        "confusion": plots.confusion(int8, findings.card.labels),
+        "macs": plots.accuracy_against_macs(
+            {"float": (macs, float_.macro), "INT8": (macs, int8.macro)},
+            ((teacher.get("cost") or {}).get("macs"), teacher["accuracy"]["macro"]) if known and teacher else None,
+            limit,
+        ),
+        "latency": plots.latencies(timed),
+    }
+    return environment.from_string(TEMPLATE.read_text()).render(
+        report=content,
+        figures=content["figures"],
+        findings=findings,
+        files=FILES,
+        int8=int8,
+        float=float_,
+        latency={file: findings.timing.latency(file) for file in findings.timing.milliseconds},
+        worst={check.unit: check for check in by_share},
+        tightest=by_share[-1],
+        rules=_by_rule(findings.checks),
+        pictures={name: Markup(svg) for name, svg in pictures.items()},
+        published=PUBLISHED,
+        path_of=_path,
+    )
+
+
+def _by_rule(checks: list[Check]) -> list[dict[str, Any]]:
+    """Checks that differ in nothing but the year, together."""
+    found: dict[Check, list[int]] = {}
+    for check in checks:
+        found.setdefault(replace(check, year=0), []).append(check.year)
+    return [{"check": check, "years": years} for check, years in found.items()]
+
+
+def _path(file: str) -> str:
+    """model_float.onnx -> onnx/float, model.tflite -> tflite/int8."""
+    stem, suffix = file.rsplit(".", 1)
+    return f"{suffix}/{'float' if stem.endswith('_float') else 'int8'}"
+
+
+def _list(years: list[int]) -> str:
+    *first, last = map(str, years)
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,190 @@
+"""Runs an exported .tflite or .onnx file with numpy and one runtime; needs neither torch nor the rest of this project.
+
+    model = load(Path("model.tflite"))
+    logits = model.logits(log_mel)                 # (n, F, T) float32 -> (n, K) float32
+
+An INT8 file takes and gives integers: integer = clip(round_half_even(real / scale) + zero_point). A .tflite carries
+scale and zero point on its input and output tensors; an .onnx carries them in its metadata as `input_scale`,
+`input_zero_point`, `output_scale` and `output_zero_point`. A float file takes and gives reals.
+
+Shape legend: n clips, F mel bands, T frames, K classes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyasc.errors import UserError
+
+
+@dataclass(frozen=True)
+class Port:
+    """The input or the output of a model: shape, type, and what its integers stand for."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    scale: float | None = None
+    """Real value of one integer step; None: the numbers are reals."""
+    zero_point: int = 0
+    """The integer that stands for 0."""
+
+    def quantize(self, real: np.ndarray) -> np.ndarray:
+        """Reals to what this port holds, in float32 arithmetic; a float port only converts the type."""
+        if self.scale is None:
+            return real.astype(self.dtype)
+        limits = np.iinfo(self.dtype)
+        steps = np.rint(real.astype(np.float32) / np.float32(self.scale)) + np.float32(self.zero_point)
+        return np.clip(steps, limits.min, limits.max).astype(self.dtype)
+
+    def dequantize(self, held: np.ndarray) -> np.ndarray:
+        """What this port holds to reals, float32."""
+        if self.scale is None:
+            return held.astype(np.float32)
+        return (held.astype(np.int32) - self.zero_point).astype(np.float32) * np.float32(self.scale)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded file with one input and one output, batch 1."""
+
+    path: Path
+    kernels: str
+    """Runtime, kernel family and version, for example "ai-edge-litert 2.1.0, XNNPACK"."""
+    bytes: int
+    """Size of the file."""
+    input: Port
+    output: Port
+    run: Callable[[np.ndarray], np.ndarray]
+    """One raw input of input.shape and input.dtype -> a copy of the raw output: what a latency figure times."""
+
+    @property
+    def integer(self) -> bool:
+        """Whether the file takes and gives integers."""
+        return self.input.scale is not None
+
+    def quantize(self, log_mel: np.ndarray) -> np.ndarray:
+        """(n, F, T) float -> (n, *input.shape), ready for `run` one by one.
+
+        Raises:
+            UserError: the spectrogram is not of the size that the model takes.
+        """
+        size = tuple(length for length in self.input.shape if length != 1)
+        if tuple(length for length in log_mel.shape[1:] if length != 1) != size:
+            raise UserError(
+                f"{self.path} takes {'x'.join(map(str, size))} inputs, not {'x'.join(map(str, log_mel.shape[1:]))}: "
+                "compute the log-mel with the settings in its model_card.json"
+            )
+        return self.input.quantize(log_mel).reshape(len(log_mel), *self.input.shape)
+
+    def logits(self, log_mel: np.ndarray) -> np.ndarray:
+        """(n, F, T) float32 -> (n, K) float32, one inference a clip."""
+        raw = [self.run(one).reshape(-1) for one in self.quantize(log_mel)]
+        return self.output.dequantize(np.stack(raw))
+
+
+def load(path: Path, threads: int = 1) -> Model:
+    """Load a .tflite or .onnx file for the CPU.
+
+    Args:
+        path: the file; its suffix says which runtime runs it.
+        threads: CPU threads for one inference.
+
+    Raises:
+        UserError: no such file, an unknown suffix, no runtime for it, a file the runtime refuses, or a model that does
+            not have one input and one output of fixed size.
+    """
+    path = Path(path)
+    loaders = {".tflite": _load_tflite, ".onnx": _load_onnx}
+    if path.suffix not in loaders:
+        raise UserError(f"{path} is neither .tflite nor .onnx: give the file that `make export` wrote")
+    if not path.is_file():
+        raise UserError(f"no file {path}: `make export` writes it")
+    return loaders[path.suffix](path, threads)
+
+
+def _load_tflite(path: Path, threads: int) -> Model:
+    try:
+        from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415
+
+        package = "ai-edge-litert"
+    except ImportError:
+        try:
+            from tflite_runtime.interpreter import Interpreter  # type: ignore[import-not-found]  # noqa: PLC0415
+
+            package = "tflite-runtime"
+        except ImportError:
+            raise UserError("no runtime for .tflite files: pip install ai-edge-litert") from None
+    try:
+        interpreter: Any = Interpreter(model_path=str(path), num_threads=threads)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise UserError(f"{path} does not load in {package}: {_first_line(error)}") from error
+    ports = []
+    for details in (interpreter.get_input_details(), interpreter.get_output_details()):
+        _need_one(path, len(details))
+        scale, zero_point = details[0]["quantization"]
+        shape, dtype = tuple(int(length) for length in details[0]["shape"]), np.dtype(details[0]["dtype"])
+        ports.append(Port(shape, dtype, float(scale), int(zero_point)) if dtype.kind in "iu" else Port(shape, dtype))
+    input_index, output_index = (
+        interpreter.get_input_details()[0]["index"],
+        interpreter.get_output_details()[0]["index"],
+    )
+
+    def run(raw: np.ndarray) -> np.ndarray:
+        interpreter.set_tensor(input_index, raw)
+        interpreter.invoke()
+        return interpreter.get_tensor(output_index)
+
+    # An applied delegate shows up as an operation of its own; on the CPU the only default delegate is XNNPACK.
+    delegated = any(operation["op_name"] == "DELEGATE" for operation in interpreter._get_ops_details())
+    kernels = f"{package} {metadata.version(package)}, {'XNNPACK' if delegated else 'built-in kernels'}"
+    return Model(path, kernels, path.stat().st_size, ports[0], ports[1], run)
+
+
+def _load_onnx(path: Path, threads: int) -> Model:
+    try:
+        import onnxruntime  # noqa: PLC0415
+    except ImportError:
+        raise UserError("no runtime for .onnx files: pip install onnxruntime") from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions derive from nothing but Exception
+        raise UserError(f"{path} does not load in onnxruntime: {_first_line(error)}") from error
+    carried = session.get_modelmeta().custom_metadata_map
+    ports = []
+    for side, nodes in (("input", session.get_inputs()), ("output", session.get_outputs())):
+        _need_one(path, len(nodes))
+        shape = tuple(length if isinstance(length, int) else 1 for length in nodes[0].shape)  # a named batch is 1
+        dtype = np.dtype({"float": "float32", "double": "float64"}.get(name := nodes[0].type[7:-1], name))  # tensor(…)
+        if dtype.kind in "iu":
+            try:
+                port = Port(shape, dtype, float(carried[f"{side}_scale"]), int(carried[f"{side}_zero_point"]))
+            except (KeyError, ValueError):
+                raise UserError(f"{path} does not carry {side}_scale and {side}_zero_point: export it again") from None
+        else:
+            port = Port(shape, dtype)
+        ports.append(port)
+    name, wanted = session.get_inputs()[0].name, [session.get_outputs()[0].name]
+
+    def run(raw: np.ndarray) -> np.ndarray:
+        return np.asarray(session.run(wanted, {name: raw})[0])
+
+    kernels = f"onnxruntime {onnxruntime.__version__}, CPU (MLAS)"
+    return Model(path, kernels, path.stat().st_size, ports[0], ports[1], run)
+
+
+def _need_one(path: Path, count: int) -> None:
+    if count != 1:
+        raise UserError(f"{path} has {count} inputs or outputs on one side: only models with one of each are run here")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,91 @@
+"""The runtime against arithmetic done by hand, and its words on files it cannot run."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deploy import runtime
+from tests import tiny_models
+from tinyasc.errors import UserError
+
+LOG_MEL = np.random.default_rng(1).normal(size=(40, tiny_models.F, tiny_models.T)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "write"), [(".tflite", tiny_models.write_tflite), (".onnx", tiny_models.write_onnx)]
+)
+def test_float_and_int8_agree_to_within_their_grid(tmp_path: Path, suffix: str, write) -> None:
+    models = {}
+    for integer in (False, True):
+        path = tmp_path / f"{integer}{suffix}"
+        write(path, integer, tiny_models.random_weights())
+        models[integer] = runtime.load(path)
+    real, held = models[False].logits(LOG_MEL), models[True].logits(LOG_MEL)
+    assert real.shape == held.shape == (40, tiny_models.CLASSES)
+    assert real.dtype == held.dtype == np.float32
+    assert np.abs(real - held).max() < 3 * tiny_models.OUTPUT_SCALE
+    assert np.array_equal(held / np.float32(0.125), np.rint(held / np.float32(0.125)))  # on the output grid
+    assert models[True].integer
+    assert not models[False].integer
+    assert models[True].bytes == (tmp_path / f"True{suffix}").stat().st_size
+    assert models[True].kernels.startswith("ai-edge-litert" if suffix == ".tflite" else "onnxruntime")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "zero_point", "real", "held"),
+    [
+        ("int8", 0, [0.0, 0.25, 0.75, 1.25, -0.25, -0.75], [0, 0, 2, 2, 0, -2]),  # halves go to the even integer
+        ("int8", -3, [0.0, 1.0, 100.0, -100.0], [-3, -1, 127, -128]),  # saturates
+        ("uint8", 125, [0.0, 1.0, 100.0, -100.0], [125, 127, 255, 0]),  # the same integers, 128 higher
+    ],
+)
+def test_quantization_table(dtype: str, zero_point: int, real: list[float], held: list[int]) -> None:
+    port = runtime.Port((len(real),), np.dtype(dtype), 0.5, zero_point)
+    assert port.quantize(np.array(real, np.float32)).tolist() == held
+    back = port.dequantize(np.array(held, dtype))
+    assert back.dtype == np.float32
+    assert back.tolist() == [0.5 * (one - zero_point) for one in held]
+
+
+def test_bad_files_get_one_line(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.tflite"
+    broken.write_bytes(b"no model")
+    two_inputs = tmp_path / "two.tflite"
+    file = tiny_models.Flatbuffer()
+    left, right, total = (file.tensor(name, (1, 2), "float32") for name in ("l", "r", "t"))
+    file.operation("ADD", [left, right], [total], kind="AddOptions")
+    file.write(two_inputs, [left, right], [total])
+    tiny_models.write_tflite(good := tmp_path / "good.tflite", True, tiny_models.random_weights())
+    (tmp_path / "broken.onnx").write_bytes(b"no model")
+    for path, message in [
+        (tmp_path / "missing.tflite", "no file"),
+        (tmp_path, "neither .tflite nor .onnx"),
+        (broken, "does not load in ai-edge-litert"),
+        (tmp_path / "broken.onnx", "does not load in onnxruntime"),
+        (two_inputs, "2 inputs"),
+    ]:
+        with pytest.raises(UserError, match=message) as raised:
+            runtime.load(path)
+        assert "\n" not in str(raised.value)
+    with pytest.raises(UserError, match="takes 8x6 inputs, not 6x8"):
+        runtime.load(good).logits(LOG_MEL.transpose(0, 2, 1))
+
+
+def test_onnx_without_its_grid_is_refused(tmp_path: Path) -> None:
+    import onnx  # noqa: PLC0415
+
+    path = tmp_path / "model.onnx"
+    tiny_models.write_onnx(path, True, tiny_models.random_weights())
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    onnx.save(model, path)
+    with pytest.raises(UserError, match="does not carry input_scale"):
+        runtime.load(path)
+
+
+def test_needs_no_torch() -> None:
+    code = "import sys, deploy.runtime; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
