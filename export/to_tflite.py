@@ -78,8 +78,8 @@ class _Emitter:
         weight = operation.weight.transpose(1, 2, 3, 0) if depthwise else operation.weight.transpose(0, 2, 3, 1)
         inputs = [
             source,
-            self.graph.constant(f"{operation.output}/weight", weight, operation.weight_scale, 3 if depthwise else 0),
-            self.graph.constant(f"{operation.output}/bias", operation.bias, self._bias_scale(operation)),
+            self.graph.constant("weight", weight, operation.weight_scale, 3 if depthwise else 0),
+            self.graph.constant("bias", operation.bias, self._bias_scale(operation)),
         ]
         self.graph.operator(
             kind,

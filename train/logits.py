@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
@@ -18,7 +18,7 @@ FILE = "train_logits.safetensors"
 def write(path: Path, logits: np.ndarray, indices: np.ndarray, checksum: str) -> None:
     """Keep logits (n, K) of the clips `indices` (n,) of the data set with this checksum."""
     tensors = {"index": indices.astype(np.int64), "logits": np.ascontiguousarray(logits, np.float32)}
-    save_file(tensors, path, metadata={"checksum": checksum})
+    path.write_bytes(save(tensors, metadata={"checksum": checksum}))
 
 
 def load(run: Path, clips: Clips) -> np.ndarray:

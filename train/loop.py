@@ -76,32 +76,33 @@ def fit(
     checkpoint = partial / "checkpoint.pt"
     history = _resume(checkpoint, identity, model, optimizer)
     steps = len(batches)
-    bar = tqdm(total=config.epochs * steps, initial=len(history) * steps, unit="step")
-    for epoch in range(len(history), config.epochs):
-        torch.manual_seed(seed * 1_000_003 + epoch)
-        model.train()
-        if before_epoch is not None:
-            before_epoch(epoch)
-        bar.set_description(f"epoch {epoch + 1}/{config.epochs}")
-        started, total, rate = time.perf_counter(), torch.zeros((), device=batches.device), 0.0
-        for step, batch in enumerate(batches.epoch(epoch)):
-            rate = config.learning_rate * factor(epoch + step / steps, config.schedule)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            value = loss(model, batch)
-            optimizer.zero_grad()
-            value.backward()
-            optimizer.step()
-            total += value.detach() * len(batch.label)
-            bar.update()
-        mean = float(total) / len(batches.indices)
-        if not torch.isfinite(torch.tensor(mean)):
-            raise UserError(f"the loss became {mean} in epoch {epoch + 1}: lower --fit.learning_rate")
-        speed = len(batches.indices) / (time.perf_counter() - started)
-        history.append({"epoch": epoch + 1, "loss": mean, "learning_rate": rate, "clips_per_second": round(speed, 1)})
-        bar.set_postfix(loss=f"{mean:.4f}")
-        _save(checkpoint, identity, model, optimizer, history)
-    bar.close()
+    with tqdm(total=config.epochs * steps, initial=len(history) * steps, unit="step") as bar:
+        for epoch in range(len(history), config.epochs):
+            torch.manual_seed(seed * 1_000_003 + epoch)
+            model.train()
+            if before_epoch is not None:
+                before_epoch(epoch)
+            bar.set_description(f"epoch {epoch + 1}/{config.epochs}")
+            started, total, rate = time.perf_counter(), torch.zeros((), device=batches.device), 0.0
+            for step, batch in enumerate(batches.epoch(epoch)):
+                rate = config.learning_rate * factor(epoch + step / steps, config.schedule)
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
+                value = loss(model, batch)
+                optimizer.zero_grad()
+                value.backward()
+                optimizer.step()
+                total += value.detach() * len(batch.label)
+                bar.update()
+            mean = float(total) / len(batches.indices)
+            if not torch.isfinite(torch.tensor(mean)):
+                raise UserError(f"the loss became {mean} in epoch {epoch + 1}: lower --fit.learning_rate")
+            speed = len(batches.indices) / (time.perf_counter() - started)
+            history.append(
+                {"epoch": epoch + 1, "loss": mean, "learning_rate": rate, "clips_per_second": round(speed, 1)}
+            )
+            bar.set_postfix(loss=f"{mean:.4f}")
+            _save(checkpoint, identity, model, optimizer, history)
     return history
 
 

@@ -22,9 +22,9 @@ def distillation_loss(
     soft = F.kl_div(
         F.log_softmax(logits / temperature, dim=1),
         F.log_softmax(teacher_logits / temperature, dim=1),
-        reduction="mean",
+        reduction="none",
         log_target=True,
-    )
+    ).mean()
     return hard_weight * F.cross_entropy(logits, label) + (1 - hard_weight) * temperature**2 * soft
 
 

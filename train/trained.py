@@ -17,7 +17,8 @@ FILE = "model.safetensors"
 
 def save(path: Path, model: nn.Module) -> None:
     """Write the weights and batch norm statistics of a model, always in the same memory order."""
-    safetensors.torch.save_file({name: value.cpu().contiguous() for name, value in model.state_dict().items()}, path)
+    tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
+    path.write_bytes(safetensors.torch.save(tensors))  # save_file makes files that only their owner can read
 
 
 def load(run: Path, stage: str | None = None) -> tuple[nn.Module, LogMel, ModelCard]:
