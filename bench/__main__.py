@@ -56,6 +56,7 @@ def _find_out(
     trained_on = card.data.get("checksum")
     train_devices = card.data.get("train_devices") or clips.train_devices
     cost = graph_cost.read(run / report.INT8)
+    network = verdict.network_of(card, cost)
     parity = run / "parity.json"
     return report.Findings(
         card=card,
@@ -66,7 +67,8 @@ def _find_out(
             "onnx": accuracy.agreement(logits[report.INT8], logits["model.onnx"]),
         },
         cost=cost,
-        checks=verdict.checks(cost),
+        network=network,
+        checks=verdict.checks(cost, network),
         timing=latency.measure(models, latency_seconds),
         machine=here,
         data={
@@ -95,9 +97,9 @@ def _print_table(content: dict[str, Any]) -> None:
         "INT8 .onnx accuracy": "accuracy/onnx/int8/macro",
         "  on devices heard in training": "accuracy/tflite/int8/group/seen",
         "  on unheard devices": "accuracy/tflite/int8/group/unseen",
-        "multiply-accumulates": "cost/int8/macs",
-        "parameters": "cost/int8/parameters",
-        "parameter memory": "cost/int8/constant_bytes",
+        "MACs": "cost/network/macs",
+        "parameters": "cost/network/parameters",
+        "constants in the file": "cost/int8/constant_bytes",
         "INT8 .tflite size": "size/tflite/int8",
         "peak activations": "cost/int8/peak_activation_bytes",
         "INT8 .tflite latency": "latency/tflite/int8/median",

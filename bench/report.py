@@ -27,7 +27,7 @@ from bench.graph_cost import GraphCost
 from bench.latency import Timing
 from bench.machine import Machine
 from bench.published import PUBLISHED
-from bench.verdict import Check
+from bench.verdict import Check, Network
 from tinyasc.artifact import ModelCard, atomic_write
 from tinyasc.dcase import LIMITS
 from tinyasc.metrics import Score
@@ -51,6 +51,8 @@ class Findings:
     agreements: dict[str, Agreement]
     """"float" (INT8 with float .tflite) and "onnx" (INT8 .tflite with INT8 .onnx)."""
     cost: GraphCost
+    """Of the INT8 .tflite."""
+    network: Network
     checks: list[Check]
     timing: Timing
     """By file name."""
@@ -117,6 +119,9 @@ def figures(findings: Findings) -> dict[str, Figure]:
             for name, value in values.items():
                 interval = intervals.get(name)
                 found[f"{place}/{kind}/{name}"] = Figure(value, "fraction", MEASURED, source, interval)
+    network = findings.network
+    found["cost/network/macs"] = Figure(network.macs, "MACs", network.how, network.source)
+    found["cost/network/parameters"] = Figure(network.parameters, "parameters", network.how, network.source)
     cost, counted = findings.cost, f"counted in the graph of {INT8}"
     for name, value, unit, how in (
         ("macs", cost.macs, "MACs", MEASURED),
@@ -174,8 +179,9 @@ def render(findings: Findings, content: dict[str, Any]) -> str:
     known = teacher is not None and (teacher.get("accuracy") or {}).get("macro") is not None
     timed = {FILES[file]: findings.timing.latency(file) for file in findings.timing.milliseconds}
     limit = max(limits.macs for limits in LIMITS.values())
-    macs = findings.cost.macs
-    by_share = sorted(findings.checks, key=lambda check: check.share)
+    macs = findings.network.macs
+    deciding = sorted((check for check in findings.checks if check.decides), key=lambda check: check.share)
+    rules = _by_rule(findings.checks)
     pictures = {
         "devices": plots.devices(int8, float_, findings.data["train_devices"]),
         "confusion": plots.confusion(int8, findings.card.labels),
@@ -194,9 +200,11 @@ def render(findings: Findings, content: dict[str, Any]) -> str:
         int8=int8,
         float=float_,
         latency={file: findings.timing.latency(file) for file in findings.timing.milliseconds},
-        worst={check.unit: check for check in by_share},
-        tightest=by_share[-1],
-        rules=_by_rule(findings.checks),
+        worst={check.unit: check for check in deciding},
+        tightest=deciding[-1],
+        over_in_file=[rule["check"] for rule in rules if not rule["check"].decides and not rule["check"].passed],
+        rules=rules,
+        teacher_known=known,
         pictures={name: Markup(svg) for name, svg in pictures.items()},
         published=PUBLISHED,
         path_of=_path,
@@ -208,13 +216,20 @@ def _by_rule(checks: list[Check]) -> list[dict[str, Any]]:
     found: dict[Check, list[int]] = {}
     for check in checks:
         found.setdefault(replace(check, year=0), []).append(check.year)
-    return [{"check": check, "years": years} for check, years in found.items()]
+    return [{"check": check, "years": _span(years)} for check, years in found.items()]
 
 
 def _path(file: str) -> str:
     """model_float.onnx -> onnx/float, model.tflite -> tflite/int8."""
     stem, suffix = file.rsplit(".", 1)
     return f"{suffix}/{'float' if stem.endswith('_float') else 'int8'}"
+
+
+def _span(years: list[int]) -> str:
+    """2022 to 2025, or the years one by one where some are missing."""
+    if len(years) > 2 and years == list(range(years[0], years[-1] + 1)):
+        return f"{years[0]} to {years[-1]}"
+    return _list(years)
 
 
 def _list(years: list[int]) -> str:

@@ -166,4 +166,5 @@ def test_sentence_names_the_years_and_the_loss(judged: Path) -> None:
     page = json.loads((judged / "copy.json").read_text())["sentence"]
     assert "every year from 2022 to 2025" in page
     assert report._list([2022]) == "2022"
-    assert report._list([2022, 2023, 2025]) == "2022, 2023 and 2025"
+    assert report._list([2022, 2023, 2025]) == report._span([2022, 2023, 2025]) == "2022, 2023 and 2025"
+    assert report._span([2023, 2024, 2025]) == "2023 to 2025"
