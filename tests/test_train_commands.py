@@ -1,0 +1,147 @@
+"""Teacher, student and evaluate as commands on a tiny data set: what they write, refuse, repeat and continue."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from tests import tiny_data
+from tinyasc import recipe
+from tinyasc.clips import Clips
+from tinyasc.errors import UserError
+from train import logits, trained
+from train.evaluate import evaluate, predict
+from train.student import train_student
+from train.teacher import train_teacher
+
+FIT = """
+cache: true
+threads: 1
+device: cpu
+fit:
+  epochs: 3
+  batch_size: 8
+  learning_rate: 3.0e-3
+  weight_decay: 0.0
+  schedule: {warm_up: 1, ramp_down_start: 2, ramp_down: 1}
+"""
+TEACHER = """
+architecture: passt
+model: {embed_dim: 16, depth: 1, num_heads: 2, s_patchout_f: 3}
+mel: {n_fft: 1024, win_length: 800, hop_length: 320, n_mels: 128}
+augmentation: {time_roll: 5, frequency_mask: 8, mixstyle_probability: 0.5}
+mixup_alpha: 0.3
+"""
+STUDENT = """
+architecture: cp_mobile
+model: {base_channels: 8, channels_multiplier: 1.5, expansion_rate: 1.5, n_blocks: [1, 1], strides: {b2: [2, 2]}}
+mel: {n_fft: 1024, win_length: 800, hop_length: 640, n_mels: 64}
+augmentation: {time_roll: 5, mixstyle_probability: 0.5}
+distillation: {}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """data.h5, the recipes, and a teacher run."""
+    folder = tmp_path_factory.mktemp("line")
+    tiny_data.write(folder / "set").rename(folder / "data.h5")
+    (folder / "teacher.yaml").write_text(TEACHER + FIT)
+    (folder / "student.yaml").write_text(STUDENT + FIT)
+    assert recipe.run(train_teacher, arguments(folder, "teacher", "teacher")) == 0
+    return folder
+
+
+def arguments(folder: Path, kind: str, out: str, *more: str) -> list[str]:
+    teacher = ["--teacher", str(folder / "teacher")] if kind == "student" else []
+    data = ["--data", str(folder / "data.h5"), "--out", str(folder / out)]
+    return ["--config", str(folder / f"{kind}.yaml"), *data, *teacher, *more]
+
+
+def test_teacher_run_holds_its_model_and_its_logits_of_every_training_clip(folder):
+    network, log_mel, card = trained.load(folder / "teacher", "teacher")
+    assert sorted(card.files) == ["metrics.csv", "model.safetensors", "recipe.yaml", "train_logits.safetensors"]
+    assert (card.labels, card.data["train_devices"], card.mel["n_mels"]) == (["high", "low"], ["a"], 128)
+    assert card.accuracy["n"] == 2 * tiny_data.TEST
+    assert len((folder / "teacher/metrics.csv").read_text().splitlines()) == 1 + 3
+    with Clips(folder / "data.h5") as clips:
+        kept = logits.load(folder / "teacher", clips)
+        train = clips.indices("train")
+        np.testing.assert_allclose(kept[train], predict(network, log_mel, clips, train), atol=1e-5)
+        assert np.isnan(kept[clips.indices("test")]).all()
+    assert not (folder / "teacher.partial").exists()
+
+
+def test_logits_of_another_data_set_are_refused(folder, tmp_path):
+    with (
+        Clips(tiny_data.write(tmp_path / "other", seed=1)) as clips,
+        pytest.raises(UserError, match="another data set"),
+    ):
+        logits.load(folder / "teacher", clips)
+    with Clips(folder / "data.h5") as clips, pytest.raises(UserError, match="make teacher"):
+        logits.load(folder, clips)
+
+
+def test_student_learns_and_the_same_seed_gives_the_same_bytes(folder, capsys):
+    for out in ("first", "second"):
+        more = ["--fit.epochs", "12", "--fit.schedule.ramp_down_start", "11", "--distillation.hard_weight", "0.9"]
+        assert recipe.run(train_student, arguments(folder, "student", out, *more)) == 0
+    first, second = (folder / out / trained.FILE for out in ("first", "second"))
+    assert first.read_bytes() == second.read_bytes()
+    card = json.loads((folder / "first/model_card.json").read_text())
+    losses = [float(row.split(",")[1]) for row in (folder / "first/metrics.csv").read_text().splitlines()[1:]]
+    assert losses[-1] < 0.7 * losses[0]
+    assert [parent["stage"] for parent in card["lineage"]] == ["teacher"]
+    assert (
+        card["cost"]["deployed_parameters"]
+        < card["cost"]["parameters"]
+        == sum(
+            value.size for name, value in load_file(first).items() if "running" not in name and "batches" not in name
+        )
+    )
+    capsys.readouterr()
+    assert recipe.run(evaluate, ["--model", str(folder / "first"), "--data", str(folder / "data.h5")]) == 0
+    assert f"macro accuracy {card['accuracy']['macro']:.1%}" in capsys.readouterr().out
+
+
+def test_killed_student_goes_on_and_ends_with_the_same_weights(folder, capfd):
+    more = ["--fit.epochs", "40", "--seed", "3"]
+    command = [sys.executable, "-m", "train.student", *arguments(folder, "student", "killed", *more)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ))
+    checkpoint = folder / "killed.partial/checkpoint.pt"
+    while not checkpoint.exists() and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert checkpoint.exists()
+    assert not (folder / "killed").exists()
+    assert recipe.run(train_student, arguments(folder, "student", "killed", *more)) == 0
+    assert "going on after epoch" in "".join(capfd.readouterr())
+    assert recipe.run(train_student, arguments(folder, "student", "whole", *more)) == 0
+    killed, whole = (folder / out / trained.FILE for out in ("killed", "whole"))
+    assert killed.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--model.base_channels", "30"], "base_channels is 30"),
+        (["--architecture", "resnet"], "unknown architecture"),
+        (["--mel.sample_rate", "44100"], "32000 Hz"),
+        (["--teacher", "nowhere"], "make teacher"),
+        (["--fit.learning_rate", "1e30"], "lower --fit.learning_rate"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_no_run(folder, capfd, more, message):
+    assert recipe.run(train_student, arguments(folder, "student", "bad", *more)) == 1
+    error = capfd.readouterr().err.strip().splitlines()[-1]
+    assert message in error
+    assert not (folder / "bad").exists()
+    assert not (folder / "bad.tmp").exists()
