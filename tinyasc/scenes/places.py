@@ -1,0 +1,268 @@
+"""The ten scenes: which sources a place may have and how loud, and how one recording is mixed from them.
+
+Scenes come in three groups of look-alikes that share most of their sources; what tells them apart are rates and levels,
+and a few telling sources that many a second of sound does without. The makeup was chosen by ear and by how well a small
+network does on it; it claims no more than to be of the same kind as the real thing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from tinyasc.dcase import TauName
+from tinyasc.scenes import people, surroundings, vehicles
+from tinyasc.scenes.city import City, generator
+from tinyasc.scenes.config import ScenesConfig
+from tinyasc.scenes.synthesis import RATE, SAMPLES, decibels, filtered, response, slow, unit
+
+Source = Callable[[Generator, City], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Part:
+    """How a source takes part in a scene."""
+
+    chance: float
+    """Share of the places that have it."""
+    level: float
+    """Its usual level, dB against full scale of the mixture."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a scene is made of."""
+
+    parts: dict[Source, Part]
+    reverberation: float
+    """Usual time in which sound dies away by 60 dB, s."""
+    echo: float
+    """Usual level of the reverberation against the direct sound, dB."""
+
+
+def _indoors(**parts: tuple[float, float]) -> dict[Source, Part]:
+    return _parts({"hall_air": (1, -8), "crowd": (0.8, -10), "steps": (0.7, -10), "talk": (0.5, -10), **parts})
+
+
+def _aboard(**parts: tuple[float, float]) -> dict[Source, Part]:
+    return _parts({"cabin": (1, 0), "talk": (0.5, -10), "rattle": (0.5, -14), "announcement": (0.3, -10), **parts})
+
+
+def _outdoors(**parts: tuple[float, float]) -> dict[Source, Part]:
+    return _parts({"city_air": (1, -8), "wind": (0.4, -8), "steps": (0.5, -12), "talk": (0.5, -10), **parts})
+
+
+def _parts(named: dict[str, tuple[float, float]]) -> dict[Source, Part]:
+    return {_source(name): Part(*part) for name, part in named.items()}
+
+
+def _source(name: str) -> Source:
+    return next(getattr(module, name) for module in (people, surroundings, vehicles) if hasattr(module, name))
+
+
+GROUPS: tuple[dict[str, Scene], ...] = (
+    {
+        "airport": Scene(
+            _indoors(
+                ventilation=(0.6, -8),
+                luggage=(0.8, -4),
+                announcement=(0.6, -6),
+                jets=(0.4, -6),
+                dishes=(0.2, -14),
+                escalator=(0.15, -10),
+            ),
+            reverberation=1.6,
+            echo=-6,
+        ),
+        "metro_station": Scene(
+            _indoors(
+                train_arrives=(0.8, 0),
+                squeal=(0.35, -10),
+                escalator=(0.45, -7),
+                door_signal=(0.35, -8),
+                announcement=(0.35, -7),
+                ventilation=(0.25, -10),
+            ),
+            reverberation=2.6,
+            echo=-3,
+        ),
+        "shopping_mall": Scene(
+            _indoors(
+                crowd=(0.95, -5),
+                music=(0.75, -9),
+                tills=(0.5, -9),
+                dishes=(0.5, -9),
+                children=(0.3, -10),
+                escalator=(0.3, -10),
+                announcement=(0.15, -8),
+                ventilation=(0.25, -10),
+            ),
+            reverberation=1.5,
+            echo=-6,
+        ),
+    },
+    {
+        "bus": Scene(
+            _aboard(
+                diesel=(0.9, -1),
+                rattle=(0.8, -9),
+                air_brake=(0.6, -6),
+                cars=(0.3, -12),
+                door_signal=(0.2, -9),
+                rolling=(0.1, -10),
+            ),
+            reverberation=0.25,
+            echo=-9,
+        ),
+        "metro": Scene(
+            _aboard(
+                rolling=(0.9, 0),
+                rail_joints=(0.6, -6),
+                electric_drive=(0.6, -9),
+                squeal=(0.4, -9),
+                door_signal=(0.35, -8),
+                announcement=(0.5, -6),
+            ),
+            reverberation=0.4,
+            echo=-7,
+        ),
+        "tram": Scene(
+            _aboard(
+                electric_drive=(0.85, -5),
+                rail_joints=(0.7, -6),
+                squeal=(0.5, -8),
+                tram_bell=(0.3, -5),
+                cars=(0.3, -11),
+                rolling=(0.35, -8),
+                door_signal=(0.3, -9),
+            ),
+            reverberation=0.3,
+            echo=-8,
+        ),
+    },
+    {
+        "park": Scene(
+            _outdoors(
+                birds=(0.85, -6),
+                leaves=(0.7, -7),
+                gravel=(0.5, -8),
+                wind=(0.6, -6),
+                dog=(0.2, -6),
+                children=(0.3, -10),
+                traffic=(0.5, -12),
+                steps=(0.2, -14),
+                talk=(0.4, -12),
+                fountain=(0.1, -12),
+            ),
+            reverberation=0.5,
+            echo=-16,
+        ),
+        "public_square": Scene(
+            _outdoors(
+                crowd=(0.7, -9),
+                fountain=(0.45, -6),
+                pigeons=(0.4, -8),
+                children=(0.35, -8),
+                tower_bell=(0.2, -7),
+                birds=(0.25, -13),
+                traffic=(0.6, -7),
+                cars=(0.25, -10),
+                music=(0.15, -12),
+            ),
+            reverberation=1.2,
+            echo=-10,
+        ),
+        "street_pedestrian": Scene(
+            _outdoors(
+                steps=(0.95, -4),
+                crowd=(0.75, -6),
+                talk=(0.8, -6),
+                dishes=(0.3, -9),
+                music=(0.3, -11),
+                traffic=(0.4, -9),
+                cars=(0.2, -11),
+                luggage=(0.15, -8),
+                pigeons=(0.1, -12),
+            ),
+            reverberation=0.8,
+            echo=-9,
+        ),
+        "street_traffic": Scene(
+            _outdoors(
+                cars=(1.0, 0),
+                traffic=(0.9, -3),
+                idling=(0.5, -4),
+                horn=(0.15, -6),
+                air_brake=(0.15, -8),
+                birds=(0.1, -15),
+                crowd=(0.15, -13),
+            ),
+            reverberation=0.7,
+            echo=-11,
+        ),
+    },
+)
+
+
+def blended(scene: str, overlap: float) -> Scene:
+    """A scene drawn towards the average of its look-alikes by `overlap`, 0 to 1."""
+    group = next(group for group in GROUPS if scene in group)
+    own = group[scene]
+
+    def between(value: float, others: list[float]) -> float:
+        return (1 - overlap) * value + overlap * sum(others) / len(others)
+
+    parts = {}
+    for source in dict.fromkeys(source for other in group.values() for source in other.parts):
+        everywhere = [other.parts[source].level for other in group.values() if source in other.parts]
+        mine = own.parts.get(source, Part(0.0, sum(everywhere) / len(everywhere)))
+        chances = [other.parts[source].chance if source in other.parts else 0.0 for other in group.values()]
+        parts[source] = Part(between(mine.chance, chances), between(mine.level, everywhere))
+    others = list(group.values())
+    return Scene(
+        parts,
+        between(own.reverberation, [other.reverberation for other in others]),
+        between(own.echo, [other.echo for other in others]),
+    )
+
+
+def recorded(name: TauName, seed: int, config: ScenesConfig) -> np.ndarray:
+    """Ten seconds at one place.
+
+    What belongs to the place (its sources, their levels, the room) depends on scene, city and location of the name;
+    what happens depends on the segment too; index and device play no part.
+
+    Returns:
+        float32 (SAMPLES,) before any device, RMS around 0.05.
+    """
+    manners = City.of(name.city, seed)
+    place = generator(seed, "place", name.scene, name.city, name.location)
+    moment = generator(seed, "moment", name.scene, name.city, name.location, name.segment)
+    kind = blended(name.scene, config.overlap)
+    mixture = np.zeros(SAMPLES, np.float32)
+    for source, part in kind.parts.items():
+        # Drawn for every source, so that what one place lacks does not change the dice of the others.
+        present, level = place.random() < part.chance, place.normal(part.level, config.level_spread)
+        if present:
+            mixture += decibels(level + moment.normal(0, 1.5)) * source(moment, manners) * slow(moment, 0.3, 2.5)
+    walls = _walls(place, kind.reverberation * place.lognormal(0, 0.3), kind.echo + place.normal(0, 2.5))
+    colour = response(
+        [
+            (20, place.normal(0, 2)),
+            (150, place.normal(0, 2)),
+            (1000, 0),
+            (4000, place.normal(0, 1.5) + 2 * manners.brightness),
+            (16_000, place.normal(0, 2) + 4 * manners.brightness),
+        ]
+    )
+    return unit(filtered(mixture, walls * colour)) * decibels(place.normal(-26, 3))
+
+
+def _walls(random: Generator, reverberation: float, echo: float) -> np.ndarray:
+    """A room as a filter: the direct sound and a tail of noise that dies away, sooner the higher."""
+    time = np.arange(int(min(reverberation, 4.0) * RATE)) / RATE
+    tail = random.standard_normal(len(time), np.float32) * 10 ** (-3 * time / reverberation)
+    tail *= decibels(echo) / np.sqrt(np.sum(tail**2))
+    spectrum = np.fft.rfft(tail, SAMPLES) * response([(20, -3), (200, 0), (2000, -1), (6000, -6), (16000, -18)])
+    return (1 + spectrum).astype(np.complex64)
