@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import accuracy, graph_cost, latency, machine, report, verdict
+from bench import accuracy, graph_cost, latency, report, verdict
 from deploy import runtime
 from deploy.runtime import Model
-from tinyasc import artifact, recipe
+from tinyasc import artifact, machine, recipe
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 

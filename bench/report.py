@@ -25,11 +25,11 @@ from bench.accuracy import Agreement
 from bench.figure import ESTIMATED, MEASURED, QUOTED, Figure
 from bench.graph_cost import GraphCost
 from bench.latency import Timing
-from bench.machine import Machine
 from bench.published import PUBLISHED
 from bench.verdict import Check, Network
 from tinyasc.artifact import ModelCard, atomic_write
 from tinyasc.dcase import LIMITS
+from tinyasc.machine import Machine
 from tinyasc.metrics import Score
 
 FORMAT = 1

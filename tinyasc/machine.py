@@ -1,4 +1,4 @@
-"""The machine a latency figure was measured on: CPU, instructions that decide INT8 speed, clock governor, versions."""
+"""The machine a figure was measured on: CPU, instructions that decide INT8 speed, clock governor, versions."""
 
 import os
 import platform
