@@ -1,0 +1,104 @@
+# Recordings in, a verified INT8 .tflite and a report out. `make` alone runs the whole line on the embedded data set.
+#
+#   TAU    folder with meta.csv (default: the embedded data set, made on demand)   DATA    the prepared .h5
+#   RUNS   where runs are written (default: runs)                                  RECIPE  of the one stage being made
+#   ARGS   more flags for the one stage being made                                 PYTHON  interpreter of the environment
+
+RUNS ?= runs
+DATA ?= $(RUNS)/data.h5
+TAU ?= $(RUNS)/scenes
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+TEACHER_RECIPE = train/recipes/teacher_demo.yaml
+STUDENT_RECIPE = train/recipes/student_demo.yaml
+QAT_RECIPE = compress/recipes/qat_demo.yaml
+
+PY := .venv/bin/python
+READY := .venv/.ready
+LINE := data teacher student qat export bench
+GOALS := $(or $(MAKECMDGOALS),demo)
+# The stages of this call. Only they are made: a stage never starts hours of work on another one behind your back,
+# it says which command makes what it lacks.
+ACTIVE := $(if $(filter demo,$(GOALS)),$(LINE),$(filter $(LINE),$(GOALS)))
+
+ifdef RECIPE
+ifneq ($(words $(filter teacher student qat,$(ACTIVE))),1)
+$(error RECIPE is the recipe of one stage: make teacher, student or qat with it)
+endif
+$(if $(filter teacher,$(ACTIVE)),$(eval TEACHER_RECIPE = $(RECIPE)))
+$(if $(filter student,$(ACTIVE)),$(eval STUDENT_RECIPE = $(RECIPE)))
+$(if $(filter qat,$(ACTIVE)),$(eval QAT_RECIPE = $(RECIPE)))
+endif
+ifdef ARGS
+ifneq ($(words $(ACTIVE)),1)
+$(error ARGS are flags of one stage: make one stage with them)
+endif
+endif
+
+.PHONY: demo setup test lint $(LINE) FORCE
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+demo: $(LINE) ## the whole line on the embedded data set
+	@echo "open $(RUNS)/bench/report.html"
+
+# What each stage writes, and what it reads.
+data_OUT = $(DATA)
+teacher_OUT = $(RUNS)/teacher/model_card.json
+student_OUT = $(RUNS)/student/model_card.json
+qat_OUT = $(RUNS)/qat/model_card.json
+export_OUT = $(RUNS)/export/model_card.json
+bench_OUT = $(RUNS)/bench/report.json
+
+data_IN = $(if $(EMBEDDED),$(TAU)/meta.csv,$(wildcard $(TAU)/meta.csv $(TAU)/evaluation_setup/*.csv))
+teacher_IN = $(call made,data) $(TEACHER_RECIPE)
+student_IN = $(call made,data) $(call made,teacher) $(STUDENT_RECIPE)
+qat_IN = $(call made,data) $(call made,teacher) $(call made,student) $(QAT_RECIPE)
+export_IN = $(call made,qat)
+bench_IN = $(call made,data) $(call made,export)
+
+data_RUN = tinyasc.prepare --root $(TAU) --out $(DATA)
+teacher_RUN = train.teacher --config $(TEACHER_RECIPE) --data $(DATA) --out $(RUNS)/teacher
+student_RUN = train.student --config $(STUDENT_RECIPE) --data $(DATA) --teacher $(RUNS)/teacher --out $(RUNS)/student
+qat_RUN = compress.qat --config $(QAT_RECIPE) --model $(RUNS)/student --data $(DATA) --teacher $(RUNS)/teacher --out $(RUNS)/qat
+export_RUN = export --model $(RUNS)/qat --out $(RUNS)/export
+bench_RUN = bench --model $(RUNS)/export --data $(DATA) --out $(RUNS)/bench
+
+# An input that this call makes, or that is there; one that is neither is left to the stage, which says what makes it.
+made = $(if $(filter $1,$(ACTIVE)),$($1_OUT),$(wildcard $($1_OUT)))
+
+# $(RUNS)/.STAGE.flags changes only when the stage is asked for with another command.
+define STAGE_RULE
+$1: $$($1_OUT)
+$$($1_OUT): $$($1_IN) $$(RUNS)/.$1.flags | $$(READY)
+	$$(PY) -m $$($1_RUN) $$(ARGS)
+$$(RUNS)/.$1.flags: FORCE
+	@mkdir -p $$(@D); echo '$$($1_RUN) $$(ARGS)' | cmp -s - $$@ || echo '$$($1_RUN) $$(ARGS)' > $$@
+endef
+$(foreach stage,$(ACTIVE),$(eval $(call STAGE_RULE,$(stage))))
+
+EMBEDDED = $(filter $(RUNS)/scenes,$(TAU))
+ifneq ($(EMBEDDED),)
+$(RUNS)/scenes/meta.csv: | $(READY)
+	$(PY) -m tinyasc.scenes --out $(RUNS)/scenes
+endif
+
+setup: $(READY) ## the environment in .venv
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or later found: make setup PYTHON=/path/to/python3.11"; exit 1; }
+	test -x $(PY) || $(PYTHON) -m venv .venv
+	$(PY) -m pip install -q -c constraints.txt torch
+	$(PY) -m pip install -q -c constraints.txt -e '.[data,workshop,bench,develop]'
+	# they declare torch builds or packages that would replace this one's torch (tinyasc/third_party.py)
+	$(PY) -m pip install -q -c constraints.txt --no-deps torchaudio hear21passt
+	@touch $@
+
+test: $(READY) ## all tests
+	$(PY) -m pytest $(ARGS)
+
+lint: $(READY) ## ruff, pyright, import contracts
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	.venv/bin/pyright
+	.venv/bin/lint-imports
