@@ -55,6 +55,9 @@ def write_run(run: Path) -> None:
         for integer, name in ((True, "model"), (False, "model_float")):
             tiny_models.write_tflite(new.path(f"{name}.tflite"), integer, weights)
             tiny_models.write_onnx(new.path(f"{name}.onnx"), integer, weights)
+        found = {"file": "model.tflite", "runtime": "r 1", "kernels": "k", "threads": 1, "inputs": 1000}
+        found |= {"logits": 3000, "differing": 0, "largest_difference": 0}
+        new.path("parity.json").write_text(json.dumps({"agreements": [found]}))
         new.card = artifact.ModelCard(
             stage="export",
             architecture="tiny",
@@ -139,6 +142,7 @@ def test_page_is_complete_in_itself(judged: Path) -> None:
     assert content["sentence"] in page
     assert "different logits on" in page
     assert "metro station" in page
+    assert "none</b> of 3,000 logits differ" in page
     assert "Made-up data" not in page
     for label in ("measured", "estimated", "quoted"):
         assert f'<span class="how {label}">' in page
