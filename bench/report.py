@@ -164,7 +164,8 @@ def sentence(findings: Findings) -> str:
     lost = 100 * (float_.macro - int8.macro)
     beside = "as much as" if abs(lost) < 0.05 else f"{abs(lost):.1f} points {'below' if lost > 0 else 'above'}"
     where = "made-up test recordings" if findings.data["made_up"] else "the test recordings"
-    return f"The INT8 model {fits} and gets {100 * int8.macro:.1f} % of {where} right, {beside} its float twin."
+    reached = f"reaches {100 * int8.macro:.1f} % macro accuracy on {where}"
+    return f"The INT8 model {fits} and {reached}, {beside} its float twin."
 
 
 def render(findings: Findings, content: dict[str, Any]) -> str:

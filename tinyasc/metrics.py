@@ -12,16 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from tinyasc.dcase import REAL_DEVICES, SEEN_DEVICES, UNSEEN_DEVICES
+
 Interval = tuple[float, float]
 
 BOOTSTRAP_DRAWS = 1000
 BOOTSTRAP_SEED = 0
 CONFIDENCE = 0.95
-TAU_GROUPS = {
-    "real": ("a", "b", "c"),
-    "simulated_seen": ("s1", "s2", "s3"),
-    "simulated_unseen": ("s4", "s5", "s6"),
-}
+TAU_GROUPS = {"real": REAL_DEVICES, "simulated_seen": SEEN_DEVICES, "simulated_unseen": UNSEEN_DEVICES}
 """The device groups of the TAU Mobile data sets, reported when a data set's device names are theirs."""
 
 
