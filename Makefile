@@ -14,8 +14,12 @@ TEACHER_RECIPE = train/recipes/teacher_demo.yaml
 STUDENT_RECIPE = train/recipes/student_demo.yaml
 QAT_RECIPE = compress/recipes/qat_demo.yaml
 
+# What these two ask for would replace torch by another one (tinyasc/third_party.py).
+NO_DEPENDENCIES := torchaudio hear21passt
+
 PY := .venv/bin/python
 READY := .venv/.ready
+EMBEDDED := $(filter $(RUNS)/scenes,$(TAU))
 LINE := data teacher student qat export bench
 GOALS := $(or $(MAKECMDGOALS),demo)
 # The stages of this call. Only they are made: a stage never starts hours of work on another one behind your back,
@@ -31,7 +35,7 @@ $(if $(filter student,$(ACTIVE)),$(eval STUDENT_RECIPE = $(RECIPE)))
 $(if $(filter qat,$(ACTIVE)),$(eval QAT_RECIPE = $(RECIPE)))
 endif
 ifdef ARGS
-ifneq ($(words $(ACTIVE)),1)
+ifneq ($(filter-out 0 1,$(words $(ACTIVE))),)
 $(error ARGS are flags of one stage: make one stage with them)
 endif
 endif
@@ -78,7 +82,6 @@ $$(RUNS)/.$1.flags: FORCE
 endef
 $(foreach stage,$(ACTIVE),$(eval $(call STAGE_RULE,$(stage))))
 
-EMBEDDED = $(filter $(RUNS)/scenes,$(TAU))
 ifneq ($(EMBEDDED),)
 $(RUNS)/scenes/meta.csv: | $(READY)
 	$(PY) -m tinyasc.scenes --out $(RUNS)/scenes
@@ -90,8 +93,7 @@ $(READY): pyproject.toml constraints.txt
 	test -x $(PY) || $(PYTHON) -m venv .venv
 	$(PY) -m pip install -q -c constraints.txt torch
 	$(PY) -m pip install -q -c constraints.txt -e '.[data,workshop,bench,develop]'
-	# they declare torch builds or packages that would replace this one's torch (tinyasc/third_party.py)
-	$(PY) -m pip install -q -c constraints.txt --no-deps torchaudio hear21passt
+	$(PY) -m pip install -q -c constraints.txt --no-deps $(NO_DEPENDENCIES)
 	@touch $@
 
 test: $(READY) ## all tests

@@ -137,7 +137,9 @@ class _Lowering:
     def _mean(self, node: Node) -> str:
         source, dimensions, keep = _arguments(node, 3, (False,))
         if sorted(d % 4 for d in dimensions) != [2, 3] or keep:
-            raise UserError(f"{node.name} averages dimensions {dimensions}: the INT8 program averages frequency and time")
+            raise UserError(
+                f"{node.name} averages dimensions {dimensions}: the INT8 program averages frequency and time"
+            )
         return self._emit(node, Mean(self.name_of[source], node.name))
 
     def _last(self, source: Any, kinds: Any, what: str) -> Any:

@@ -1,9 +1,9 @@
 """How real numbers become integers: pure functions from ranges to scales and zero points.
 
 Weights are symmetric int8 per output channel, activations affine int8 per tensor, biases int32 on the grid s_x * s_w.
-Where two inputs meet, in an addition or a mean, a runtime may compute in 20-bit fixed point (XNNPACK) or in float32 (ONNX
-Runtime), and the two break ties differently. The ratios of the scales there are therefore fractions with an odd denominator:
-a sum of such fractions is never half an integer, so no tie exists and every runtime rounds alike.
+Where two inputs meet, in an addition or a mean, a runtime may compute in 20-bit fixed point (XNNPACK) or in float32
+(ONNX Runtime), and the two break ties differently. The ratios of the scales there are therefore fractions with an odd
+denominator: a sum of such fractions is never half an integer, so no tie exists and every runtime rounds alike.
 """
 
 from dataclasses import dataclass
@@ -54,8 +54,8 @@ def weight_scale(weight: NDArray[np.float32], bias: NDArray[np.float32], input_s
 def assign(program: Program, ranges: dict[str, Range]) -> dict[str, Quantization]:
     """A quantization for every value of a program, tie-free where two integers meet.
 
-    Values are settled in running order. An addition keeps its first settled input, widens its output to the next tie-free
-    ratio, and moves its other input; a mean widens its output.
+    Values are settled in running order. An addition keeps its first settled input, widens its output to the next
+    tie-free ratio, and moves its other input; a mean widens its output.
 
     Args:
         program: the operations (their weights are not looked at).

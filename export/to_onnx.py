@@ -63,7 +63,9 @@ class _Emitter:
         if isinstance(operation, Convolution):
             pads = [*operation.padding, *operation.padding]
             weights = self._weights(operation)
-            self._node("Conv", [*sources, *weights], result, group=operation.groups, pads=pads, strides=operation.stride)
+            self._node(
+                "Conv", [*sources, *weights], result, group=operation.groups, pads=pads, strides=operation.stride
+            )
         elif isinstance(operation, Addition):
             self._node("Add", sources, result)
         elif isinstance(operation, Mean):

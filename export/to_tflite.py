@@ -1,11 +1,11 @@
 """The TFLite emitter: a program as a flatbuffer of builtin operators.
 
-Six kinds of operator are enough: PAD, CONV_2D, DEPTHWISE_CONV_2D, ADD, MEAN, and RESHAPE around the stem. A stride of 2 with
-torch's symmetric padding is PAD and a VALID convolution, since TFLite's SAME pads even sizes on one side only. An INT8 ReLU
-costs nothing: it is the clamp of the operator before it.
+Six kinds of operator are enough: PAD, CONV_2D, DEPTHWISE_CONV_2D, ADD, MEAN, and RESHAPE around the stem. A stride of
+2 with torch's symmetric padding is PAD and a VALID convolution, since TFLite's SAME pads even sizes on one side only.
+An INT8 ReLU costs nothing: it is the clamp of the operator before it.
 
-Shapes: TFLite is channels last: (1, F, T, C) activations, (O, kernel F, kernel T, C) weights, (1, kernel F, kernel T, C)
-depthwise weights, (1, K) logits.
+Shapes: TFLite is channels last: (1, F, T, C) activations, (O, kernel F, kernel T, C) weights, (1, kernel F, kernel T,
+C) depthwise weights, (1, K) logits.
 """
 
 import numpy as np
@@ -45,7 +45,9 @@ class _Emitter:
         elif isinstance(operation, Addition):
             inputs = [self.index[name] for name in operation.inputs]
             activation = _activation(operation.relu)
-            self.graph.operator("ADD", inputs, self._output(operation), "AddOptions", FusedActivationFunction=activation)
+            self.graph.operator(
+                "ADD", inputs, self._output(operation), "AddOptions", FusedActivationFunction=activation
+            )
         elif isinstance(operation, Mean):
             inputs = [self.index[operation.input], self.graph.constant("axes", vector(1, 2))]
             self.graph.operator("MEAN", inputs, self._output(operation), "ReducerOptions", KeepDims=False)

@@ -1,0 +1,63 @@
+"""The float program is the network: same logits, and what it cannot say is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from compress import program as programs
+from compress.lower import lower
+from compress.observe import run_float
+from compress.program import Convolution
+from tests import tiny_programs
+from tinyasc.errors import UserError
+
+
+def test_lowered_network_gives_the_same_logits() -> None:
+    network, log_mel = tiny_programs.network(), torch.from_numpy(tiny_programs.log_mel(8))
+    program = tiny_programs.float_program()
+    with torch.no_grad():
+        expected = network(log_mel)
+    torch.testing.assert_close(run_float(program, log_mel)[program.output], expected, rtol=0, atol=2e-5)
+    assert expected.std() > 0.1  # the logits vary, so that equality means something
+
+
+@pytest.mark.parametrize(
+    ("config", "count"),
+    [  # FACTS of cp_mobile: parameters with batch norm folded, less the two scalars of each of six response norms
+        ({"base_channels": 16, "channels_multiplier": 1.5, "expansion_rate": 1.7}, 12_310 - 12),
+        ({"base_channels": 32, "channels_multiplier": 1.7, "expansion_rate": 1.9}, 54_182 - 12),
+    ],
+)
+def test_folded_parameters_are_the_published_ones(config: dict[str, object], count: int) -> None:
+    from tinyasc import models  # noqa: PLC0415
+
+    model = models.build("cp_mobile", {**config, "global_response_norm": False}, 10)
+    assert lower(model, (1, 64, 32)).parameter_count == count
+
+
+def test_global_response_norm_is_refused_with_advice() -> None:
+    with pytest.raises(UserError, match="global_response_norm false"):
+        lower(tiny_programs.network(global_response_norm=True), (1, tiny_programs.F, tiny_programs.T))
+
+
+def test_a_program_survives_its_file(tmp_path: Path) -> None:
+    for original in (tiny_programs.float_program(), tiny_programs.quantized().to_program()):
+        programs.save(original, tmp_path / "x.program")
+        found = programs.load(tmp_path / "x.program")
+        assert found.values == original.values
+        for before, after in zip(original.operations, found.operations, strict=True):
+            if isinstance(before, Convolution):
+                assert isinstance(after, Convolution)
+                for name in ("weight", "bias", "weight_scale"):
+                    np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
+                assert (before.stride, before.padding, before.groups, before.relu, before.trainable) == (
+                    after.stride,
+                    after.padding,
+                    after.groups,
+                    after.relu,
+                    after.trainable,
+                )
+            else:
+                assert before == after

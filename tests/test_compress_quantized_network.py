@@ -1,0 +1,66 @@
+"""The network that trains is the integer program, before and after training."""
+
+import copy
+
+import numpy as np
+import torch
+
+from compress.simulate import logits
+from tests import tiny_programs
+
+
+def test_its_logits_are_the_simulators_to_the_last_bit() -> None:
+    network = tiny_programs.quantized()
+    log_mel = np.concatenate([tiny_programs.log_mel(48), 4 * tiny_programs.log_mel(16, seed=2)])  # some out of range
+    for _ in range(3):
+        with torch.no_grad():
+            found = network.eval()(torch.from_numpy(log_mel)).numpy()
+        expected = logits(network.to_program(), log_mel)
+        np.testing.assert_array_equal(found, expected)
+        assert expected.std() > 0.1
+        optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+        network.train()(torch.from_numpy(log_mel)).square().mean().backward()
+        optimizer.step()
+
+
+def test_int8_stays_near_float() -> None:
+    float_network, log_mel = tiny_programs.network(), tiny_programs.log_mel(64)
+    with torch.no_grad():
+        expected = float_network(torch.from_numpy(log_mel)).numpy()
+    found = logits(tiny_programs.quantized().to_program(), log_mel)
+    for logit in range(tiny_programs.CLASSES):
+        assert np.corrcoef(found[:, logit], expected[:, logit])[0, 1] > 0.9
+
+
+def test_training_brings_it_nearer_to_a_target() -> None:
+    network = tiny_programs.quantized().train()
+    log_mel = torch.from_numpy(tiny_programs.log_mel(32))
+    target = torch.randn(32, tiny_programs.CLASSES, generator=torch.Generator().manual_seed(0))
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(30):
+        loss = (network(log_mel) - target).square().mean()
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_ranges_follow_the_data_only_while_observing_in_training() -> None:
+    network = tiny_programs.quantized()
+    loud = 3 * torch.from_numpy(tiny_programs.log_mel(8))
+    before = copy.deepcopy(network.ranges)
+    network.eval()(loud)
+    network.train()
+    network.observing = False
+    network(loud)
+    torch.testing.assert_close(network.ranges, before, rtol=0, atol=0)
+    network.observing = True
+    network(loud)
+    assert (network.ranges[0, 1] > before[0, 1]).item()
+
+
+def test_a_pooling_has_no_parameters() -> None:
+    network = tiny_programs.quantized()
+    assert sum(p.numel() for p in network.parameters()) == network.to_program().parameter_count

@@ -1,0 +1,80 @@
+"""Ranges to scales: values by hand, and no tie wherever two integers meet."""
+
+import numpy as np
+import pytest
+
+from compress.program import Addition, Convolution, Mean, Quantization
+from compress.quantize import quantize
+from compress.scheme import BIAS_LIMIT, Range, activation, addition_ratios, distance_from_tie, weight_scale
+from tests import tiny_programs
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "scale", "zero_point"),
+    [
+        (0.0, 2.55, 0.01, -128),  # after ReLU: 0.0 is the lowest integer
+        (-1.28, 1.27, 0.01, 0),
+        (-2.55, 0.0, 0.01, 127),
+        (0.5, 2.55, 0.01, -128),  # widened to hold 0.0
+        (-1.0, 1.55, 0.01, -28),
+    ],
+)
+def test_a_range_becomes_scale_and_zero_point(low: float, high: float, scale: float, zero_point: int) -> None:
+    found = activation(Range(low, high))
+    assert found.scale == pytest.approx(scale, rel=1e-6)
+    assert found.zero_point == zero_point
+
+
+def test_weight_scale_fits_the_largest_weight_and_the_bias() -> None:
+    weight = np.array([[[[1.27]]], [[[-2.54]]], [[[1e-9]]]], np.float32)
+    bias = np.array([0.0, 0.0, 5.0], np.float32)
+    scale = weight_scale(weight, bias, input_scale=0.1)
+    np.testing.assert_allclose(scale[:2], [0.01, 0.02], rtol=1e-6)
+    assert abs(bias[2] / (0.1 * scale[2])) == pytest.approx(BIAS_LIMIT)
+
+
+def test_ties_are_measured_over_all_pairs() -> None:
+    assert distance_from_tie(0.5, 1.0) == 0  # 0.5 * odd is a tie
+    assert distance_from_tie(1 / 3, 2 / 3) == pytest.approx(1 / 6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_addition_and_no_mean_of_a_program_can_tie(seed: int) -> None:
+    program = tiny_programs.quantized(seed).to_program()
+    quantizations = {name: value.quantization for name, value in program.values.items()}
+    found: dict[str, Quantization] = {name: value for name, value in quantizations.items() if value is not None}
+    additions = [operation for operation in program.operations if isinstance(operation, Addition)]
+    assert len(additions) == 4
+    for addition in additions:
+        assert distance_from_tie(*addition_ratios(addition, found)) > 3.5e-3
+    (mean,) = (operation for operation in program.operations if isinstance(operation, Mean))
+    positions = np.prod(program.values[mean.input].shape[1:])
+    sums = np.arange(-255 * positions, 255 * positions + 1)
+    results = sums * (found[mean.input].scale / (found[mean.output].scale * positions))
+    assert np.abs(results - np.floor(results) - 0.5).min() > 2e-4
+
+
+def test_a_range_never_shrinks_when_ties_are_removed() -> None:
+    network = tiny_programs.quantized()
+    program = network.to_program()
+    for (low, high), value in zip(network.ranges.tolist(), program.values.values(), strict=True):
+        found = value.quantization
+        assert found is not None
+        assert found.scale * (127 - found.zero_point) >= high - found.scale
+        assert found.scale * (-128 - found.zero_point) <= min(low, 0) + found.scale
+
+
+def test_an_addition_that_could_tie_is_refused() -> None:
+    float_program = tiny_programs.float_program()
+    halves = {name: Quantization(0.5, 0) for name in float_program.values}
+    addition = next(operation for operation in float_program.operations if isinstance(operation, Addition))
+    halves[addition.output] = Quantization(1.0, 0)
+    with pytest.raises(ValueError, match="too near a tie"):
+        quantize(float_program, halves)
+
+
+def test_a_pooling_keeps_its_equal_weights() -> None:
+    program = tiny_programs.quantized().to_program()
+    (pool,) = (c for c in program.operations if isinstance(c, Convolution) and not c.trainable)
+    assert (pool.weight == 127).all()
+    assert pool.weight_scale == pytest.approx(1 / 9 / 127)
