@@ -98,8 +98,9 @@ class _Lowering:
         return self._emit(node, operation)
 
     def _batch_norm(self, node: Node) -> str:
-        source, weight, bias, mean, variance = node.args[:5]
-        epsilon = node.args[7]
+        arguments: tuple[Any, ...] = node.args
+        source, weight, bias, mean, variance = arguments[:5]
+        epsilon = arguments[7]
         convolution = self._last(source, Convolution, "batch norm")
         gamma, beta, mean, variance = (self.tensors[n.name].double().numpy() for n in (weight, bias, mean, variance))
         factor = gamma / np.sqrt(variance + epsilon)
@@ -116,7 +117,8 @@ class _Lowering:
         return operation.output
 
     def _addition(self, node: Node) -> str:
-        first, second = (self.name_of.get(argument) for argument in node.args[:2])
+        arguments: tuple[Any, ...] = node.args
+        first, second = (self.name_of.get(argument) for argument in arguments[:2])
         if first is None or second is None or node.kwargs:
             raise UserError(f"{node.name} adds a constant or a scaled value: the INT8 program adds two activations")
         return self._emit(node, Addition((first, second), node.name, False))
@@ -144,7 +146,7 @@ class _Lowering:
 
     def _last(self, source: Any, kinds: Any, what: str) -> Any:
         """The operation just emitted, when it makes `source`, so that `what` can be folded into it."""
-        operation = self.operations[-1] if self.operations else None
+        operation: Any = self.operations[-1] if self.operations else None
         uses = len([user for user in source.users if user.op == "call_function"])
         if not isinstance(operation, kinds) or operation.output != self.name_of.get(source) or uses != 1:
             raise UserError(f"{what} after {source.name} cannot be folded: the INT8 program needs it right behind")

@@ -184,10 +184,16 @@ def load(stem: Path) -> Program:
         values[fields["name"]] = Value(
             fields["name"], tuple(fields["shape"]), Quantization(**found) if found is not None else None
         )
-    operations = []
-    for index, fields in enumerate(content["operations"]):
-        kind = _KINDS[fields.pop("kind")]
-        if kind is Convolution:
-            fields |= {name: arrays.get(f"{index}.{name}") for name in _ARRAYS}
-        operations.append(kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}))
-    return Program(content["input"], content["output"], values, tuple(operations))
+    operations = tuple(_operation(index, fields, arrays) for index, fields in enumerate(content["operations"]))
+    return Program(content["input"], content["output"], values, operations)
+
+
+def _operation(index: int, fields: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Operation:
+    kind = fields.pop("kind")
+    if kind == "addition":
+        first, second = fields["inputs"]
+        return Addition((first, second), fields["output"], fields["relu"])
+    if kind == "mean":
+        return Mean(**fields)
+    fields |= {name: tuple(fields[name]) for name in ("stride", "padding")}
+    return Convolution(**fields, **{name: arrays.get(f"{index}.{name}") for name in _ARRAYS})  # type: ignore[arg-type]

@@ -55,7 +55,7 @@ class QuantizedNetwork(nn.Module):
         quantizations = self._quantizations()
         found = quantizations[self.program.input]
         self._observe(self.program.input, log_mel)
-        values = {self.program.input: _to_int8(log_mel / np.float32(found.scale), found, relu=False)}
+        values = {self.program.input: _to_int8(log_mel / log_mel.new_tensor(found.scale), found, relu=False)}
         for index, operation in enumerate(self.program.operations):
             output = quantizations[operation.output]
             inputs = [(values[name], quantizations[name]) for name in operation.inputs]
@@ -70,7 +70,7 @@ class QuantizedNetwork(nn.Module):
             relu = isinstance(operation, Convolution | Addition) and operation.relu
             self._observe(operation.output, real.detach() * output.scale, relu)
             values[operation.output] = _to_int8(real, output, relu)
-        return values[self.program.output] * np.float32(quantizations[self.program.output].scale)
+        return values[self.program.output] * quantizations[self.program.output].scale
 
     def to_float_program(self) -> Program:
         """The float program with the present weights."""

@@ -14,7 +14,6 @@ from compress.program import (
     INT8_MIN,
     Addition,
     Convolution,
-    Mean,
     Operation,
     Program,
     multiplier,
@@ -71,18 +70,19 @@ def _simulate_batch(program: Program, inputs: Int8) -> Int8:
 
 def _run(program: Program, operation: Operation, values: dict[str, Int8]) -> Int8:
     output = quantization(program, operation.output)
-    real: NDArray[np.floating]
     if isinstance(operation, Convolution):
         relu = operation.relu
         centred = values[operation.input].astype(np.float32) - quantization(program, operation.input).zero_point
         real = _accumulate(operation, centred).astype(np.float32) * multiplier(program, operation)
     elif isinstance(operation, Addition):
         relu = operation.relu
-        real = np.float64(0)
-        for name in operation.inputs:
-            found = quantization(program, name)
-            real = real + (values[name].astype(np.float64) - found.zero_point) * (found.scale / output.scale)
-    elif isinstance(operation, Mean):
+        first, second = (
+            (values[name].astype(np.float64) - quantization(program, name).zero_point)
+            * (quantization(program, name).scale / output.scale)
+            for name in operation.inputs
+        )
+        real = first + second
+    else:
         relu = False
         found = quantization(program, operation.input)
         value = values[operation.input]

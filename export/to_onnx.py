@@ -7,6 +7,7 @@ Shapes: (1, C, F, T) activations, (O, C / groups, kernel F, kernel T) weights, (
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -127,7 +128,7 @@ class _Emitter:
             self.initializers[name] = numpy_helper.from_array(np.ascontiguousarray(values).reshape(values.shape), name)
         return name
 
-    def _node(self, kind: str, inputs: list[str], output: str, **attributes: object) -> None:
+    def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
 
 

@@ -5,6 +5,7 @@
 Shapes: n clips, F mel bands, T frames, K classes.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +46,12 @@ def predict(
     return np.concatenate(logits)
 
 
-def score_test(model: nn.Module, log_mel: LogMel, clips: Clips) -> metrics.Score:
-    """Score of a model on the test split, with all breakdowns.
+def score_test(logits_of: Callable[[np.ndarray], np.ndarray], clips: Clips) -> metrics.Score:
+    """Score on the test split, with all breakdowns.
+
+    Args:
+        logits_of: clip numbers (n,) -> logits (n, K).
+        clips: the data set.
 
     Raises:
         UserError: the data set has no test clips.
@@ -55,7 +60,7 @@ def score_test(model: nn.Module, log_mel: LogMel, clips: Clips) -> metrics.Score
     if not len(test):
         raise UserError(f"{clips.path} has no test clips: prepare it from a folder with evaluation_setup/")
     return metrics.score(
-        predict(model, log_mel, clips, test),
+        logits_of(test),
         clips.label[test],
         clips.device[test],
         clips.labels,
@@ -87,7 +92,8 @@ def evaluate(model: Path, data: Path, device: str = "auto", threads: int = 2) ->
     network, log_mel, card = trained.load(model)
     with Clips(data) as clips:
         trained.check_labels(card, clips)
-        score = score_test(network.to(chosen), log_mel, clips)
+        network.to(chosen)
+        score = score_test(lambda indices: predict(network, log_mel, clips, indices), clips)
     print(f"{card.stage} {card.architecture}, {score.n} test clips: {summary(score)}")
     for name, value in score.per_device.items():
         print(f"  device {name:<4} {value:6.1%}")

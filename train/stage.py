@@ -1,4 +1,7 @@
-"""What teacher and student have in common: build, fit, score, and write one run folder."""
+"""What all training stages have in common: fit, score, and write one run folder.
+
+Shapes: n clips, K classes.
+"""
 
 import hashlib
 import shutil
@@ -7,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +21,7 @@ from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig, frames
 from tinyasc.mel_torch import LogMel
 from train import loop, trained
-from train.evaluate import score_test, summary
+from train.evaluate import predict, score_test, summary
 from train.loader import Batch, Batches
 
 
@@ -26,7 +30,7 @@ class Job:
     """One float training run, as its command describes it."""
 
     stage: str
-    """teacher or student."""
+    """teacher, student or qat."""
     architecture: str
     """A name in tinyasc.models."""
     model: dict[str, Any]
@@ -43,6 +47,22 @@ class Job:
     """Run folders that this one builds on."""
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What one stage does in its own way."""
+
+    loss: Callable[[nn.Module, Batch], Tensor]
+    """Of one batch, a scalar."""
+    logits_of: Callable[[np.ndarray], np.ndarray]
+    """Clip numbers (n,) -> logits float32 (n, K) of the trained network: what is scored."""
+    write: Callable[[Run], None]
+    """Adds the stage's files to the run being written."""
+    cost: dict[str, Any]
+    """Parameters and MACs, as the card holds them."""
+    before_epoch: Callable[[int], None] | None = None
+    """Called with the number of each epoch, e.g. to freeze parts of the network."""
+
+
 def train_float(
     job: Job,
     clips: Clips,
@@ -53,7 +73,7 @@ def train_float(
     initialize: Callable[[nn.Module], None] = lambda network: None,
     finish: Callable[[Run, nn.Module, LogMel], None] = lambda run, network, log_mel: None,
 ) -> None:
-    """Train on the train split, score on the test split, write the run folder `out`.
+    """Build a float network, train it on the train split, score it on the test split, write the run folder `out`.
 
     Args:
         job: what to train.
@@ -67,42 +87,73 @@ def train_float(
     Raises:
         UserError: data that does not fit the recipe, or an `out` that is no run folder.
     """
-    train = clips.indices("train")
-    if not len(train):
-        raise UserError(f"{clips.path} has no training clips: prepare it from a folder with evaluation_setup/")
-    if job.mel.sample_rate != clips.sample_rate:
-        raise UserError(f"{clips.path} has {clips.sample_rate} Hz, the recipe's mel {job.mel.sample_rate} Hz")
     torch.manual_seed(job.seed)
     network = models.build(job.architecture, job.model, len(clips.labels))
     initialize(network)
     counted = cost.measure(network, (1, 1, job.mel.n_mels, frames(job.mel, clips.samples)))
+    log_mel = LogMel(job.mel).to(device)
+
+    def write(run: Run) -> None:
+        trained.save(run.path(trained.FILE), network)
+        finish(run, network, log_mel)
+
+    parts = Parts(loss, lambda indices: predict(network, log_mel, clips, indices), write, counted.to_dict())
+    train(job, network, clips, out, device=device, parts=parts)
+
+
+def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, device: torch.device, parts: Parts) -> None:
+    """Train a network in place on the train split, score it on the test split, write the run folder `out`.
+
+    Args:
+        job: what to train.
+        network: (B, 1, F, T) -> (B, K).
+        clips: the data set.
+        out: run folder to write; `OUT.partial` holds the checkpoint until it is there.
+        device: where to train.
+        parts: what the stage does in its own way.
+
+    Raises:
+        UserError: data that does not fit the recipe, or an `out` that is no run folder.
+    """
+    indices = clips.indices("train")
+    if not len(indices):
+        raise UserError(f"{clips.path} has no training clips: prepare it from a folder with evaluation_setup/")
+    if job.mel.sample_rate != clips.sample_rate:
+        raise UserError(f"{clips.path} has {clips.sample_rate} Hz, the recipe's mel {job.mel.sample_rate} Hz")
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     batches = Batches(
-        clips, train, job.mel, batch_size=job.fit.batch_size, seed=job.seed, device=device, cache=job.cache
+        clips, indices, job.mel, batch_size=job.fit.batch_size, seed=job.seed, device=device, cache=job.cache
     )
     partial = loop.partial_of(out)
+    identity = _identity(job, clips)
     with new_run(out) as run:
         history = loop.fit(
-            network, batches, loss, job.fit, partial=partial, identity=_identity(job, clips), seed=job.seed
+            network,
+            batches,
+            parts.loss,
+            job.fit,
+            partial=partial,
+            identity=identity,
+            seed=job.seed,
+            before_epoch=parts.before_epoch,
         )
-        score = score_test(network, batches.log_mel, clips)
-        trained.save(run.path(trained.FILE), network)
+        score = score_test(parts.logits_of, clips)
+        parts.write(run)
         loop.write_history(run.path("metrics.csv"), history)
-        finish(run, network, batches.log_mel)
         run.card = ModelCard(
             stage=job.stage,
             architecture=job.architecture,
             config=models.resolve(job.architecture, job.model),
             mel=asdict(job.mel),
             labels=clips.labels,
-            cost=counted.to_dict(),
+            cost=parts.cost,
             accuracy=score.to_dict(),
             data={"checksum": clips.checksum, "source": clips.source, "train_devices": clips.train_devices},
             lineage=artifact.lineage_of(job.parents),
             seed=job.seed,
         )
     shutil.rmtree(partial, ignore_errors=True)
-    print(f"{job.stage} {job.architecture} ({counted.parameters:,} parameters): {summary(score)}")
+    print(f"{job.stage} {job.architecture} ({parts.cost['parameters']:,} parameters): {summary(score)}")
     print(f"wrote {out}")
 
 

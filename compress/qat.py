@@ -1,0 +1,129 @@
+"""Command: quantization-aware training of a student into the one INT8 program.
+
+    python -m compress.qat --config compress/recipes/qat_demo.yaml --model RUN --data FILE.h5 --teacher RUN --out RUN
+
+Batch norm is folded first, then the network trains as the integer program it will be (`compress.quantized_network`).
+Writes int8.program.*, float.program.* (the student before this stage, for comparison), sample.safetensors (a few real
+inputs of the program), metrics.csv, recipe.yaml, model_card.json. Stopped anywhere, the same command goes on from the
+last whole epoch.
+
+Shapes: B batch, C channels, F mel bands, T frames, n clips, K classes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import save
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from compress import program, simulate
+from compress.lower import lower
+from compress.observe import observe
+from compress.quantized_network import QuantizedNetwork
+from tinyasc import recipe
+from tinyasc.artifact import Run
+from tinyasc.clips import Clips
+from tinyasc.errors import UserError
+from tinyasc.mel import frames
+from tinyasc.mel_torch import LogMel
+from train import logits, reproducible, stage, trained
+from train.augment import AugmentConfig, augment
+from train.loader import Batch
+from train.loop import FitConfig
+from train.losses import distillation_loss
+from train.student import DistillationConfig
+
+INT8_PROGRAM, FLOAT_PROGRAM = "int8.program", "float.program"
+SAMPLE, SAMPLE_CLIPS = "sample.safetensors", 32
+BATCH = 64
+
+
+def train_qat(
+    *,
+    model: Path,
+    data: Path,
+    out: Path,
+    fit: FitConfig,
+    augmentation: AugmentConfig,
+    distillation: DistillationConfig,
+    observe_epochs: int,
+    range_momentum: float = 0.05,
+    calibration_clips: int = 256,
+    teacher: Path | None = None,
+    cache: bool = False,
+    seed: int = 0,
+    device: str = "auto",
+    threads: int = 2,
+) -> None:
+    """Turn a float student into an INT8 program by quantization-aware training, and score the program itself.
+
+    Args:
+        model: run folder of a float student.
+        data: the data set it was trained on (.h5).
+        out: run folder to write.
+        fit: length and pace.
+        augmentation: random changes of the training clips.
+        distillation: how much the network listens to the teacher.
+        observe_epochs: epochs in which the ranges of the activations still move; after them they are frozen.
+        range_momentum: share of a batch in the moving average of the ranges.
+        calibration_clips: training clips from which the ranges start.
+        teacher: run folder of the student's teacher; none = train on the labels alone.
+        cache: keep all spectrograms in memory.
+        seed: of every random choice.
+        device: auto, cpu or cuda.
+        threads: CPU threads.
+    """
+    chosen = reproducible.settle(device, threads)
+    student, log_mel, card = trained.load(model, "student")
+    with Clips(data) as clips:
+        if card.data["checksum"] != clips.checksum:
+            raise UserError(f"{model} was trained on another data set than {data}: make it again with `make student`")
+        given = None if teacher is None else torch.from_numpy(logits.load(teacher, clips)).to(chosen)  # (clips, K)
+        random = np.random.default_rng(seed)
+        calibration = random.permutation(clips.indices("train"))[:calibration_clips]
+        float_program = lower(student, (1, log_mel.config.n_mels, frames(log_mel.config, clips.samples)))
+        network = QuantizedNetwork(
+            float_program, observe(float_program, _spectrograms(clips, log_mel, calibration)), range_momentum
+        )
+
+        def loss(network: nn.Module, batch: Batch) -> Tensor:
+            output = network(augment(batch.log_mel, augmentation))
+            if given is None:
+                return F.cross_entropy(output, batch.label)
+            return distillation_loss(output, given[batch.index], batch.label, **asdict(distillation))
+
+        def simulated(indices: np.ndarray) -> np.ndarray:
+            int8 = network.to_program()
+            parts = _spectrograms(clips, log_mel, indices)
+            return np.concatenate([simulate.logits(int8, part.numpy()) for part in parts])
+
+        def write(run: Run) -> None:
+            int8 = network.to_program()
+            program.save(int8, run.path(INT8_PROGRAM))
+            program.save(float_program, run.path(FLOAT_PROGRAM))
+            (sample,) = _spectrograms(clips, log_mel, calibration[:SAMPLE_CLIPS])
+            run.path(SAMPLE).write_bytes(save({"log_mel": simulate.quantize_input(int8, sample.numpy())}))
+
+        def freeze(epoch: int) -> None:
+            network.observing = epoch < observe_epochs
+
+        job = stage.Job("qat", card.architecture, card.config, log_mel.config, fit, cache, seed, [model])
+        parts = stage.Parts(loss, simulated, write, card.cost, freeze)
+        stage.train(job, network, clips, out, device=chosen, parts=parts)
+
+
+def _spectrograms(clips: Clips, log_mel: LogMel, indices: np.ndarray) -> Iterator[Tensor]:
+    """Log-mel of some clips on the CPU, in batches (B, 1, F, T)."""
+    parts = np.split(indices, range(BATCH, len(indices), BATCH))
+    with torch.inference_mode():
+        for part in tqdm(parts, "clips", leave=False, unit="batch"):
+            yield log_mel.cpu()(torch.from_numpy(clips.waveform(part)))
+
+
+if __name__ == "__main__":
+    raise SystemExit(recipe.run(train_qat))
