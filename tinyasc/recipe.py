@@ -37,7 +37,7 @@ def run(command: Callable[..., object], arguments: Sequence[str] | None = None) 
     del parsed["config"]
     token = _resolved.set(parser.dump(parsed))
     try:
-        values: dict[str, Any] = vars(parser.instantiate_classes(parsed))
+        values: dict[str, Any] = vars(parser.instantiate(parsed))
         command(**values)
     except UserError as error:
         print(f"{program}: {error}", file=sys.stderr)

@@ -1,0 +1,191 @@
+"""The whole line on a tiny data set, through its commands: what comes out, that it repeats, what each stage refuses."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bench.__main__ as bench_command
+import export.__main__ as export_command
+from compress.qat import train_qat
+from export.runtimes import Runtime
+from tests import tiny_data
+from tinyasc import artifact, recipe
+from tinyasc.clips import Clips
+from tinyasc.mel import MelConfig, log_mel
+from train.student import train_student
+from train.teacher import train_teacher
+
+FIT = """
+cache: true
+threads: 1
+device: cpu
+fit:
+  epochs: 4
+  batch_size: 8
+  learning_rate: 5.0e-3
+  weight_decay: 0.0
+  schedule: {warm_up: 1, ramp_down_start: 2, ramp_down: 2}
+"""
+RECIPES = {
+    "teacher": """
+architecture: passt
+model: {embed_dim: 16, depth: 1, num_heads: 2}
+mel: {n_fft: 1024, win_length: 800, hop_length: 320, n_mels: 128}
+augmentation: {}
+""",
+    "student": """
+architecture: cp_mobile
+model: {base_channels: 8, channels_multiplier: 1.5, expansion_rate: 1.5, global_response_norm: false}
+mel: {n_fft: 1024, win_length: 800, hop_length: 500, n_mels: 64}
+augmentation: {time_roll: 5}
+distillation: {hard_weight: 0.5}
+""",
+    "qat": """
+augmentation: {time_roll: 5}
+distillation: {hard_weight: 0.5}
+observe_epochs: 3
+range_momentum: 0.1
+""",
+}
+
+
+class Line:
+    """The commands of the line in one folder; each returns its exit code."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        for stage, text in RECIPES.items():
+            (folder / f"{stage}.yaml").write_text(text + FIT)
+        self.data = ["--data", str(folder / "data.h5")]
+        self.teacher_run = ["--teacher", str(folder / "teacher")]
+
+    def _recipe(self, stage: str) -> list[str]:
+        return ["--config", str(self.folder / f"{stage}.yaml")]
+
+    def _model(self, run: str, out: str) -> list[str]:
+        return ["--model", str(self.folder / run), "--out", str(self.folder / out)]
+
+    def prepare(self) -> None:
+        tiny_data.write(self.folder / "set").rename(self.folder / "data.h5")
+
+    def teacher(self) -> int:
+        return recipe.run(train_teacher, [*self._recipe("teacher"), *self.data, "--out", str(self.folder / "teacher")])
+
+    def student(self) -> int:
+        flags = [*self.data, *self.teacher_run, "--out", str(self.folder / "student")]
+        return recipe.run(train_student, [*self._recipe("student"), *flags])
+
+    def qat(self, out: str = "qat") -> int:
+        return recipe.run(
+            train_qat, [*self._recipe("qat"), *self._model("student", out), *self.data, *self.teacher_run]
+        )
+
+    def export(self, run: str = "qat", out: str = "export") -> int:
+        return recipe.run(export_command.export, self._model(run, out))
+
+    def bench(self) -> int:
+        flags = [*self._model("export", "bench"), *self.data, "--latency_seconds", "0.3"]
+        return recipe.run(bench_command.judge, flags)
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
+    line = Line(tmp_path_factory.mktemp("line"))
+    line.prepare()
+    assert [stage() for stage in (line.teacher, line.student, line.qat, line.export, line.bench)] == [0] * 5
+    return line
+
+
+def test_the_files_are_proven_to_be_the_program(line: Line) -> None:
+    parity = json.loads((line.folder / "export/parity.json").read_text())
+    found = [(entry["file"], entry["threads"], entry["differing"]) for entry in parity["agreements"]]
+    assert found == [("model.tflite", 1, 0), ("model.tflite", 2, 0), ("model.onnx", 1, 0)]
+    assert all(entry["inputs"] >= 1000 and entry["logits"] == 2 * entry["inputs"] for entry in parity["agreements"])
+    assert "XNNPACK" in parity["agreements"][0]["kernels"]
+
+
+def test_the_report_measures_what_training_said(line: Line) -> None:
+    card = artifact.load_card(line.folder / "export", "export")
+    assert [parent["stage"] for parent in card.lineage] == ["teacher", "student", "qat"]
+    report = json.loads((line.folder / "bench/report.json").read_text())
+    figures = report["figures"]
+    assert figures["accuracy/tflite/int8/macro"]["how"] == "measured"
+    assert figures["accuracy/tflite/int8/macro"]["value"] == pytest.approx(card.accuracy["macro"], abs=1e-9)
+    assert (line.folder / "bench/report.html").read_text().startswith("<!doctype html>")
+
+
+def test_the_same_seed_gives_the_same_files(line: Line) -> None:
+    assert (line.qat("qat2"), line.export("qat2", "export2")) == (0, 0)
+    for name in ("model.tflite", "model.onnx", "model_float.tflite", "model_float.onnx"):
+        assert (line.folder / "export" / name).read_bytes() == (line.folder / "export2" / name).read_bytes(), name
+
+
+def test_a_runtime_that_differs_stops_the_export(
+    line: Line, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    honest = export_command.onnx_runtime
+
+    def wrong_once(path: Path, threads: int) -> Runtime:
+        runtime = honest(path, threads)
+
+        def run(inputs: np.ndarray) -> np.ndarray:
+            outputs = runtime.run(inputs)
+            outputs[0, 0] ^= 1
+            return outputs
+
+        return Runtime(runtime.name, runtime.kernels, runtime.threads, run)
+
+    monkeypatch.setattr(export_command, "onnx_runtime", wrong_once)
+    assert line.export("qat", "wrong") == 1
+    message = capsys.readouterr().err
+    assert "model.onnx in onnxruntime" in message
+    assert "nothing was written" in message
+    assert not list(line.folder.glob("wrong*"))
+
+
+def test_the_sample_holds_real_inputs_of_the_program(line: Line) -> None:
+    from safetensors.numpy import load_file  # noqa: PLC0415
+
+    from compress import program, simulate  # noqa: PLC0415
+
+    int8 = program.load(line.folder / "qat/int8.program")
+    sample = load_file(line.folder / "qat/sample.safetensors")["log_mel"]
+    card = artifact.load_card(line.folder / "qat")
+    with Clips(line.folder / "data.h5") as clips:
+        heard = log_mel(clips.waveform(clips.indices("train")), MelConfig(**card.mel))
+    known = simulate.quantize_input(int8, heard[:, None]).astype(int)
+    for one in sample.astype(int):
+        assert min(np.abs(known - one).max(axis=(1, 2, 3))) <= 1  # two front-ends, one step at most
+
+
+@pytest.mark.parametrize(
+    ("stage", "needed"),
+    [
+        ("teacher", "make data"),
+        ("student", "make data"),
+        ("qat", "make student"),
+        ("export", "make qat"),
+        ("bench", "make export"),
+    ],
+)
+def test_a_stage_without_its_input_says_what_makes_it(
+    stage: str, needed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert getattr(Line(tmp_path), stage)() == 1
+    message = capsys.readouterr().err.strip()
+    assert needed in message
+    assert "\n" not in message
+
+
+def test_a_student_of_another_data_set_is_refused(
+    line: Line, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = str(tiny_data.write(tmp_path / "other", seed=7))
+    line_data, line.data = line.data, ["--data", other]
+    try:
+        assert line.qat("other") == 1
+    finally:
+        line.data = line_data
+    assert "another data set" in capsys.readouterr().err
