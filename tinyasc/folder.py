@@ -12,6 +12,8 @@ from tinyasc.dcase import recording_of
 from tinyasc.errors import UserError
 
 META = "meta.csv"
+MARK = "made_by_tinyasc.json"
+"""The file that says a folder is the embedded data set, with its seed and settings."""
 SPLIT_TABLES = {"train": "evaluation_setup/fold1_train.csv", "test": "evaluation_setup/fold1_evaluate.csv"}
 
 
@@ -57,6 +59,11 @@ def read_folder(root: Path) -> list[Entry]:
         )
         for file, row in rows.items()
     ]
+
+
+def source_of(root: Path) -> str:
+    """What the sound is, for a reader of the prepared file: the folder's name, and whether it was made up."""
+    return root.resolve().name + (" (made up by tinyasc.scenes)" if (root / MARK).is_file() else "")
 
 
 def some_of(items: list[str], shown: int = 3) -> str:

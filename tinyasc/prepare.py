@@ -22,7 +22,7 @@ from tqdm import tqdm
 from tinyasc import recipe, sound
 from tinyasc.clips import FORMAT, SPLITS
 from tinyasc.errors import UserError
-from tinyasc.folder import Entry, read_folder, some_of
+from tinyasc.folder import Entry, read_folder, some_of, source_of
 
 SAMPLE_RATE = 32_000
 """Samples per second of the prepared clips, Hz."""
@@ -55,7 +55,7 @@ def prepare(root: Path, out: Path, processes: int | None = None) -> None:
                 pcm[row : row + len(pieces)] = pieces
                 digest.update(pieces.tobytes())
                 row += len(pieces)
-            _write_indices(file, entries, counts, digest, root.resolve().name)
+            _write_indices(file, entries, counts, digest, source_of(root))
     print(f"wrote {out}: {clips:,} clips from {len(entries):,} files, {out.stat().st_size / 1e6:,.0f} MB")
 
 

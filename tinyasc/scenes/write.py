@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from tinyasc.dcase import DEVICES, REAL_DEVICES, SCENES, SEEN_DEVICES, TauName
 from tinyasc.errors import UserError
-from tinyasc.folder import META, SPLIT_TABLES
+from tinyasc.folder import MARK, META, SPLIT_TABLES
 from tinyasc.scenes import devices
 from tinyasc.scenes.city import generator
 from tinyasc.scenes.config import EMBEDDED, ScenesConfig
@@ -24,8 +24,6 @@ from tinyasc.scenes.synthesis import RATE, SECONDS
 TRAIN_CITIES = ("barcelona", "lisbon", "lyon", "milan", "prague", "vienna")
 TEST_CITIES = ("helsinki", "stockholm")
 TEST_TABLE = "evaluation_setup/fold1_test.csv"
-MARK = "made_by_tinyasc.json"
-"""The file that says a folder is of this make: seed and settings; such a folder may be replaced."""
 
 
 @dataclass(frozen=True)
