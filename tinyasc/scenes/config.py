@@ -11,18 +11,18 @@ class ScenesConfig:
     """10-second recordings of each scene for training: half by device a, the rest by b, c and s1 to s3 in turn."""
     test_recordings: int = 2
     """10-second recordings of each scene in the test split, each made by all nine devices at once."""
-    overlap: float = 0.3
-    """How much a scene sounds like its look-alikes: 0 as itself, 1 as the average of its group."""
-    level_spread: float = 5.0
+    contrast: float = 2.0
+    """How far a scene departs from the average of its look-alikes: 0 not at all, 1 as its table says, 2 twice that."""
+    level_spread: float = 3.0
     """Standard deviation of the level of every source from place to place, dB."""
-    device_strength: float = 1.0
+    device_strength: float = 0.9
     """How far devices depart from device a: a factor on their frequency responses in dB, noise and compression."""
 
     def __post_init__(self) -> None:
         if self.train_recordings < 1 or self.test_recordings < 1:
             raise ValueError("train_recordings and test_recordings must be above zero")
-        if not 0 <= self.overlap <= 1 or self.level_spread < 0 or self.device_strength < 0:
-            raise ValueError("overlap must lie in 0..1; level_spread and device_strength must not be negative")
+        if min(self.contrast, self.level_spread, self.device_strength) < 0:
+            raise ValueError("contrast, level_spread and device_strength must not be negative")
 
 
 EMBEDDED = ScenesConfig()

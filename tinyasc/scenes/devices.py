@@ -120,7 +120,7 @@ def impulse_response(device: Device, strength: float) -> np.ndarray:
     scaled = [(frequency, gain * strength) for frequency, gain in device.response]
     magnitude = response(scaled, 2 * taps)
     linear_phase = np.roll(np.fft.irfft(magnitude), taps)[1:]
-    direct = minimum_phase(linear_phase, half=False)[:taps]
+    direct = minimum_phase(linear_phase, half=False, n_fft=16_384)[:taps]
     # The reflections belong to the device: the same dice for every recording.
     dice = np.random.default_rng([round(abs(gain) * 100) for _, gain in device.response])
     times = np.arange(1, 530)

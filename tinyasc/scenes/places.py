@@ -65,8 +65,8 @@ GROUPS: tuple[dict[str, Scene], ...] = (
     {
         "airport": Scene(
             _indoors(
-                ventilation=(0.6, -8),
-                luggage=(0.8, -4),
+                ventilation=(0.7, -6),
+                luggage=(0.85, -3),
                 announcement=(0.6, -6),
                 jets=(0.4, -6),
                 dishes=(0.2, -14),
@@ -77,9 +77,9 @@ GROUPS: tuple[dict[str, Scene], ...] = (
         ),
         "metro_station": Scene(
             _indoors(
-                train_arrives=(0.8, 0),
+                train_arrives=(0.95, 1),
                 squeal=(0.35, -10),
-                escalator=(0.45, -7),
+                escalator=(0.5, -6),
                 door_signal=(0.35, -8),
                 announcement=(0.35, -7),
                 ventilation=(0.25, -10),
@@ -205,26 +205,23 @@ GROUPS: tuple[dict[str, Scene], ...] = (
 )
 
 
-def blended(scene: str, overlap: float) -> Scene:
-    """A scene drawn towards the average of its look-alikes by `overlap`, 0 to 1."""
+def contrasted(scene: str, contrast: float) -> Scene:
+    """A scene that departs from the average of its look-alikes `contrast` times as far as its table says."""
     group = next(group for group in GROUPS if scene in group)
-    own = group[scene]
+    own, everyone = group[scene], list(group.values())
 
-    def between(value: float, others: list[float]) -> float:
-        return (1 - overlap) * value + overlap * sum(others) / len(others)
+    def apart(value: float, values: list[float]) -> float:
+        mean = sum(values) / len(values)
+        return mean + contrast * (value - mean)
 
     parts = {}
-    for source in dict.fromkeys(source for other in group.values() for source in other.parts):
-        everywhere = [other.parts[source].level for other in group.values() if source in other.parts]
-        mine = own.parts.get(source, Part(0.0, sum(everywhere) / len(everywhere)))
-        chances = [other.parts[source].chance if source in other.parts else 0.0 for other in group.values()]
-        parts[source] = Part(between(mine.chance, chances), between(mine.level, everywhere))
-    others = list(group.values())
-    return Scene(
-        parts,
-        between(own.reverberation, [other.reverberation for other in others]),
-        between(own.echo, [other.echo for other in others]),
-    )
+    for source in dict.fromkeys(source for other in everyone for source in other.parts):
+        levels = [other.parts[source].level for other in everyone if source in other.parts]
+        part = own.parts.get(source, Part(0.0, sum(levels) / len(levels)))
+        chances = [other.parts[source].chance if source in other.parts else 0.0 for other in everyone]
+        parts[source] = Part(min(1.0, max(0.0, apart(part.chance, chances))), apart(part.level, levels))
+    reverberation = apart(own.reverberation, [other.reverberation for other in everyone])
+    return Scene(parts, max(0.1, reverberation), apart(own.echo, [other.echo for other in everyone]))
 
 
 def recorded(name: TauName, seed: int, config: ScenesConfig) -> np.ndarray:
@@ -239,7 +236,7 @@ def recorded(name: TauName, seed: int, config: ScenesConfig) -> np.ndarray:
     manners = City.of(name.city, seed)
     place = generator(seed, "place", name.scene, name.city, name.location)
     moment = generator(seed, "moment", name.scene, name.city, name.location, name.segment)
-    kind = blended(name.scene, config.overlap)
+    kind = contrasted(name.scene, config.contrast)
     mixture = np.zeros(SAMPLES, np.float32)
     for source, part in kind.parts.items():
         # Drawn for every source, so that what one place lacks does not change the dice of the others.

@@ -35,7 +35,9 @@ def filtered(sound: np.ndarray, amplitude: np.ndarray) -> np.ndarray:
 
 def noise(random: Generator, points: Points, samples: int = SAMPLES) -> np.ndarray:
     """Noise of that frequency response, of RMS 1: float32 (samples,)."""
-    return unit(filtered(random.standard_normal(samples, np.float32), response(points, samples)))
+    bins = samples // 2 + 1
+    spectrum = random.standard_normal((2, bins), np.float32) * response(points, samples)
+    return unit(np.fft.irfft(spectrum[0] + 1j * spectrum[1], samples).astype(np.float32, copy=False))
 
 
 def unit(sound: np.ndarray) -> np.ndarray:

@@ -82,7 +82,7 @@ def write(out: Path, seed: int = 0, scenes: ScenesConfig = EMBEDDED, processes: 
     # The recordings with many devices take longest: begin with them, so that no process is left alone at the end.
     order = sorted(plan, key=lambda recording: -len(recording.devices))
     with ProcessPoolExecutor(processes or os.cpu_count()) as executor:
-        work = executor.map(partial(_make, unfinished, seed, scenes), order)
+        work = executor.map(partial(make, unfinished, seed, scenes), order)
         for _ in tqdm(work, unit=" recordings", total=len(order), mininterval=0.5):
             pass
     _write_tables(unfinished, plan)
@@ -94,11 +94,12 @@ def write(out: Path, seed: int = 0, scenes: ScenesConfig = EMBEDDED, processes: 
     print(f"wrote {out}: {files:,} files of 1 s of made-up scenes, seed {seed}")
 
 
-def _make(folder: Path, seed: int, config: ScenesConfig, recording: Recording) -> None:
-    sound = recorded(recording.name(0, REAL_DEVICES[0]), seed, config)
+def make(folder: Path, seed: int, scenes: ScenesConfig, recording: Recording) -> None:
+    """Write the files of one recording; they depend on nothing but the arguments."""
+    sound = recorded(recording.name(0, REAL_DEVICES[0]), seed, scenes)
     for device in recording.devices:
         random = generator(seed, "device", recording.name(0, device))
-        captured = devices.captured(sound, devices.DEVICES[device], random, config.device_strength)
+        captured = devices.captured(sound, devices.DEVICES[device], random, scenes.device_strength)
         for index, piece in enumerate(captured.reshape(SECONDS, RATE)):
             soundfile.write(folder / "audio" / str(recording.name(index, device)), piece, RATE, "PCM_24")
 
