@@ -83,6 +83,22 @@ def test_passt_starts_from_ten_second_weights(tmp_path):
         load_weights(target, tmp_path / "other.pt")
 
 
+def test_passt_with_a_convolutional_stem_has_the_positions_of_its_grid():
+    model = build("passt", {"embed_dim": 16, "depth": 1, "num_heads": 2, "stem_channels": [4, 8, 8]}, 10)
+    assert isinstance(model, Passt)
+    assert (model.net.freq_new_pos_embed.shape[2], model.net.time_new_pos_embed.shape[3]) == (8, 7)
+    assert model(torch.randn(2, 1, 128, 100)).shape == (2, 10)
+    with pytest.raises(UserError, match=r"--model.frames 101"):
+        model(torch.randn(2, 1, 128, 101))
+
+
+def test_narrow_passt_starts_as_wide_as_the_published_one():
+    model = build("passt", {"embed_dim": 48, "depth": 1, "num_heads": 2}, 10)
+    assert isinstance(model, Passt)
+    weight = model.net.blocks[0].mlp.fc1.weight
+    assert weight.std().item() == pytest.approx(0.02 * 4, rel=0.05)  # sqrt(768 / 48) = 4
+
+
 def test_no_fake_timm_stays_behind():
     build("passt", {}, 10)
     timm = sys.modules.get("timm")

@@ -10,8 +10,12 @@ Shapes: B clips, F = 128 mel bands, T frames (100 for one second), K classes.
 
 import contextlib
 import io
+import math
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -41,8 +45,12 @@ class PasstConfig:
     """Columns (time) of the patch grid dropped in training, of 9 for one second."""
     drop_rate: float = 0.0
     """Dropout after the position embeddings and inside the blocks."""
+    stem_channels: tuple[int, ...] = ()
+    """Channels of 3x3 convolutions of stride 2 that make the patches, embed_dim coming last; none = PaSST's own 16x16
+    patches. A transformer that starts from convolutions needs far less data to learn from scratch."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "stem_channels", tuple(self.stem_channels))  # JSON and YAML know lists only
         if self.embed_dim % self.num_heads:
             raise UserError(f"embed_dim {self.embed_dim} is no multiple of num_heads {self.num_heads}")
 
@@ -66,9 +74,9 @@ class _Wrapped(nn.Module):
         UserError: spectrograms of another size.
     """
 
-    def __init__(self, net: nn.Module, frames: int) -> None:
+    def __init__(self, net: Any, frames: int) -> None:
         super().__init__()
-        self.net = net
+        self.net = net  # hear21passt's PaSST, which has no types
         self.frames = frames
 
     def forward(self, log_mel: Tensor) -> Tensor:
@@ -99,8 +107,37 @@ class Passt(_Wrapped):
             drop_rate=config.drop_rate,
             s_patchout_f=config.s_patchout_f,
             s_patchout_t=config.s_patchout_t,
+            **({"embed_layer": partial(ConvolutionalStem, config.stem_channels)} if config.stem_channels else {}),
         )
+        with torch.no_grad():  # PaSST draws with deviation 0.02, made for width 768; narrower, it hardly learns
+            for layer in net.modules():
+                if isinstance(layer, nn.Linear):
+                    layer.weight.mul_(math.sqrt(768 / config.embed_dim))
         super().__init__(net, config.frames)
+
+
+class ConvolutionalStem(nn.Module):
+    """In the place of PaSST's patch embedding: (B, 1, F, T) -> (B, C, rows, columns) by strided convolutions.
+
+    Source: Xiao et al., "Early convolutions help transformers see better", 2021.
+    """
+
+    def __init__(self, channels: tuple[int, ...], *, img_size: tuple[int, int], embed_dim: int, **_: object) -> None:
+        super().__init__()
+        widths = [1, *channels]
+        self.layers = nn.Sequential()
+        for inputs, outputs in pairwise(widths):
+            self.layers.append(nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False))
+            self.layers.append(nn.BatchNorm2d(outputs))
+            self.layers.append(nn.ReLU())
+        self.layers.append(nn.Conv2d(widths[-1], embed_dim, 3, stride=2, padding=1))
+        halvings = len(widths)
+        # what PaSST asks of its patch embedding, to size the position embeddings
+        self.grid_size = (-(-img_size[0] // 2**halvings), -(-img_size[1] // 2**halvings))
+        self.num_patches = self.grid_size[0] * self.grid_size[1]
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        return self.layers(log_mel)
 
 
 class PasstS(_Wrapped):
