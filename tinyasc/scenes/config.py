@@ -15,7 +15,7 @@ class ScenesConfig:
     """How far a scene departs from the average of its look-alikes: 0 not at all, 1 as its table says, 2 twice that."""
     level_spread: float = 3.0
     """Standard deviation of the level of every source from place to place, dB."""
-    device_strength: float = 0.9
+    device_strength: float = 0.75
     """How far devices depart from device a: a factor on their frequency responses in dB, noise and compression."""
 
     def __post_init__(self) -> None:

@@ -77,6 +77,7 @@ GROUPS: tuple[dict[str, Scene], ...] = (
         ),
         "metro_station": Scene(
             _indoors(
+                crowd=(0.6, -12),
                 train_arrives=(0.95, 1),
                 squeal=(0.35, -10),
                 escalator=(0.5, -6),
@@ -90,8 +91,8 @@ GROUPS: tuple[dict[str, Scene], ...] = (
         "shopping_mall": Scene(
             _indoors(
                 crowd=(0.95, -5),
-                music=(0.75, -9),
-                tills=(0.5, -9),
+                music=(0.8, -6),
+                tills=(0.6, -8),
                 dishes=(0.5, -9),
                 children=(0.3, -10),
                 escalator=(0.3, -10),
@@ -161,7 +162,7 @@ GROUPS: tuple[dict[str, Scene], ...] = (
         "public_square": Scene(
             _outdoors(
                 crowd=(0.7, -9),
-                fountain=(0.45, -6),
+                fountain=(0.6, -5),
                 pigeons=(0.4, -8),
                 children=(0.35, -8),
                 tower_bell=(0.2, -7),

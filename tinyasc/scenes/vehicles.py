@@ -119,8 +119,8 @@ def tram_bell(random: Generator, city: City) -> np.ndarray:
 
 
 def train_arrives(random: Generator, city: City) -> np.ndarray:
-    """A train coming into or leaving a station: a swelling roar, its drive, its brakes."""
-    swell = np.clip(passing(random.uniform(-2, SECONDS + 2, 1), random.uniform(2.5, 6, 1)), 0, 1)
+    """A train coming into or leaving a station over the rumble of others: a swelling roar, its drive, its brakes."""
+    swell = np.clip(0.12 + passing(random.uniform(-2, SECONDS + 2, 1), random.uniform(2.5, 6, 1)), 0, 1)
     roar = noise(random, [(10, -12), (80, 0), (500, 0), (1500, -8), (5000, -22), (14000, -45)])
     drive = tone(city.whine * over_time(random.uniform(0.3, 1.0, 4)), np.array([1.0, 0.4, 0.2]))
     return swell * (roar + 0.3 * drive) + 0.2 * squeal(random, city) * swell
