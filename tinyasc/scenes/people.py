@@ -103,10 +103,10 @@ def gravel(random: Generator, city: City) -> np.ndarray:
     pace = random.uniform(0.48, 0.65)
     times = np.arange(random.uniform(0, pace), SECONDS - 0.3, pace)
     crunch = [strike(random, [(10, -60), (400, -15), (2500, 0), (7000, -3), (15000, -20)], 0.07) for _ in range(4)]
-    return placed(crunch, times, passing_gain(random, times)) * 1.5
+    return placed(crunch, times, _walking_by(random, times)) * 1.5
 
 
-def passing_gain(random: Generator, times: np.ndarray) -> np.ndarray:
+def _walking_by(random: Generator, times: np.ndarray) -> np.ndarray:
     """Gains of events made by something that walks by."""
     return 1 / (1 + ((times - random.uniform(0, SECONDS)) / random.uniform(1.5, 4)) ** 2)
 

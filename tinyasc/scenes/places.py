@@ -1,8 +1,8 @@
 """The ten scenes: which sources a place may have and how loud, and how one recording is mixed from them.
 
 Scenes come in three groups of look-alikes that share most of their sources; what tells them apart are rates and levels,
-and a few telling sources that many a second of sound does without. The makeup was chosen by ear and by how well a small
-network does on it; it claims no more than to be of the same kind as the real thing.
+and a few telling sources that many a second of sound does without. The figures are invented, then tuned so that a small
+network is right most of the time and on no scene always; nothing here was fitted to real sound.
 """
 
 from collections.abc import Callable

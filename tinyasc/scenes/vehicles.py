@@ -11,7 +11,6 @@ from tinyasc.scenes.synthesis import (
     RATE,
     SAMPLES,
     SECONDS,
-    Points,
     filtered,
     moments,
     noise,
@@ -133,14 +132,14 @@ def escalator(random: Generator, city: City) -> np.ndarray:
     return unit(turning * (1 + 0.4 * tone(np.full(SAMPLES, random.uniform(3, 6)), np.array([1.0]))) + 0.4 * teeth)
 
 
-def cars(random: Generator, city: City, rate: float = 0.35, near: Points | None = None) -> np.ndarray:
+def cars(random: Generator, city: City) -> np.ndarray:
     """Cars passing by: tyres on the road and engines."""
-    times = np.append(moments(random, rate), random.uniform(-1, SECONDS + 1))
+    times = np.append(moments(random, 0.35), random.uniform(-1, SECONDS + 1))
     widths = random.uniform(0.5, 1.6, len(times))
     level = passing(times, widths)
     wet = random.uniform(-6, 4)
     tyres = noise(
-        random, near or [(10, -25), (80, -8), (500, -3), (1000, 0), (2500, -6 + wet), (7000, -18 + wet), (16000, -40)]
+        random, [(10, -25), (80, -8), (500, -3), (1000, 0), (2500, -6 + wet), (7000, -18 + wet), (16000, -40)]
     )
     hum = tone(over_time(random.uniform(45, 95, 8)), random.uniform(0.3, 1.0, 20) / np.arange(1, 21))
     return level * (tyres + 0.5 * hum)
