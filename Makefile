@@ -75,6 +75,7 @@ made = $(if $(filter $1,$(ACTIVE)),$($1_OUT),$(wildcard $($1_OUT)))
 # $(RUNS)/.STAGE.flags changes only when the stage is asked for with another command.
 define STAGE_RULE
 $1: $$($1_OUT)
+	@echo '$$($1_OUT) is up to date'
 $$($1_OUT): $$($1_IN) $$(RUNS)/.$1.flags | $$(READY)
 	$$(PY) -m $$($1_RUN) $$(ARGS)
 $$(RUNS)/.$1.flags: FORCE
