@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ActionConfigFile, ArgumentParser, set_parsing_settings
+from jsonargparse import ArgumentParser, set_parsing_settings
 
 from tinyasc.errors import UserError
 
@@ -31,7 +31,7 @@ def run(command: Callable[..., object], arguments: Sequence[str] | None = None) 
     program = _program_name(command)
     description = (command.__doc__ or "").split("\nArgs:")[0].split("\n    Args:")[0].strip()
     parser = ArgumentParser(prog=program, description=description)
-    parser.add_argument("--config", action=ActionConfigFile, help="a YAML recipe; flags after it override it")
+    parser.add_argument("--config", action="config", help="a YAML recipe; flags after it override it")
     parser.add_function_arguments(command, fail_untyped=True)
     parsed = parser.parse_args(arguments)
     del parsed["config"]
