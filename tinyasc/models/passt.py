@@ -40,14 +40,14 @@ class PasstConfig:
     frames: int = 100
     """Frames of a clip, for the time position embeddings."""
     s_patchout_f: int = 0
-    """Rows (frequency) of the patch grid dropped in training, of 12."""
+    """Rows (frequency) of the patch grid dropped in training; there are 12 without a stem."""
     s_patchout_t: int = 0
-    """Columns (time) of the patch grid dropped in training, of 9 for one second."""
+    """Columns (time) of the patch grid dropped in training; 9 for one second without a stem."""
     drop_rate: float = 0.0
     """Dropout after the position embeddings and inside the blocks."""
     stem_channels: tuple[int, ...] = ()
-    """Channels of 3x3 convolutions of stride 2 that make the patches, embed_dim coming last; none = PaSST's own 16x16
-    patches. A transformer that starts from convolutions needs far less data to learn from scratch."""
+    """Channels of the 3x3 convolutions of stride 2 before the one to embed_dim that make the tokens; none = PaSST's own
+    16x16 patches. A transformer that starts from convolutions needs far less data to learn from scratch."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stem_channels", tuple(self.stem_channels))  # JSON and YAML know lists only
