@@ -54,7 +54,7 @@ class QuantizedNetwork(nn.Module):
     def forward(self, log_mel: Tensor) -> Tensor:
         quantizations = self._quantizations()
         found = quantizations[self.program.input]
-        self._observe(self.program.input, log_mel)
+        self._observe(self.program.input, log_mel, 1.0)
         values = {self.program.input: _to_int8(log_mel / log_mel.new_tensor(found.scale), found, relu=False)}
         for index, operation in enumerate(self.program.operations):
             output = quantizations[operation.output]
@@ -68,7 +68,7 @@ class QuantizedNetwork(nn.Module):
                 ((value, given),) = inputs
                 real = value.sum((2, 3)) * (given.scale / (output.scale * value.shape[2] * value.shape[3]))
             relu = isinstance(operation, Convolution | Addition) and operation.relu
-            self._observe(operation.output, real.detach() * output.scale, relu)
+            self._observe(operation.output, real, output.scale, relu)
             values[operation.output] = _to_int8(real, output, relu)
         return values[self.program.output] * quantizations[self.program.output].scale
 
@@ -109,10 +109,13 @@ class QuantizedNetwork(nn.Module):
         ends = self.ranges.tolist()
         return assign(self.program, {name: Range(*ends[row]) for name, row in self._rows.items()})
 
-    def _observe(self, name: str, real: Tensor, relu: bool = False) -> None:
+    def _observe(self, name: str, real: Tensor, scale: float, relu: bool = False) -> None:
+        """Move the range of a value towards this batch's; `real` is in units of `scale`."""
         if not (self.training and self.observing):
             return
-        ends = torch.stack(real.detach().aminmax()).to(self.ranges)
+        seen = real.detach()
+        seen = seen.permute(0, 2, 3, 1) if seen.dim() == 4 else seen  # channels last is contiguous: no copy
+        ends = torch.stack(seen.aminmax()).to(self.ranges) * scale
         self.ranges[self._rows[name]].lerp_(ends.clamp(min=0) if relu else ends, self.momentum)
 
 
@@ -131,4 +134,5 @@ class _Round(torch.autograd.Function):
 def _to_int8(real: Tensor, found: Quantization, relu: bool) -> Tensor:
     """Real units of a scale to an int8 minus its zero point, as float32."""
     lowest = max(INT8_MIN, found.zero_point) if relu else INT8_MIN
-    return _Round.apply(real).clamp(lowest - found.zero_point, INT8_MAX - found.zero_point)
+    # clamped first: the ends are integers, so the order does not matter, and hardtanh has the cheapest gradient
+    return _Round.apply(F.hardtanh(real, lowest - found.zero_point, INT8_MAX - found.zero_point))
