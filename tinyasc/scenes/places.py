@@ -130,10 +130,10 @@ GROUPS: tuple[dict[str, Scene], ...] = (
         ),
         "tram": Scene(
             _aboard(
-                electric_drive=(0.85, -5),
+                electric_drive=(0.8, -6.5),
                 rail_joints=(0.7, -6),
                 squeal=(0.5, -8),
-                tram_bell=(0.3, -5),
+                tram_bell=(0.22, -6),
                 cars=(0.3, -11),
                 rolling=(0.35, -8),
                 door_signal=(0.3, -9),
@@ -145,7 +145,7 @@ GROUPS: tuple[dict[str, Scene], ...] = (
     {
         "park": Scene(
             _outdoors(
-                birds=(0.85, -6),
+                birds=(0.75, -7),
                 leaves=(0.7, -7),
                 gravel=(0.5, -8),
                 wind=(0.6, -6),
