@@ -24,7 +24,6 @@ def settle(device: str, threads: int) -> torch.device:
     torch.set_float32_matmul_precision("high" if on_cuda else "highest")  # TF32: three times the speed
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=on_cuda)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads it; a tenth of the time
     # Filling memory that nothing reads costs an eighth of the time. (A property of the module: types do not know it.)
     setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010
     return torch.device("cuda" if on_cuda else "cpu")
