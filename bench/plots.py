@@ -108,7 +108,16 @@ def accuracy_against_macs(
             accuracies.append(teacher[1])
             label = f"teacher {100 * teacher[1]:.1f} %"
             if teacher[0] is not None and teacher[0] < RIGHT_END:
-                axes.plot(*teacher, "D", color=MUTED, markersize=8, markeredgecolor="white", zorder=2.5, label=label)
+                axes.plot(
+                    teacher[0],
+                    teacher[1],
+                    "D",
+                    color=MUTED,
+                    markersize=8,
+                    markeredgecolor="white",
+                    zorder=2.5,
+                    label=label,
+                )
             else:
                 cost = "" if teacher[0] is None else f", {short(teacher[0])} MACs"
                 axes.axhline(teacher[1], color=MUTED, linestyle=(0, (4, 3)), linewidth=1, label=f"{label}{cost} →")
