@@ -1,4 +1,4 @@
-"""Every training recipe is a whole, valid configuration of its command."""
+"""Every recipe is a whole, valid configuration of its command."""
 
 from pathlib import Path
 from typing import Any
@@ -6,24 +6,45 @@ from typing import Any
 import pytest
 from jsonargparse import ArgumentParser
 
-import train
+from compress.qat import train_qat
 from tinyasc import mel, models
 from train.student import train_student
 from train.teacher import train_teacher
 
-RECIPES = sorted((Path(train.__file__).parent / "recipes").glob("*.yaml"))
+ROOT = Path(__file__).parent.parent
+RECIPES = {
+    "train/recipes/teacher_demo.yaml": train_teacher,
+    "train/recipes/passt_s.yaml": train_teacher,
+    "train/recipes/student_demo.yaml": train_student,
+    "train/recipes/cp_mobile.yaml": train_student,
+    "compress/recipes/qat_demo.yaml": train_qat,
+}
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_recipe_parses_and_names_a_network_that_fits_its_spectrograms(path):
-    command = train_student if "distillation:" in path.read_text() else train_teacher
-    parser = ArgumentParser(default_config_files=[str(path)])
-    parser.add_function_arguments(command)
-    parsed: Any = parser.instantiate_classes(parser.parse_args(["--data", "data.h5", "--out", "run"]))
-    resolved = models.resolve(parsed.architecture, parsed.model)
-    assert resolved.get("frames", 64) == mel.frames(parsed.mel, 32_000)
-    assert parsed.fit.schedule.ramp_down_start + parsed.fit.schedule.ramp_down <= parsed.fit.epochs
+def parsed(path: str) -> Any:
+    parser = ArgumentParser(default_config_files=[str(ROOT / path)])
+    parser.add_function_arguments(RECIPES[path])
+    given = ["--data", "data.h5", "--out", "run", *(["--model", "run"] if RECIPES[path] is train_qat else [])]
+    return parser.instantiate(parser.parse_args(given))
 
 
-def test_recipes_are_there():
-    assert [path.stem for path in RECIPES] == ["cp_mobile", "passt_s", "student_demo", "teacher_demo"]
+@pytest.mark.parametrize("path", RECIPES)
+def test_recipe_parses_and_its_schedule_fits_its_epochs(path: str) -> None:
+    fit = parsed(path).fit
+    assert fit.schedule.ramp_down_start + fit.schedule.ramp_down <= fit.epochs
+
+
+@pytest.mark.parametrize("path", [path for path in RECIPES if path.startswith("train/")])
+def test_recipe_names_a_network_that_fits_its_spectrograms(path: str) -> None:
+    recipe = parsed(path)
+    resolved = models.resolve(recipe.architecture, recipe.model)
+    assert resolved.get("frames", 64) == mel.frames(recipe.mel, 32_000)
+
+
+def test_ranges_are_frozen_before_quantized_training_ends() -> None:
+    recipe = parsed("compress/recipes/qat_demo.yaml")
+    assert 0 < recipe.observe_epochs < recipe.fit.epochs
+
+
+def test_every_recipe_is_tested() -> None:
+    assert sorted(RECIPES) == sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("*/recipes/*.yaml"))

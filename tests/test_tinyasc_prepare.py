@@ -53,6 +53,7 @@ def test_sound_and_names_come_back(root, tmp_path):
         assert recordings == [*2 * ["park-oslo-1-2-a"], *3 * ["audio/dog-rome-9.wav"], "audio/cat.wav"]
         assert [clips.indices(split).tolist() for split in ("train", "test", "neither")] == [[0, 1], [2, 3, 4], [5]]
         assert clips.train_devices == ["a"]
+        assert clips.source == "set"
         assert (len(clips), clips.samples, clips.sample_rate) == (6, 32_000, 32_000)
         waveform = clips.waveform(np.array([5, 0, 4]))
     assert waveform.dtype == np.float32
