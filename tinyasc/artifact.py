@@ -83,11 +83,14 @@ def new_run(out: Path) -> Iterator[Run]:
     Raises:
         UserError: `out` exists and is not a run folder.
     """
-    out = Path(out)
+    out = Path(out).resolve()
+    temporary, old = out.with_name(out.name + ".tmp"), out.with_name(out.name + ".old")
+    if old.exists() and not out.exists():  # stopped between the two renames below
+        old.rename(out)
     if out.exists() and not (out / CARD).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out} exists and is not a run folder: choose another --out or move it away")
-    temporary = out.with_name(out.name + ".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
     temporary.mkdir(parents=True)
     run = Run(temporary)
     try:
@@ -107,9 +110,11 @@ def new_run(out: Path) -> Iterator[Run]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    shutil.rmtree(out, ignore_errors=True)
-    os.replace(temporary, out)
+    if out.exists():
+        out.rename(old)
+    temporary.rename(out)
     _sync(out.parent)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def load_card(run: Path, stage: str | None = None) -> ModelCard:
@@ -130,17 +135,18 @@ def load_card(run: Path, stage: str | None = None) -> ModelCard:
         content = json.loads(path.read_text())
         found = content["format"]
         card = ModelCard(**content) if found == FORMAT else None
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is not a model card ({error}): make the run again") from error
+        hashes = {} if card is None else {name: described["sha256"] for name, described in card.files.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is not a model card ({error!r}): make the run again") from error
     if card is None:
         raise UserError(f"{path} has format {found}, this version reads {FORMAT}: make the run again")
     if stage is not None and card.stage != stage:
-        raise UserError(f"{run} is a {card.stage} run, a {stage} run is needed: `make {stage}` makes one")
-    for name, described in card.files.items():
+        raise UserError(f"{run} is of the stage {card.stage}, one of {stage} is needed: `make {stage}` makes it")
+    for name, sha256 in hashes.items():
         file = run / name
         if not file.is_file():
             raise UserError(f"{file} is missing: make the run again with `make {card.stage}`")
-        if file_sha256(file) != described["sha256"]:
+        if file_sha256(file) != sha256:
             raise UserError(f"{file} is not the file its card describes: make the run again with `make {card.stage}`")
     return card
 

@@ -23,7 +23,7 @@ def run(command: Callable[..., object], arguments: Sequence[str] | None = None) 
     """Parse `arguments` (default: this process's) for `command`, call it, and return the exit code.
 
     Returns:
-        0 on success; 1 after a `UserError`, printed as one line; 130 after Ctrl-C.
+        0 on success; 1 after a `UserError` or an `OSError`, printed as one line; 130 after Ctrl-C.
 
     Raises:
         SystemExit: 2 on wrong arguments, 0 after `--help`.
@@ -39,11 +39,11 @@ def run(command: Callable[..., object], arguments: Sequence[str] | None = None) 
     try:
         values: dict[str, Any] = vars(parser.instantiate(parsed))
         command(**values)
-    except UserError as error:
+    except (UserError, OSError) as error:  # a full disk or a folder one may not write to is bad input too
         print(f"{program}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"\n{program}: interrupted; the same command goes on from here", file=sys.stderr)
+        print(f"\n{program}: interrupted", file=sys.stderr)
         return 130
     finally:
         _resolved.reset(token)
