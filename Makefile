@@ -3,6 +3,7 @@
 #   TAU    folder with meta.csv (default: the embedded data set, made on demand)   DATA    the prepared .h5
 #   RUNS   where runs are written (default: runs)                                  RECIPE  of the one stage being made
 #   ARGS   more flags for the one stage being made                                 PYTHON  interpreter of the environment
+#   REPLACE=yes  make a stage anew though it was made with a RECIPE, ARGS or TAU that are not given now
 
 RUNS ?= runs
 DATA ?= $(RUNS)/data.h5
@@ -62,7 +63,7 @@ qat_IN = $(call made,data) $(call made,teacher) $(call made,student) $(QAT_RECIP
 export_IN = $(call made,qat)
 bench_IN = $(call made,data) $(call made,export)
 
-data_RUN = tinyasc.prepare --root $(TAU) --out $(DATA)
+data_RUN = tinyasc.prepare --root '$(TAU)' --out $(DATA)
 teacher_RUN = train.teacher --config $(TEACHER_RECIPE) --data $(DATA) --out $(RUNS)/teacher
 student_RUN = train.student --config $(STUDENT_RECIPE) --data $(DATA) --teacher $(RUNS)/teacher --out $(RUNS)/student
 qat_RUN = compress.qat --config $(QAT_RECIPE) --model $(RUNS)/student --data $(DATA) --teacher $(RUNS)/teacher --out $(RUNS)/qat
@@ -72,15 +73,27 @@ bench_RUN = bench --model $(RUNS)/export --data $(DATA) --out $(RUNS)/bench
 # An input that this call makes, or that is there; one that is neither is left to the stage, which says what makes it.
 made = $(if $(filter $1,$(ACTIVE)),$($1_OUT),$(wildcard $($1_OUT)))
 
-# $(RUNS)/.STAGE.flags changes only when the stage is asked for with another command.
+# $(RUNS)/.STAGE.flags holds the command that made a stage; it changes only when the stage is asked for with another one.
+# A run made with a recipe, flags or data of your own is not replaced by the defaults because they were left out this time.
+quoted = '$(subst ','\'',$1)'
 define STAGE_RULE
 $1: $$($1_OUT)
 	@echo '$$($1_OUT) is up to date'
-$$($1_OUT): $$($1_IN) $$(RUNS)/.$1.flags | $$(READY)
+$$($1_OUT): $$(RUNS)/.$1.flags $$($1_IN) | $$(READY)
 	$$(PY) -m $$($1_RUN) $$(ARGS)
 $$(RUNS)/.$1.flags: FORCE
-	@mkdir -p $$(@D); echo '$$($1_RUN) $$(ARGS)' | cmp -s - $$@ || echo '$$($1_RUN) $$(ARGS)' > $$@
+	@mkdir -p $$(@D)
+	@printf '%s\n' $$(call quoted,$$($1_RUN) $$(ARGS)) > $$@.new
+	@if cmp -s $$@.new $$@; then rm $$@.new; \
+	elif test -e $$($1_OUT) && test -e $$@ && test -z "$$(OWN_$1)" && test "$$(REPLACE)" != yes; then \
+		printf '%s\n' "make: $$($1_OUT) was made by another command; asked for now, without RECIPE, ARGS or TAU:" \
+			"  made by: $$$$(cat $$@)" "  now:     $$$$(cat $$@.new)" \
+			"Give the same variables again, another RUNS, or REPLACE=yes to make it anew."; rm $$@.new; exit 1; \
+	else mv $$@.new $$@; fi
 endef
+# Whether this call says something of its own about a stage, or leaves everything to the defaults.
+$(foreach stage,$(ACTIVE),$(eval OWN_$(stage) := $(if $(or $(ARGS),$(RECIPE)),yes)))
+OWN_data := $(if $(or $(ARGS),$(filter command environment,$(firstword $(origin TAU)))),yes)
 $(foreach stage,$(ACTIVE),$(eval $(call STAGE_RULE,$(stage))))
 
 ifneq ($(EMBEDDED),)
@@ -89,7 +102,7 @@ $(RUNS)/scenes/meta.csv: | $(READY)
 endif
 
 setup: $(READY) ## the environment in .venv
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt Makefile
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or later found: make setup PYTHON=/path/to/python3.11"; exit 1; }
 	test -x $(PY) || $(PYTHON) -m venv .venv
 	$(PY) -m pip install -q -c constraints.txt torch
