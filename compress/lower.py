@@ -102,6 +102,8 @@ class _Lowering:
         source, weight, bias, mean, variance = arguments[:5]
         epsilon = arguments[7]
         convolution = self._last(source, Convolution, "batch norm")
+        if convolution.relu or not convolution.trainable:
+            raise UserError(f"{node.name} is a batch norm behind a ReLU or a pooling: the INT8 program cannot fold it")
         gamma, beta, mean, variance = (self.tensors[n.name].double().numpy() for n in (weight, bias, mean, variance))
         factor = gamma / np.sqrt(variance + epsilon)
         self.operations[-1] = replace(
@@ -121,6 +123,8 @@ class _Lowering:
         first, second = (self.name_of.get(argument) for argument in arguments[:2])
         if first is None or second is None or node.kwargs:
             raise UserError(f"{node.name} adds a constant or a scaled value: the INT8 program adds two activations")
+        if self.values[first].shape != self.values[second].shape:
+            raise UserError(f"{node.name} adds activations of two shapes: the INT8 program adds those of one shape")
         return self._emit(node, Addition((first, second), node.name, False))
 
     def _average_pool(self, node: Node) -> str:

@@ -122,10 +122,6 @@ class Program:
         """The convolutions in running order."""
         return (operation for operation in self.operations if isinstance(operation, Convolution))
 
-    def producers(self) -> dict[str, Operation]:
-        """The operation that makes each value; the input has none."""
-        return {operation.output: operation for operation in self.operations}
-
     @property
     def parameter_count(self) -> int:
         """Weights and biases of the trained layers."""

@@ -11,14 +11,12 @@ Shapes: B batch, C channels, F mel bands, T frames, n clips, K classes.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.numpy import save
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 from tqdm import tqdm
 
 from compress import program, simulate
@@ -31,12 +29,10 @@ from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.mel import frames
 from tinyasc.mel_torch import LogMel
-from train import logits, reproducible, stage, trained
-from train.augment import AugmentConfig, augment
-from train.loader import Batch
+from train import reproducible, stage, trained
+from train.augment import AugmentConfig
+from train.distillation import DistillationConfig, student_loss, teacher_logits
 from train.loop import FitConfig
-from train.losses import distillation_loss
-from train.student import DistillationConfig
 
 INT8_PROGRAM, FLOAT_PROGRAM = "int8.program", "float.program"
 SAMPLE, SAMPLE_CLIPS = "sample.safetensors", 32
@@ -78,24 +74,20 @@ def train_qat(
         device: auto, cpu or cuda.
         threads: CPU threads.
     """
+    if calibration_clips < 1:
+        raise UserError("calibration_clips must be above zero: the ranges of the activations start from them")
     chosen = reproducible.settle(device, threads)
     student, log_mel, card = trained.load(model, "student")
     with Clips(data) as clips:
         if card.data["checksum"] != clips.checksum:
             raise UserError(f"{model} was trained on another data set than {data}: make it again with `make student`")
-        given = None if teacher is None else torch.from_numpy(logits.load(teacher, clips)).to(chosen)  # (clips, K)
+        loss = student_loss(augmentation, distillation, teacher_logits(teacher, clips, chosen))
         random = np.random.default_rng(seed)
         calibration = random.permutation(clips.indices("train"))[:calibration_clips]
         float_program = lower(student, (1, log_mel.config.n_mels, frames(log_mel.config, clips.samples)))
         network = QuantizedNetwork(
             float_program, observe(float_program, _spectrograms(clips, log_mel, calibration)), range_momentum
         )
-
-        def loss(network: nn.Module, batch: Batch) -> Tensor:
-            output = network(augment(batch.log_mel, augmentation))
-            if given is None:
-                return F.cross_entropy(output, batch.label)
-            return distillation_loss(output, given[batch.index], batch.label, **asdict(distillation))
 
         def simulated(indices: np.ndarray) -> np.ndarray:
             int8 = network.to_program()
@@ -112,7 +104,8 @@ def train_qat(
         def freeze(epoch: int) -> None:
             network.observing = epoch < observe_epochs
 
-        job = stage.Job("qat", card.architecture, card.config, log_mel.config, fit, cache, seed, [model])
+        parents = [*([] if teacher is None else [teacher]), model]
+        job = stage.Job("qat", card.architecture, card.config, log_mel.config, fit, cache, seed, parents)
         parts = stage.Parts(loss, simulated, write, card.cost, freeze)
         stage.train(job, network, clips, out, device=chosen, parts=parts)
 

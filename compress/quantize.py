@@ -8,8 +8,16 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.program import INT8_MAX, Addition, Convolution, Program, Quantization, Value
-from compress.scheme import BIAS_LIMIT, addition_ratios, distance_from_tie, weight_scale
+from compress.program import INT8_MAX, INT8_MIN, Addition, Convolution, Mean, Program, Quantization, Value
+from compress.scheme import (
+    BIAS_LIMIT,
+    EXACT_FLOAT32,
+    addition_distance,
+    addition_ratios,
+    mean_distance,
+    weight_scale,
+)
+from tinyasc.errors import UserError
 
 
 def quantize(program: Program, quantizations: dict[str, Quantization]) -> Program:
@@ -20,12 +28,16 @@ def quantize(program: Program, quantizations: dict[str, Quantization]) -> Progra
         quantizations: of every value, from `scheme.assign`.
 
     Raises:
-        ValueError: an addition could meet a tie, so that two runtimes could differ.
+        UserError: an addition or a mean could meet a tie, so that two runtimes could differ; or a convolution sums
+            more than float32 holds exactly.
     """
     values = {name: Value(name, value.shape, quantizations[name]) for name, value in program.values.items()}
     for operation in program.operations:
         if isinstance(operation, Addition):
             _check_addition(operation, quantizations)
+        elif isinstance(operation, Mean):
+            positions = int(np.prod(program.values[operation.input].shape[1:]))
+            _check_mean(operation, positions, quantizations)
     operations = tuple(
         _quantize_convolution(operation, quantizations[operation.input].scale)
         if isinstance(operation, Convolution)
@@ -48,17 +60,24 @@ def quantize_bias(bias: NDArray[np.float32], scale: NDArray[np.float32], input_s
 
 def _quantize_convolution(convolution: Convolution, input_scale: float) -> Convolution:
     scale = weight_scale(convolution.weight, convolution.bias, input_scale)
-    return replace(
-        convolution,
-        weight=quantize_weight(convolution.weight, scale),
-        bias=quantize_bias(convolution.bias, scale, input_scale),
-        weight_scale=scale,
-    )
+    weight = quantize_weight(convolution.weight, scale)
+    bias = quantize_bias(convolution.bias, scale, input_scale)
+    largest = np.abs(weight.astype(np.int64)).reshape(len(weight), -1).sum(axis=1) * (INT8_MAX - INT8_MIN)
+    if (largest + np.abs(bias.astype(np.int64))).max() >= EXACT_FLOAT32:
+        raise UserError(f"{convolution.output} sums more than 2^24, which training in float32 would not hold exactly")
+    return replace(convolution, weight=weight, bias=bias, weight_scale=scale)
 
 
 def _check_addition(addition: Addition, quantizations: dict[str, Quantization]) -> None:
     first, second = addition_ratios(addition, quantizations)
     # XNNPACK's 20-bit fixed point: both factors are rounded to 2^-20 of the larger one's power of two
     error = 2 * 255 * 0.5 * 2.0 ** (np.ceil(np.log2(max(first, second, 1.0))) - 20)
-    if distance_from_tie(first, second) < 2 * error:
-        raise ValueError(f"{addition.output} adds at scale ratios {first:.6f} and {second:.6f}, too near a tie")
+    if addition_distance(first, second) < 2 * error:
+        raise UserError(f"{addition.output} adds at scale ratios {first:.6f} and {second:.6f}, too near a tie")
+
+
+def _check_mean(mean: Mean, positions: int, quantizations: dict[str, Quantization]) -> None:
+    ratio = quantizations[mean.input].scale / (quantizations[mean.output].scale * positions)
+    # float32 rounds the multiplier and the product of an int8 result: 2^-24 each of at most 255
+    if mean_distance(ratio, positions) < 2 * 2 * 255 * 2.0**-24:
+        raise UserError(f"{mean.output} averages at the scale ratio {ratio:.9f}, too near a tie")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.program import INT8_MAX, INT8_MIN, Addition, Mean, Program, Quantization
+from tinyasc.errors import UserError
 
 # ADD: distance from a tie is 1 / (2 * 127) = 3.9e-3; XNNPACK's fixed point errs by 2.4e-4 per unit of the larger ratio.
 ADDITION_DENOMINATOR = 127
@@ -62,7 +63,7 @@ def assign(program: Program, ranges: dict[str, Range]) -> dict[str, Quantization
         ranges: of every value, by name.
 
     Raises:
-        ValueError: both inputs of an addition are bound by earlier additions.
+        UserError: both inputs of an addition are bound by earlier ones, or one is over 127 times smaller than the sum.
     """
     settled = {name: activation(found) for name, found in ranges.items()}
     bound = {program.input}  # values whose scale another operation relies on already
@@ -83,19 +84,37 @@ def addition_ratios(addition: Addition, quantizations: dict[str, Quantization]) 
     return first, second
 
 
-def distance_from_tie(first: float, second: float) -> float:
-    """Smallest distance of first * a + second * b from k + 1/2, over all 8-bit differences a and b."""
+def addition_distance(first: float, second: float) -> float:
+    """Smallest distance of first * a + second * b from k + 1/2, over all differences a and b of two int8."""
     differences = np.arange(INT8_MIN - INT8_MAX, INT8_MAX - INT8_MIN + 1, dtype=np.float64)
-    sums = np.add.outer(first * differences, second * differences)
+    return _distance_from_tie(np.add.outer(first * differences, second * differences))
+
+
+def mean_distance(ratio: float, positions: int) -> float:
+    """Smallest distance of ratio * n from k + 1/2, over all sums n of `positions` differences of two int8.
+
+    Args:
+        ratio: s_x / (s_y * positions).
+        positions: values in the mean.
+    """
+    reach = positions * (INT8_MAX - INT8_MIN)
+    return _distance_from_tie(ratio * np.arange(-reach, reach + 1, dtype=np.float64))
+
+
+def _distance_from_tie(sums: NDArray[np.float64]) -> float:
     return float(np.abs(sums - np.floor(sums) - 0.5).min())
 
 
 def _settle_addition(addition: Addition, settled: dict[str, Quantization], bound: set[str]) -> None:
     fixed, moved = sorted(addition.inputs, key=lambda name: name not in bound)
     if moved in bound:
-        raise ValueError(f"{addition.output} adds two values that earlier additions bind: no scale is left to choose")
+        raise UserError(f"{addition.output} adds two values that earlier additions bind: no scale is left to choose")
     ratio = settled[fixed].scale / settled[addition.output].scale
-    numerator = max(1, int(np.floor(ADDITION_DENOMINATOR * ratio)))
+    numerator = int(np.floor(ADDITION_DENOMINATOR * ratio))
+    if numerator < 1:
+        raise UserError(
+            f"{addition.output} adds {fixed}, which is {1 / ratio:.0f} times smaller: nothing of it is left"
+        )
     settled[addition.output] = _rescaled(
         settled[addition.output], settled[fixed].scale * ADDITION_DENOMINATOR / numerator
     )
@@ -113,12 +132,11 @@ def _settle_mean(mean: Mean, positions: int, settled: dict[str, Quantization]) -
 
 
 def _rescaled(old: Quantization, scale: float) -> Quantization:
-    """The quantization with another scale, its zero point moved so that the ends of the range stay where they are."""
+    """The quantization with another scale, its range centred on the old one; a range from 0.0 still starts there."""
     low = old.scale * (INT8_MIN - old.zero_point)
     high = old.scale * (INT8_MAX - old.zero_point)
     scale = float(np.float32(scale))
     if low == 0:
         return Quantization(scale, INT8_MIN)
-    # widened, the range is centred on the old one as nearly as an integer zero point allows
     zero_point = np.rint((INT8_MIN + INT8_MAX) / 2 - (low + high) / 2 / scale)
     return Quantization(scale, int(np.clip(zero_point, INT8_MIN, INT8_MAX)))

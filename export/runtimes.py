@@ -14,6 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from export.to_onnx import UINT8_OFFSET
+from tinyasc.errors import UserError
 
 Int8 = NDArray[np.int8]
 
@@ -35,7 +36,7 @@ def litert(path: Path, threads: int) -> Runtime:
     """A .tflite in ai-edge-litert with its default kernels (XNNPACK), every operator delegated.
 
     Raises:
-        RuntimeError: XNNPACK left an operator to other kernels, whose rounding is not the program's.
+        UserError: XNNPACK left an operator to other kernels, whose rounding is not the program's.
     """
     interpreter = Interpreter(str(path), num_threads=threads)
     interpreter.allocate_tensors()
@@ -46,7 +47,7 @@ def litert(path: Path, threads: int) -> Runtime:
         or source["index"] not in delegates[0]["inputs"]
         or delegates[0]["outputs"] != result["index"]
     ):
-        raise RuntimeError(f"{path}: XNNPACK did not take every operator")
+        raise UserError(f"{path}: XNNPACK did not take every operator: use the ai-edge-litert of constraints.txt")
 
     def run(inputs: Int8) -> Int8:
         outputs = []

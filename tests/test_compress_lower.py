@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from compress import program as programs
 from compress.lower import lower
 from compress.observe import run_float
 from compress.program import Convolution
 from tests import tiny_programs
+from tinyasc import models
 from tinyasc.errors import UserError
 
 
@@ -31,8 +33,6 @@ def test_lowered_network_gives_the_same_logits() -> None:
     ],
 )
 def test_folded_parameters_are_the_published_ones(config: dict[str, object], count: int) -> None:
-    from tinyasc import models  # noqa: PLC0415
-
     model = models.build("cp_mobile", {**config, "global_response_norm": False}, 10)
     assert lower(model, (1, 64, 32)).parameter_count == count
 
@@ -40,6 +40,32 @@ def test_folded_parameters_are_the_published_ones(config: dict[str, object], cou
 def test_global_response_norm_is_refused_with_advice() -> None:
     with pytest.raises(UserError, match="global_response_norm false"):
         lower(tiny_programs.network(global_response_norm=True), (1, tiny_programs.F, tiny_programs.T))
+
+
+class Unfoldable(nn.Module):
+    """What a program cannot say, one kind at a time."""
+
+    def __init__(self, kind: str):
+        super().__init__()
+        self.kind, self.convolution, self.norm = kind, nn.Conv2d(1, 2, 3, padding=1), nn.BatchNorm2d(2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.convolution(x)
+        if self.kind == "norm behind ReLU":
+            y = self.norm(y.relu())
+        elif self.kind == "two shapes":
+            y = y + nn.functional.avg_pool2d(y, 3, (8, 8), 1)
+        elif self.kind == "unknown":
+            y = y.sigmoid()
+        return y.mean((2, 3))
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"), [("norm behind ReLU", "behind a ReLU"), ("two shapes", "two shapes"), ("unknown", "sigmoid")]
+)
+def test_what_a_program_cannot_say_is_refused(kind: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        lower(Unfoldable(kind), (1, 8, 8))
 
 
 def test_a_program_survives_its_file(tmp_path: Path) -> None:

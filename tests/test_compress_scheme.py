@@ -3,10 +3,20 @@
 import numpy as np
 import pytest
 
-from compress.program import Addition, Convolution, Mean, Quantization
+from compress.program import Addition, Convolution, Mean, Program, Quantization, Value
 from compress.quantize import quantize
-from compress.scheme import BIAS_LIMIT, Range, activation, addition_ratios, distance_from_tie, weight_scale
+from compress.scheme import (
+    BIAS_LIMIT,
+    Range,
+    activation,
+    addition_distance,
+    addition_ratios,
+    assign,
+    mean_distance,
+    weight_scale,
+)
 from tests import tiny_programs
+from tinyasc.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -34,8 +44,8 @@ def test_weight_scale_fits_the_largest_weight_and_the_bias() -> None:
 
 
 def test_ties_are_measured_over_all_pairs() -> None:
-    assert distance_from_tie(0.5, 1.0) == 0  # 0.5 * odd is a tie
-    assert distance_from_tie(1 / 3, 2 / 3) == pytest.approx(1 / 6)
+    assert addition_distance(0.5, 1.0) == 0  # 0.5 * odd is a tie
+    assert addition_distance(1 / 3, 2 / 3) == pytest.approx(1 / 6)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -46,12 +56,11 @@ def test_no_addition_and_no_mean_of_a_program_can_tie(seed: int) -> None:
     additions = [operation for operation in program.operations if isinstance(operation, Addition)]
     assert len(additions) == 4
     for addition in additions:
-        assert distance_from_tie(*addition_ratios(addition, found)) > 3.5e-3
+        assert addition_distance(*addition_ratios(addition, found)) > 3.5e-3
     (mean,) = (operation for operation in program.operations if isinstance(operation, Mean))
-    positions = np.prod(program.values[mean.input].shape[1:])
-    sums = np.arange(-255 * positions, 255 * positions + 1)
-    results = sums * (found[mean.input].scale / (found[mean.output].scale * positions))
-    assert np.abs(results - np.floor(results) - 0.5).min() > 2e-4
+    positions = int(np.prod(program.values[mean.input].shape[1:]))
+    ratio = found[mean.input].scale / (found[mean.output].scale * positions)
+    assert mean_distance(ratio, positions) > 2e-4
 
 
 def test_a_range_never_shrinks_when_ties_are_removed() -> None:
@@ -69,8 +78,38 @@ def test_an_addition_that_could_tie_is_refused() -> None:
     halves = {name: Quantization(0.5, 0) for name in float_program.values}
     addition = next(operation for operation in float_program.operations if isinstance(operation, Addition))
     halves[addition.output] = Quantization(1.0, 0)
-    with pytest.raises(ValueError, match="too near a tie"):
+    with pytest.raises(UserError, match="too near a tie"):
         quantize(float_program, halves)
+
+
+def test_a_mean_that_could_tie_is_refused() -> None:
+    float_program = tiny_programs.float_program()
+    good = {name: value.quantization for name, value in tiny_programs.quantized().to_program().values.items()}
+    found = {name: value for name, value in good.items() if value is not None}
+    mean = float_program.operations[-1]
+    positions = np.prod(float_program.values[mean.inputs[0]].shape[1:])
+    found[mean.output] = Quantization(float(np.float32(found[mean.inputs[0]].scale * 2 / positions)), 0)
+    with pytest.raises(UserError, match="too near a tie"):
+        quantize(float_program, found)
+
+
+def test_an_addition_to_something_far_larger_is_refused_not_narrowed() -> None:
+    float_program = tiny_programs.float_program()
+    ranges = {name: Range(-1.0, 1.0) for name in float_program.values}
+    addition = next(operation for operation in float_program.operations if isinstance(operation, Addition))
+    ranges[addition.inputs[0]] = ranges[addition.inputs[1]] = Range(-0.005, 0.005)
+    with pytest.raises(UserError, match="times smaller"):
+        assign(float_program, ranges)
+
+
+def test_a_sum_that_float32_cannot_hold_is_refused() -> None:
+    wide = Convolution(
+        "x", "y", np.ones((1, 600, 1, 1), np.float32), np.zeros(1, np.float32), None, (1, 1), (0, 0), 1, False, True
+    )
+    shapes = {"x": (600, 1, 1), "y": (1, 1, 1)}
+    program = Program("x", "y", {name: Value(name, shape) for name, shape in shapes.items()}, (wide,))
+    with pytest.raises(UserError, match="2\\^24"):
+        quantize(program, dict.fromkeys(shapes, Quantization(1.0, 0)))
 
 
 def test_a_pooling_keeps_its_equal_weights() -> None:

@@ -7,6 +7,7 @@ order and its augmentation from (seed, epoch) alone.
 
 import csv
 import io
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,34 +77,52 @@ def fit(
     checkpoint = partial / "checkpoint.pt"
     history = _resume(checkpoint, identity, model, optimizer)
     steps = len(batches)
-    with tqdm(total=config.epochs * steps, initial=len(history) * steps, unit="step") as bar:
+    bar = tqdm(total=config.epochs * steps, initial=len(history) * steps, unit="step")
+    try:
         for epoch in range(len(history), config.epochs):
             torch.manual_seed(seed * 1_000_003 + epoch)
             model.train()
             if before_epoch is not None:
                 before_epoch(epoch)
             bar.set_description(f"epoch {epoch + 1}/{config.epochs}")
-            started, total, rate = time.perf_counter(), torch.zeros((), device=batches.device), 0.0
-            for step, batch in enumerate(batches.epoch(epoch)):
-                rate = config.learning_rate * factor(epoch + step / steps, config.schedule)
-                for group in optimizer.param_groups:
-                    group["lr"] = rate
-                value = loss(model, batch)
-                optimizer.zero_grad()
-                value.backward()
-                optimizer.step()
-                total += value.detach() * len(batch.label)
-                bar.update()
-            mean = float(total) / len(batches.indices)
-            if not torch.isfinite(torch.tensor(mean)):
-                raise UserError(f"the loss became {mean} in epoch {epoch + 1}: lower --fit.learning_rate")
-            speed = len(batches.indices) / (time.perf_counter() - started)
-            history.append(
-                {"epoch": epoch + 1, "loss": mean, "learning_rate": rate, "clips_per_second": round(speed, 1)}
-            )
-            bar.set_postfix(loss=f"{mean:.4f}")
+            history.append(_epoch(epoch, model, batches, loss=loss, config=config, optimizer=optimizer, bar=bar))
+            bar.set_postfix(loss=f"{history[-1]['loss']:.4f}")
             _save(checkpoint, identity, model, optimizer, history)
+    except KeyboardInterrupt:
+        tqdm.write(f"stopped: the same command goes on after epoch {len(history)}")
+        raise
+    finally:
+        bar.close()
     return history
+
+
+def _epoch(
+    epoch: int,
+    model: nn.Module,
+    batches: Batches,
+    *,
+    loss: Callable[[nn.Module, Batch], Tensor],
+    config: FitConfig,
+    optimizer: torch.optim.Optimizer,
+    bar: tqdm,
+) -> dict[str, float]:
+    """One pass over the clips; its row of the history."""
+    started, total, rate, steps = time.perf_counter(), torch.zeros((), device=batches.device), 0.0, len(batches)
+    for step, batch in enumerate(batches.epoch(epoch)):
+        rate = config.learning_rate * factor(epoch + step / steps, config.schedule)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        value = loss(model, batch)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        total += value.detach() * len(batch.label)
+        bar.update()
+    mean = float(total) / len(batches.indices)
+    if not math.isfinite(mean):
+        raise UserError(f"the loss became {mean} in epoch {epoch + 1}: lower --fit.learning_rate")
+    speed = len(batches.indices) / (time.perf_counter() - started)
+    return {"epoch": epoch + 1, "loss": mean, "learning_rate": rate, "clips_per_second": round(speed, 1)}
 
 
 def partial_of(out: Path) -> Path:

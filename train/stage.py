@@ -45,6 +45,8 @@ class Job:
     """Of every random choice."""
     parents: Sequence[Path] = ()
     """Run folders that this one builds on."""
+    weights: Path | None = None
+    """File that the weights start from."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, device: torc
         clips, indices, job.mel, batch_size=job.fit.batch_size, seed=job.seed, device=device, cache=job.cache
     )
     partial = loop.partial_of(out)
-    identity = _identity(job, clips)
+    identity, lineage = _identity(job, clips), artifact.lineage_of(job.parents)
     with new_run(out) as run:
         history = loop.fit(
             network,
@@ -149,7 +151,7 @@ def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, device: torc
             cost=parts.cost,
             accuracy=score.to_dict(),
             data={"checksum": clips.checksum, "source": clips.source, "train_devices": clips.train_devices},
-            lineage=artifact.lineage_of(job.parents),
+            lineage=lineage,
             seed=job.seed,
         )
     shutil.rmtree(partial, ignore_errors=True)
@@ -160,5 +162,6 @@ def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, device: torc
 def _identity(job: Job, clips: Clips) -> str:
     """Everything the weights depend on: the recipe, the data, the parents, torch and its number of threads."""
     parents = [artifact.file_sha256(parent / artifact.CARD) for parent in job.parents]
-    parts = [job, clips.checksum, parents, torch.__version__, torch.get_num_threads(), recipe.resolved()]
+    start = job.weights and artifact.file_sha256(job.weights)
+    parts = [job, clips.checksum, parents, start, torch.__version__, torch.get_num_threads(), recipe.resolved()]
     return hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()

@@ -6,33 +6,17 @@ Writes model.safetensors, metrics.csv, recipe.yaml, model_card.json. Stopped any
 last whole epoch.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
-
-from tinyasc import artifact, recipe
+from tinyasc import recipe
 from tinyasc.clips import Clips
 from tinyasc.mel import MelConfig
-from train import logits, reproducible, trained
-from train.augment import AugmentConfig, augment
-from train.loader import Batch
+from train import reproducible
+from train.augment import AugmentConfig
+from train.distillation import DistillationConfig, student_loss, teacher_logits
 from train.loop import FitConfig
-from train.losses import distillation_loss
 from train.stage import Job, train_float
-
-
-@dataclass(frozen=True)
-class DistillationConfig:
-    """How much a student listens to its teacher; without a teacher nothing of this matters."""
-
-    temperature: float = 2.0
-    """Softens teacher and student."""
-    hard_weight: float = 0.02
-    """Weight of the cross entropy with the labels; the rest is the divergence from the teacher."""
 
 
 def train_student(
@@ -70,23 +54,7 @@ def train_student(
     """
     with Clips(data) as clips:
         chosen = reproducible.settle(device, threads)
-        given = None
-        if teacher is not None:
-            trained.check_labels(artifact.load_card(teacher, "teacher"), clips)
-            given = torch.from_numpy(logits.load(teacher, clips)).to(chosen)  # (N, K)
-
-        def loss(network: nn.Module, batch: Batch) -> Tensor:
-            output = network(augment(batch.log_mel, augmentation))
-            if given is None:
-                return F.cross_entropy(output, batch.label)
-            return distillation_loss(
-                output,
-                given[batch.index],
-                batch.label,
-                temperature=distillation.temperature,
-                hard_weight=distillation.hard_weight,
-            )
-
+        loss = student_loss(augmentation, distillation, teacher_logits(teacher, clips, chosen))
         parents = [] if teacher is None else [teacher]
         job = Job("student", architecture, model, mel, fit, cache, seed, parents)
         train_float(job, clips, out, chosen, loss)

@@ -81,7 +81,7 @@ def train_teacher(
             given = predict(network, log_mel, clips, train)
             logits.write(run.path(logits.FILE), given, train, clips.checksum)
 
-        job = Job("teacher", architecture, model, mel, fit, cache, seed)
+        job = Job("teacher", architecture, model, mel, fit, cache, seed, weights=weights)
         train_float(job, clips, out, chosen, loss, initialize=initialize, finish=keep_logits)
 
 
