@@ -1,0 +1,212 @@
+"""What `make` runs and what it leaves alone: the real Makefile over a stand-in for python that writes empty results."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+MAKEFILE = Path(__file__).parent.parent / "Makefile"
+MAKE = shutil.which("make")
+pytestmark = pytest.mark.skipif(MAKE is None, reason="make is not installed")
+
+# Logs its arguments and makes the file that the stage would have made.
+PYTHON = """#!/bin/sh
+echo "$*" >> log
+module=$2
+while [ $# -gt 0 ]; do [ "$1" = --out ] && out=$2; shift; done
+case $module in
+    tinyasc.scenes) file=$out/meta.csv ;;
+    tinyasc.prepare) file=$out ;;
+    bench) file=$out/report.json ;;
+    *) file=$out/model_card.json ;;
+esac
+mkdir -p "$(dirname "$file")" && echo made > "$file"
+"""
+RECIPES = {
+    "teacher": "train/recipes/teacher_demo.yaml",
+    "student": "train/recipes/student_demo.yaml",
+    "qat": "compress/recipes/qat_demo.yaml",
+}
+MODULES = {
+    "data": "tinyasc.prepare",
+    "teacher": "train.teacher",
+    "student": "train.student",
+    "qat": "compress.qat",
+    "export": "export",
+    "bench": "bench",
+}
+LINE = list(MODULES.values())
+
+
+class Workplace:
+    """A folder with the Makefile, the recipes, an environment that is ready, and the stand-in."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        shutil.copy(MAKEFILE, folder)
+        (folder / "python").write_text(PYTHON)
+        (folder / "python").chmod(0o755)
+        for name in ("own.yaml", "tau/meta.csv", "tau/evaluation_setup/fold1_train.csv", *RECIPES.values()):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).touch()
+
+    def call(self, *arguments: str) -> tuple[int, list[str], str]:
+        """Exit code of a `make`, the commands it ran, and what it said."""
+        (self.folder / "log").write_text("")
+        # `make test` hands its own variables down in the environment: they are not for this make.
+        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
+        command = [str(MAKE), "-o", ".venv/.ready", "PY=./python", *arguments]
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=60
+        )
+        commands = [line.removeprefix("-m ") for line in (self.folder / "log").read_text().splitlines()]
+        return done.returncode, commands, done.stdout + done.stderr
+
+    def commands(self, *arguments: str) -> list[str]:
+        """The commands that a successful `make` ran."""
+        code, commands, said = self.call(*arguments)
+        assert code == 0, said
+        return commands
+
+    def modules(self, *arguments: str) -> list[str]:
+        """Their modules."""
+        return [command.split()[0] for command in self.commands(*arguments)]
+
+    def touch(self, name: str) -> None:
+        """Makes one file newer than all others, which keep their order."""
+        for path in self.folder.rglob("*"):
+            time = path.stat().st_mtime_ns - 60 * 10**9
+            os.utime(path, ns=(time, time))
+        os.utime(self.folder / name)
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Workplace:
+    return Workplace(tmp_path)
+
+
+@pytest.fixture
+def made(workplace: Workplace) -> Workplace:
+    """After a first `make`."""
+    workplace.commands()
+    return workplace
+
+
+@pytest.mark.parametrize("goal", [[], ["demo"]])
+def test_demo_is_the_whole_line_in_order_and_once(workplace: Workplace, goal: list[str]) -> None:
+    assert workplace.modules(*goal) == ["tinyasc.scenes", *LINE]
+    assert workplace.modules(*goal) == []
+
+
+@pytest.mark.parametrize("stage", MODULES)
+def test_a_stage_makes_itself_alone(workplace: Workplace, stage: str) -> None:
+    scenes = ["tinyasc.scenes"] if stage == "data" else []
+    assert workplace.modules(stage) == [*scenes, MODULES[stage]]
+    assert "is up to date" in workplace.call(stage)[2]
+    assert workplace.modules(stage) == []
+
+
+def test_every_path_follows_runs(workplace: Workplace) -> None:
+    commands = workplace.commands("RUNS=deep/er")
+    assert len(commands) == 1 + len(LINE)
+    assert all("deep/er/" in command and "runs" not in command for command in commands)
+    assert not (workplace.folder / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("touched", "first"),
+    [
+        ("runs/scenes/meta.csv", "data"),
+        ("runs/data.h5", "teacher"),
+        (RECIPES["teacher"], "teacher"),
+        ("runs/teacher/model_card.json", "student"),
+        (RECIPES["student"], "student"),
+        ("runs/student/model_card.json", "qat"),
+        (RECIPES["qat"], "qat"),
+        ("runs/qat/model_card.json", "export"),
+        ("runs/export/model_card.json", "bench"),
+    ],
+)
+def test_a_newer_input_makes_what_follows_from_it(made: Workplace, touched: str, first: str) -> None:
+    made.touch(touched)
+    assert made.modules("demo") == LINE[LINE.index(MODULES[first]) :]
+    made.touch(touched)
+    assert made.modules(first) == [MODULES[first]]
+
+
+@pytest.mark.parametrize("stage", RECIPES)
+def test_a_recipe_goes_to_its_stage_and_makes_it_again(made: Workplace, stage: str) -> None:
+    (command,) = made.commands(stage, "RECIPE=own.yaml")
+    assert command.startswith(f"{MODULES[stage]} --config own.yaml ")
+    assert made.modules(stage, "RECIPE=own.yaml") == []
+    made.touch("own.yaml")
+    assert made.modules(stage, "RECIPE=own.yaml") == [MODULES[stage]]
+
+
+def test_flags_go_to_their_stage_and_make_it_again(made: Workplace) -> None:
+    flags = """ARGS=--note "it's 5, %s \\$$HOME" --seed 1"""
+    (command,) = made.commands("student", flags)
+    assert command.endswith("--out runs/student --note it's 5, %s $HOME --seed 1")
+    assert made.modules("student", flags) == []
+    assert made.modules("student", flags + "2") == ["train.student"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["RECIPE=own.yaml"], "RECIPE is the recipe of one stage"),
+        (["teacher", "student", "RECIPE=own.yaml"], "RECIPE is the recipe of one stage"),
+        (["export", "RECIPE=own.yaml"], "RECIPE is the recipe of one stage"),
+        (["ARGS=--seed 1"], "ARGS are flags of one stage"),
+        (["export", "bench", "ARGS=--seed 1"], "ARGS are flags of one stage"),
+    ],
+)
+def test_variables_of_one_stage_are_refused_for_more(workplace: Workplace, arguments: list[str], message: str) -> None:
+    code, commands, said = workplace.call(*arguments)
+    assert (code, commands) == (2, [])
+    assert message in said
+
+
+def test_tau_is_read_where_it_lies(workplace: Workplace) -> None:
+    tau = f"TAU={workplace.folder}/tau"
+    assert workplace.modules("demo", tau) == LINE
+    assert not (workplace.folder / "runs/scenes").exists()
+    assert workplace.commands("demo", tau) == []
+    workplace.touch("tau/evaluation_setup/fold1_train.csv")
+    assert workplace.commands("data", tau) == [f"tinyasc.prepare --root {workplace.folder}/tau --out runs/data.h5"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "own"),
+    [
+        ("data", "TAU=tau"),
+        ("teacher", "RECIPE=own.yaml"),
+        ("student", "RECIPE=own.yaml"),
+        ("qat", "ARGS=--note it\\'s"),
+        ("bench", "ARGS=--target own"),
+    ],
+)
+def test_a_run_of_your_own_is_not_replaced_because_a_variable_was_left_out(
+    made: Workplace, stage: str, own: str
+) -> None:
+    assert made.modules(stage, own) == [MODULES[stage]]
+    for goal in (stage, "demo", stage):
+        code, commands, said = made.call(goal)
+        assert code == 2
+        assert MODULES[stage] not in [command.split()[0] for command in commands]
+        (old,) = [line for line in said.splitlines() if "made by:" in line]
+        assert MODULES[stage] in old
+        assert own.split("=")[1] in old
+        assert all(way in said for way in ("same variables again", "another RUNS", "REPLACE=yes"))
+    assert made.modules(stage, own) == []
+    assert made.modules(stage, "RUNS=other")[-1] == MODULES[stage]
+    assert made.modules(stage, "REPLACE=yes") == [MODULES[stage]]
+    assert made.modules(stage) == []
+
+
+def test_later_stages_go_on_from_a_run_of_your_own(made: Workplace) -> None:
+    made.commands("student", "RECIPE=own.yaml")
+    for stage in ("qat", "export", "bench"):
+        assert made.modules(stage) == [MODULES[stage]]
