@@ -1,6 +1,9 @@
 """The whole line on a tiny data set, through its commands: what comes out, that it repeats, what each stage refuses."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +53,24 @@ range_momentum: 0.1
 """,
 }
 
+ROOT = Path(__file__).parent.parent
+# python -m compress.qat, killed the moment its first checkpoint lies on the disk
+KILLED_QAT = """
+import os, signal, sys
+from compress.qat import train_qat
+from tinyasc import recipe
+from train import loop
+
+save = loop._save
+
+def save_and_die(*arguments):
+    save(*arguments)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+loop._save = save_and_die
+recipe.run(train_qat, sys.argv[1:])
+"""
+
 
 class Line:
     """The commands of the line in one folder; each returns its exit code."""
@@ -77,10 +98,11 @@ class Line:
         flags = [*self.data, *self.teacher_run, "--out", str(self.folder / "student")]
         return recipe.run(train_student, [*self._recipe("student"), *flags])
 
+    def qat_flags(self, out: str) -> list[str]:
+        return [*self._recipe("qat"), *self._model("student", out), *self.data, *self.teacher_run]
+
     def qat(self, out: str = "qat") -> int:
-        return recipe.run(
-            train_qat, [*self._recipe("qat"), *self._model("student", out), *self.data, *self.teacher_run]
-        )
+        return recipe.run(train_qat, self.qat_flags(out))
 
     def export(self, run: str = "qat", out: str = "export") -> int:
         return recipe.run(export_command.export, self._model(run, out))
@@ -120,6 +142,19 @@ def test_the_same_seed_gives_the_same_files(line: Line) -> None:
     assert (line.qat("qat2"), line.export("qat2", "export2")) == (0, 0)
     for name in ("model.tflite", "model.onnx", "model_float.tflite", "model_float.onnx"):
         assert (line.folder / "export" / name).read_bytes() == (line.folder / "export2" / name).read_bytes(), name
+
+
+def test_killed_qat_goes_on_and_ends_with_the_same_program(line: Line, capfd: pytest.CaptureFixture[str]) -> None:
+    process = subprocess.run([sys.executable, "-c", KILLED_QAT, *line.qat_flags("killed")], cwd=ROOT, check=False)
+    assert process.returncode == -signal.SIGKILL
+    assert (line.folder / "killed.partial/checkpoint.pt").exists()
+    assert not (line.folder / "killed").exists()
+    capfd.readouterr()
+    assert line.qat("killed") == 0
+    assert "going on after epoch 1" in "".join(capfd.readouterr())
+    assert [path.name for path in line.folder.glob("killed*")] == ["killed"]
+    killed, whole = (line.folder / run / "int8.program.safetensors" for run in ("killed", "qat"))
+    assert killed.read_bytes() == whole.read_bytes()
 
 
 def test_a_runtime_that_differs_stops_the_export(
