@@ -96,6 +96,12 @@ def test_a_foreign_folder_is_never_replaced(tmp_path):
     assert (tmp_path / "mine" / "thesis.txt").exists()
 
 
+@pytest.mark.parametrize("wrong", [{"test_recordings": 0}, {"contrast": -1.0}, {"device_strength": -0.1}])
+def test_impossible_settings_are_refused(wrong):
+    with pytest.raises(UserError, match=f"^scenes: .*{next(iter(wrong))}"):
+        ScenesConfig(**wrong)
+
+
 SOURCES = {source.__name__: source for group in GROUPS for scene in group.values() for source in scene.parts}
 
 

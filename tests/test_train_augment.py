@@ -1,7 +1,9 @@
 """What augmentation may change and what it must leave alone. B clips, F bands, T frames."""
 
+import pytest
 import torch
 
+from tinyasc.errors import UserError
 from train.augment import AugmentConfig, augment, frequency_mixstyle, mask_block, mixup, roll_time
 
 CLIPS, BANDS, FRAMES = 64, 20, 30
@@ -79,3 +81,19 @@ def test_augmentation_follows_from_the_seed_and_is_off_by_default():
         results.append(augment(original, config))
     assert torch.equal(results[0], results[1])
     assert not torch.equal(results[0], results[2])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"time_roll": -1},
+        {"frequency_mask": -1},
+        {"time_mask": -1},
+        {"mixstyle_probability": 1.1},
+        {"mixstyle_probability": float("nan")},
+        {"mixstyle_alpha": 0.0},
+    ],
+)
+def test_impossible_settings_are_refused(wrong):
+    with pytest.raises(UserError, match=f"^augmentation: .*{next(iter(wrong))}"):
+        AugmentConfig(**wrong)

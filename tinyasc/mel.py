@@ -12,6 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from tinyasc.errors import UserError
+
 
 @dataclass(frozen=True)
 class MelConfig:
@@ -42,13 +44,17 @@ class MelConfig:
 
     def __post_init__(self) -> None:
         if not 0 < self.win_length <= self.n_fft or self.n_fft % 2:
-            raise ValueError(f"win_length {self.win_length} must lie in 1..n_fft, and n_fft {self.n_fft} be even")
+            raise UserError(
+                f"mel: win_length is {self.win_length} and n_fft {self.n_fft}: "
+                "take an even n_fft, and win_length from 1 to n_fft"
+            )
         if not 0 <= self.f_min < self.f_max <= self.sample_rate / 2:
-            raise ValueError(
-                f"need 0 <= f_min < f_max <= {self.sample_rate / 2:g} Hz, not {self.f_min:g}, {self.f_max:g}"
+            raise UserError(
+                f"mel: f_min is {self.f_min:g} and f_max {self.f_max:g} Hz: "
+                f"take 0 <= f_min < f_max <= {self.sample_rate / 2:g}, half the sample rate"
             )
         if self.hop_length < 1 or self.n_mels < 1 or self.log_offset <= 0 or self.scale <= 0:
-            raise ValueError("hop_length, n_mels, log_offset and scale must be above zero")
+            raise UserError("mel: take hop_length, n_mels, log_offset and scale above zero")
 
 
 PASST = MelConfig(n_fft=1024, win_length=800, hop_length=320, n_mels=128, f_max=15_000.0)

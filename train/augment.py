@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tinyasc.errors import UserError
+
 
 @dataclass(frozen=True)
 class AugmentConfig:
@@ -24,6 +26,17 @@ class AugmentConfig:
     """Share of the batches whose clips exchange frequency statistics."""
     mixstyle_alpha: float = 0.3
     """Parameter of the Beta distribution of the exchange."""
+
+    def __post_init__(self) -> None:
+        if min(self.time_roll, self.frequency_mask, self.time_mask) < 0:
+            raise UserError("augmentation: take time_roll, frequency_mask and time_mask of 0 or more")
+        if not 0 <= self.mixstyle_probability <= 1:
+            raise UserError(f"augmentation: mixstyle_probability is {self.mixstyle_probability}: take 0 to 1")
+        if not self.mixstyle_alpha > 0:
+            raise UserError(
+                f"augmentation: mixstyle_alpha is {self.mixstyle_alpha}: take one above zero "
+                "(mixstyle_probability 0 turns the change off)"
+            )
 
 
 def augment(log_mel: Tensor, config: AugmentConfig) -> Tensor:

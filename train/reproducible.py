@@ -6,6 +6,8 @@ import torch
 
 from tinyasc.errors import UserError
 
+DEVICES = ("auto", "cpu", "cuda")
+
 
 def settle(device: str, threads: int) -> torch.device:
     """Choose where to compute and make torch repeatable there. Call once, before any work.
@@ -15,8 +17,12 @@ def settle(device: str, threads: int) -> torch.device:
         threads: CPU threads of torch; the last bits of sums depend on it, so it is part of a recipe.
 
     Raises:
-        UserError: CUDA was asked for and is not there.
+        UserError: an unknown device, no thread, or CUDA was asked for and is not there.
     """
+    if device not in DEVICES:
+        raise UserError(f"device is {device!r}: choose from {', '.join(DEVICES)}")
+    if threads < 1:
+        raise UserError(f"threads is {threads}: take 1 or more")
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("device is cuda, but torch finds no CUDA device: take --device auto")
     on_cuda = device != "cpu" and torch.cuda.is_available()

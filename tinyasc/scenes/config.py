@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from tinyasc.errors import UserError
+
 
 @dataclass(frozen=True)
 class ScenesConfig:
@@ -20,9 +22,9 @@ class ScenesConfig:
 
     def __post_init__(self) -> None:
         if self.train_recordings < 1 or self.test_recordings < 1:
-            raise ValueError("train_recordings and test_recordings must be above zero")
+            raise UserError("scenes: take train_recordings and test_recordings above zero")
         if min(self.contrast, self.level_spread, self.device_strength) < 0:
-            raise ValueError("contrast, level_spread and device_strength must not be negative")
+            raise UserError("scenes: take contrast, level_spread and device_strength of 0 or more")
 
 
 EMBEDDED = ScenesConfig()
