@@ -11,6 +11,7 @@ import soundfile
 from tinyasc import recipe
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
+from tinyasc.folder import read_folder
 from tinyasc.prepare import pieces_in, prepare
 
 FILES = {  # name: label, identifier, device, seconds, split
@@ -79,6 +80,13 @@ def test_the_checksum_follows_sound_and_names_only(root, tmp_path):
     assert checksum() != first
 
 
+def test_a_byte_order_mark_is_no_part_of_a_table(root):
+    entries = read_folder(root)
+    for table in root.rglob("*.csv"):
+        table.write_text(table.read_text(), encoding="utf-8-sig")
+    assert read_folder(root) == entries
+
+
 @pytest.mark.parametrize(
     ("samples", "pieces"), [(1, 1), (32_000, 1), (47_999, 1), (48_000, 2), (64_000, 2), (320_000, 10)]
 )
@@ -93,6 +101,11 @@ def _lacking_table(root: Path) -> None:
 def _lacking_column(root: Path) -> None:
     meta = root / "meta.csv"
     meta.write_text(meta.read_text().replace("\t", ","))
+
+
+def _latin_1(root: Path) -> None:
+    meta = root / "meta.csv"
+    meta.write_bytes(meta.read_text().replace("rome", "málaga").encode("latin-1"))
 
 
 def _unknown_file(root: Path) -> None:
@@ -121,6 +134,7 @@ def _damaged(root: Path) -> None:
     [
         (_lacking_table, "fold1_train.csv is missing"),
         (_lacking_column, "no column filename, scene_label"),
+        (_latin_1, r"meta.csv is not UTF-8 text \(byte \d+ is not\): save it"),
         (_unknown_file, "fold1_train.csv names files that meta.csv does not name: audio/ghost.wav"),
         (_both_splits, "fold1_evaluate.csv names files of another split: audio/park-oslo-1-2-0-a.wav"),
         (_damaged, r"1 of 4 files .* audio/cat.wav \(damaged\)"),

@@ -1,10 +1,12 @@
 """A folder of sound files in TAU's layout: what its tables say, before any sound is read.
 
 `meta.csv` (columns filename, scene_label, identifier, source_label) and `evaluation_setup/fold1_train.csv` and
-`fold1_evaluate.csv` (column filename), separated by tabs. Labels, cities and devices are whatever the tables name.
+`fold1_evaluate.csv` (column filename), in UTF-8, separated by tabs. Labels, cities and devices are whatever the tables
+name.
 """
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +37,8 @@ def read_folder(root: Path) -> list[Entry]:
     """The files of a folder in the order of its meta.csv.
 
     Raises:
-        UserError: a table is missing or lacks a column, a file stands twice in it or in both splits, or a split names a
-            file that meta.csv does not.
+        UserError: a table is missing, is not UTF-8 or lacks a column, a file stands twice in it or in both splits, or a
+            split names a file that meta.csv does not.
     """
     meta = _read_table(root / META, ("filename", "scene_label", "identifier", "source_label"))
     rows = {row["filename"]: row for row in meta}
@@ -77,12 +79,15 @@ def _read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
         raise UserError(
             f"{path} is missing: the folder must have TAU's layout ({META} and {', '.join(SPLIT_TABLES.values())})"
         )
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file, delimiter="\t")
-        missing = [column for column in columns if column not in (reader.fieldnames or ())]
-        if missing:
-            raise UserError(f"{path}: no column {', '.join(missing)} in its first line (columns are separated by tabs)")
-        rows = list(reader)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")  # a spreadsheet may put a byte order mark in front
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text (byte {error.start} is not): save it as UTF-8") from None
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t")
+    missing = [column for column in columns if column not in (reader.fieldnames or ())]
+    if missing:
+        raise UserError(f"{path}: no column {', '.join(missing)} in its first line (columns are separated by tabs)")
+    rows = list(reader)
     short = [str(line) for line, row in enumerate(rows, 2) if not all(row[column] for column in columns)]
     if short or not rows:
         raise UserError(f"{path}: " + (f"empty fields in line {some_of(short)}" if short else "no files in it"))

@@ -41,7 +41,7 @@ def prepare(root: Path, out: Path, processes: int | None = None) -> None:
     """
     entries = read_folder(root)
     with ProcessPoolExecutor(processes or os.cpu_count()) as executor:
-        counts = _collect(executor, partial(_count, root), entries, "headers")
+        counts = list(_results(executor, partial(_count, root), entries, "headers"))
         clips = sum(counts)
         out.parent.mkdir(parents=True, exist_ok=True)
         needed = clips * CLIP_SAMPLES * 2
@@ -107,10 +107,6 @@ def _results(executor: ProcessPoolExecutor, work: partial, entries: list[Entry],
             yield result
     if failed:
         raise UserError(f"{len(failed)} of {len(entries)} files in {work.args[0]} cannot be used: {some_of(failed)}")
-
-
-def _collect(executor: ProcessPoolExecutor, work: partial, entries: list[Entry], unit: str) -> list:
-    return list(_results(executor, work, entries, unit))
 
 
 @contextmanager
