@@ -1,4 +1,4 @@
-"""Runs an exported .tflite or .onnx file with numpy and one runtime; needs neither torch nor the rest of this project.
+"""Runs an exported .tflite or .onnx file with numpy, one runtime and `tinyasc`'s foundation; needs no torch.
 
     model = load(Path("model.tflite"))
     logits = model.logits(log_mel)                 # (n, F, T) float32 -> (n, K) float32
@@ -94,8 +94,8 @@ def load(path: Path, threads: int = 1) -> Model:
         threads: CPU threads for one inference.
 
     Raises:
-        UserError: no such file, an unknown suffix, no runtime for it, a file the runtime refuses, or a model that does
-            not have one input and one output of fixed size.
+        UserError: no such file, an unknown suffix, no runtime for it, a file the runtime refuses, integers without
+            a scale, or a model that does not have one input and one output of fixed size.
     """
     path = Path(path)
     loaders = {".tflite": _load_tflite, ".onnx": _load_onnx}
@@ -124,11 +124,16 @@ def _load_tflite(path: Path, threads: int) -> Model:
     except (ValueError, RuntimeError) as error:
         raise UserError(f"{path} does not load in {package}: {_first_line(error)}") from error
     ports = []
-    for details in (interpreter.get_input_details(), interpreter.get_output_details()):
+    for side, details in (("input", interpreter.get_input_details()), ("output", interpreter.get_output_details())):
         _need_one(path, len(details))
         scale, zero_point = details[0]["quantization"]
         shape, dtype = tuple(int(length) for length in details[0]["shape"]), np.dtype(details[0]["dtype"])
-        ports.append(Port(shape, dtype, float(scale), int(zero_point)) if dtype.kind in "iu" else Port(shape, dtype))
+        if dtype.kind in "iu":
+            if not scale > 0:
+                raise UserError(f"{path} has an {side} of {dtype} without a scale: export it again with quantization")
+            ports.append(Port(shape, dtype, float(scale), int(zero_point)))
+        else:
+            ports.append(Port(shape, dtype))
     input_index, output_index = (
         interpreter.get_input_details()[0]["index"],
         interpreter.get_output_details()[0]["index"],

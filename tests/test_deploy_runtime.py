@@ -58,6 +58,12 @@ def test_bad_files_get_one_line(tmp_path: Path) -> None:
     left, right, total = (file.tensor(name, (1, 2), "float32") for name in ("l", "r", "t"))
     file.operation("ADD", [left, right], [total], kind="AddOptions")
     file.write(two_inputs, [left, right], [total])
+    no_scale = tmp_path / "no_scale.tflite"
+    file = tiny_models.Flatbuffer()
+    left = file.tensor("l", (1, 2), "int8", grid=(0.5, 0))
+    right = file.tensor("r", (2, 2), "int32", [[0, 0], [1, 0]])
+    file.operation("PAD", [left, right], [total := file.tensor("t", (1, 3), "int8")], kind="PadOptions")
+    file.write(no_scale, [left], [total])
     tiny_models.write_tflite(good := tmp_path / "good.tflite", True, tiny_models.random_weights())
     (tmp_path / "broken.onnx").write_bytes(b"no model")
     for path, message in [
@@ -66,6 +72,7 @@ def test_bad_files_get_one_line(tmp_path: Path) -> None:
         (broken, "does not load in ai-edge-litert"),
         (tmp_path / "broken.onnx", "does not load in onnxruntime"),
         (two_inputs, "2 inputs"),
+        (no_scale, "an output of int8 without a scale"),
     ]:
         with pytest.raises(UserError, match=message) as raised:
             runtime.load(path)
