@@ -7,6 +7,7 @@ import torch
 from tests import tiny_data
 from tinyasc import mel
 from tinyasc.clips import Clips
+from train import loader
 from train.loader import Batches
 
 MEL = mel.MelConfig(n_fft=1024, win_length=800, hop_length=640, n_mels=32)
@@ -50,3 +51,16 @@ def test_cached_batches_are_the_same(clips):
         for ours, theirs in zip(kept.epoch(epoch), batches(clips).epoch(epoch), strict=True):
             assert torch.equal(ours.index, theirs.index)
             torch.testing.assert_close(ours.log_mel, theirs.log_mel, atol=1e-5, rtol=0)
+
+
+def test_the_bar_advances_with_the_spectrograms_not_before_them(clips, monkeypatch):
+    passed = []
+
+    def bar(items, description, total, **options):
+        for number, item in enumerate(items, 1):
+            passed.append((type(item), number, total))
+            yield item
+
+    monkeypatch.setattr(loader, "tqdm", bar)
+    list(batches(clips, cache=True).epoch(0))
+    assert passed == [(torch.Tensor, 1, 1)]  # 24 clips are one chunk

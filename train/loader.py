@@ -75,8 +75,9 @@ class Batches:
 
     def _cached(self, parts: list[np.ndarray]) -> Iterator[Tensor]:
         if self._kept is None:
-            bar = tqdm(np.array_split(self.indices, max(1, len(self.indices) // 64)), "spectrograms", leave=False)
-            self._kept = torch.cat([log_mel.cpu() for log_mel in self._computed(list(bar))])
+            chunks = np.array_split(self.indices, max(1, len(self.indices) // 64))
+            bar = tqdm(self._computed(chunks), "spectrograms", len(chunks), leave=False)
+            self._kept = torch.cat([log_mel.cpu() for log_mel in bar])
         for part in parts:
             yield self._kept[torch.from_numpy(part)].to(self.device)
 
