@@ -31,7 +31,9 @@ SEEN_DEVICES = ("s1", "s2", "s3")
 UNSEEN_DEVICES = ("s4", "s5", "s6")
 """Devices simulated from `a` that occur in the test split only."""
 
-DEVICE_GROUPS = {"real": REAL_DEVICES, "seen": SEEN_DEVICES, "unseen": UNSEEN_DEVICES}
+DEVICE_GROUPS = {"real": REAL_DEVICES, "simulated_seen": SEEN_DEVICES, "simulated_unseen": UNSEEN_DEVICES}
+"""The groups whose accuracies are reported when a data set's device names are these."""
+
 DEVICES = REAL_DEVICES + SEEN_DEVICES + UNSEEN_DEVICES
 
 _TAU_NAME = re.compile(

@@ -12,15 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from tinyasc.dcase import REAL_DEVICES, SEEN_DEVICES, UNSEEN_DEVICES
+from tinyasc.dcase import DEVICE_GROUPS
 
 Interval = tuple[float, float]
 
 BOOTSTRAP_DRAWS = 1000
 BOOTSTRAP_SEED = 0
 CONFIDENCE = 0.95
-TAU_GROUPS = {"real": REAL_DEVICES, "simulated_seen": SEEN_DEVICES, "simulated_unseen": UNSEEN_DEVICES}
-"""The device groups of the TAU Mobile data sets, reported when a data set's device names are theirs."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Score:
     device_intervals: dict[str, Interval]
     """Device -> interval of its macro accuracy."""
     groups: dict[str, float]
-    """"seen" and "unseen" in training, and TAU_GROUPS where the names match -> macro accuracy."""
+    """"seen" and "unseen" in training, and `dcase.DEVICE_GROUPS` where the names match -> macro accuracy."""
     group_intervals: dict[str, Interval]
     """Group -> interval of its macro accuracy."""
     confusion: np.ndarray
@@ -161,7 +159,7 @@ def group_members(devices: list[str], train_devices: list[str] | None) -> dict[s
     if train_devices is not None:
         groups["seen"] = [name for name in devices if name in train_devices]
         groups["unseen"] = [name for name in devices if name not in train_devices]
-    for group, names in TAU_GROUPS.items():
+    for group, names in DEVICE_GROUPS.items():
         if set(names) <= set(devices):
             groups[group] = list(names)
     return {group: names for group, names in groups.items() if names}
