@@ -65,12 +65,15 @@ class Findings:
 
 
 def write(findings: Findings, out: Path) -> dict[str, Any]:
-    """Write report.json and report.html into `out`, each whole or not at all; returns what report.json holds."""
+    """Write report.html and report.json into `out`, each whole or not at all; returns what report.json holds.
+
+    report.json comes last: where it is, the report is complete (it is what make looks at).
+    """
     content = assemble(findings)
     out.mkdir(parents=True, exist_ok=True)
     page = render(findings, content)
-    atomic_write(out / "report.json", (json.dumps(content, indent=1) + "\n").encode())
     atomic_write(out / "report.html", page.encode())
+    atomic_write(out / "report.json", (json.dumps(content, indent=1) + "\n").encode())
     return content
 
 

@@ -1,8 +1,10 @@
 """Whether a model fits the limits of DCASE Task 1, year by year, with the counting rule of every number.
 
-The rules count the network: every parameter at its own precision, which makes an INT8 weight one byte, and the MACs of
-one second of sound. Those counts decide. Beside them stands what the challenge's counter for .tflite files (NeSsi)
-finds in the file: int32 biases at four bytes, shapes, pooling written as a convolution, zeros that make a layer faster.
+The rules count the network: every parameter at its precision, and the MACs of one second of sound. Those counts decide.
+In the deciding memory every parameter of an INT8 network takes one byte, its biases too, as the challenge's parameter
+count has it (torchinfo's count x 1 byte). As stored, biases are int32 and take four: that count does not decide and
+stands beside it, as the challenge's counter for .tflite files (NeSsi) finds it in the file, with shapes, pooling that
+is written as a convolution, and zeros that make a layer faster.
 """
 
 from dataclasses import asdict, dataclass

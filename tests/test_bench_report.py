@@ -5,6 +5,7 @@ import re
 from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -164,6 +165,16 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
         error = capsys.readouterr().err.strip().splitlines()[-1]
         assert message in error
         assert not (tmp_path / "report").exists()
+
+
+def test_report_json_comes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "assemble", lambda findings: {"format": report.FORMAT})
+    monkeypatch.setattr(report, "render", lambda findings, content: "<p>")
+    (tmp_path / "report.html").mkdir()  # the page cannot be written
+    findings: Any = None
+    with pytest.raises(OSError, match=r"report\.html"):
+        report.write(findings, tmp_path)
+    assert not (tmp_path / "report.json").exists()  # else make would take the report for complete
 
 
 def test_sentence_names_the_years_and_the_loss(judged: Path) -> None:
