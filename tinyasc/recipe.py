@@ -7,7 +7,6 @@ docstrings under its fields become their help, `--config recipe.yaml` fills in a
 import sys
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser, set_parsing_settings
@@ -56,11 +55,10 @@ def resolved() -> str | None:
 
 
 def _program_name(command: Callable[..., object]) -> str:
-    module = command.__module__
-    if module == "__main__":
-        module = (
-            Path(sys.argv[0]).stem
-            if sys.modules["__main__"].__spec__ is None
-            else sys.modules["__main__"].__spec__.name
-        )
-    return f"python -m {module.removesuffix('.__main__')}"
+    """What a person typed: the running module when the command is part of it, else the command's own module."""
+    main = sys.modules["__main__"].__spec__
+    running = "" if main is None else main.name.removesuffix(".__main__")
+    module = command.__module__.removesuffix(".__main__")
+    if module == "__main__" or (running and f"{module}.".startswith(f"{running}.")):
+        module = running
+    return f"python -m {module}"

@@ -40,8 +40,8 @@ class FitConfig:
     """Course of the learning rate."""
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 1 or self.learning_rate <= 0:
-            raise UserError("epochs, batch_size and learning_rate must be above zero")
+        if self.epochs < 1 or self.batch_size < 1 or self.learning_rate <= 0 or self.weight_decay < 0:
+            raise UserError("epochs, batch_size and learning_rate must be above zero, weight_decay not below")
 
 
 def fit(
