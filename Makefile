@@ -3,7 +3,7 @@
 #   TAU    folder with meta.csv (default: the embedded data set, made on demand)   DATA    the prepared .h5
 #   RUNS   where runs are written (default: runs)                                  RECIPE  of the one stage being made
 #   ARGS   more flags for the one stage being made                                 PYTHON  interpreter of the environment
-#   REPLACE=yes  make a stage anew though it was made with a RECIPE, ARGS or TAU that are not given now
+#   REPLACE=yes  make a stage anew though it was made with a variable that is not given now
 
 RUNS ?= runs
 DATA ?= $(RUNS)/data.h5
@@ -22,6 +22,7 @@ PY := .venv/bin/python
 READY := .venv/.ready
 EMBEDDED := $(filter $(RUNS)/scenes,$(TAU))
 LINE := data teacher student qat export bench
+override RUNS := $(patsubst %/,%,$(RUNS))
 GOALS := $(or $(MAKECMDGOALS),demo)
 # The stages of this call. Only they are made: a stage never starts hours of work on another one behind your back,
 # it says which command makes what it lacks.
@@ -73,27 +74,28 @@ bench_RUN = bench --model $(RUNS)/export --data $(DATA) --out $(RUNS)/bench
 # An input that this call makes, or that is there; one that is neither is left to the stage, which says what makes it.
 made = $(if $(filter $1,$(ACTIVE)),$($1_OUT),$(wildcard $($1_OUT)))
 
-# $(RUNS)/.STAGE.flags holds the command that made a stage; it changes only when the stage is asked for with another one.
-# A run made with a recipe, flags or data of your own is not replaced by the defaults because they were left out this time.
+# $(RUNS)/.STAGE.flags holds the command that made a stage and the variables that were given for it. Another command makes
+# the stage again, but never because a variable was left out this time: a run of your own is not replaced by the demo's.
 quoted = '$(subst ','\'',$1)'
+given = $(foreach name,RECIPE ARGS TAU DATA,$(if $(filter command environment,$(firstword $(origin $(name)))),$(name)))
 define STAGE_RULE
 $1: $$($1_OUT)
 	@echo '$$($1_OUT) is up to date'
 $$($1_OUT): $$(RUNS)/.$1.flags $$($1_IN) | $$(READY)
-	$$(PY) -m $$($1_RUN) $$(ARGS)
+	$$(PY) -m $$($1_RUN) $$(ARGS) || { mv $$(RUNS)/.$1.flags.old $$(RUNS)/.$1.flags 2>&- || rm $$(RUNS)/.$1.flags; exit 1; }
+	@rm -f $$(RUNS)/.$1.flags.old
 $$(RUNS)/.$1.flags: FORCE
 	@mkdir -p $$(@D)
-	@printf '%s\n' $$(call quoted,$$($1_RUN) $$(ARGS)) > $$@.new
-	@if cmp -s $$@.new $$@; then rm $$@.new; \
-	elif test -e $$($1_OUT) && test -e $$@ && test -z "$$(OWN_$1)" && test "$$(REPLACE)" != yes; then \
-		printf '%s\n' "make: $$($1_OUT) was made by another command; asked for now, without RECIPE, ARGS or TAU:" \
-			"  made by: $$$$(cat $$@)" "  now:     $$$$(cat $$@.new)" \
-			"Give the same variables again, another RUNS, or REPLACE=yes to make it anew."; rm $$@.new; exit 1; \
-	else mv $$@.new $$@; fi
+	@printf '%s\n' $$(call quoted,$$($1_RUN) $$(ARGS)) '$$(given)' > $$@.new
+	@if test -e $$($1_OUT) -a -e $$@ && test "$$$$(head -n 1 $$@)" = "$$$$(head -n 1 $$@.new)"; then rm $$@.new; exit 0; fi; \
+	for name in $$$$(test -e $$($1_OUT) -a -e $$@ && test '$$(REPLACE)' != yes && tail -n 1 $$@); do \
+		case ' $$(given) ' in *" $$$$name "*) ;; *) \
+			printf '%s\n' "make: $$($1_OUT) was made with $$$$name, which is not given now:" "  $$$$(head -n 1 $$@)" \
+				"Give it again, another RUNS, or REPLACE=yes to make it anew without." >&2; rm $$@.new; exit 1 ;; \
+		esac; \
+	done; \
+	if test -e $$@; then mv $$@ $$@.old; fi; mv $$@.new $$@
 endef
-# Whether this call says something of its own about a stage, or leaves everything to the defaults.
-$(foreach stage,$(ACTIVE),$(eval OWN_$(stage) := $(if $(or $(ARGS),$(RECIPE)),yes)))
-OWN_data := $(if $(or $(ARGS),$(filter command environment,$(firstword $(origin TAU)))),yes)
 $(foreach stage,$(ACTIVE),$(eval $(call STAGE_RULE,$(stage))))
 
 ifneq ($(EMBEDDED),)

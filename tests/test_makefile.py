@@ -196,14 +196,44 @@ def test_a_run_of_your_own_is_not_replaced_because_a_variable_was_left_out(
         code, commands, said = made.call(goal)
         assert code == 2
         assert MODULES[stage] not in [command.split()[0] for command in commands]
-        (old,) = [line for line in said.splitlines() if "made by:" in line]
+        name, value = own.split("=")
+        assert f"was made with {name}, which is not given now" in said
+        (old,) = [line for line in said.splitlines() if line.startswith("  ")]
         assert MODULES[stage] in old
-        assert own.split("=")[1] in old
-        assert all(way in said for way in ("same variables again", "another RUNS", "REPLACE=yes"))
+        assert value in old
+        assert all(way in said for way in ("Give it again", "another RUNS", "REPLACE=yes"))
     assert made.modules(stage, own) == []
     assert made.modules(stage, "RUNS=other")[-1] == MODULES[stage]
     assert made.modules(stage, "REPLACE=yes") == [MODULES[stage]]
     assert made.modules(stage) == []
+
+
+@pytest.mark.parametrize(
+    ("stage", "own", "other"),
+    [
+        ("data", "TAU=tau", "ARGS=--processes 2"),
+        ("student", "RECIPE=own.yaml", "ARGS=--seed 1"),
+        ("student", "DATA=own.h5", "RECIPE=own.yaml"),
+    ],
+)
+def test_one_variable_does_not_stand_for_another(made: Workplace, stage: str, own: str, other: str) -> None:
+    assert made.modules(stage, own) == [MODULES[stage]]
+    code, _, said = made.call(stage, other)
+    assert code == 2
+    assert f"was made with {own.split('=', maxsplit=1)[0]}" in said
+    assert made.modules(stage, own, other) == [MODULES[stage]]
+
+
+def test_a_stage_that_failed_leaves_the_older_run_to_its_own_command(made: Workplace) -> None:
+    (made.folder / "false").write_text("#!/bin/sh\nexit 1\n")
+    (made.folder / "false").chmod(0o755)
+    assert made.call("student", "RECIPE=own.yaml", "PY=./false")[0] == 2
+    assert made.modules("student") == []
+    assert made.modules("student", "RECIPE=own.yaml") == [MODULES["student"]]
+
+
+def test_a_slash_behind_runs_is_the_same_folder(made: Workplace) -> None:
+    assert made.modules("RUNS=runs/") == []
 
 
 def test_later_stages_go_on_from_a_run_of_your_own(made: Workplace) -> None:
