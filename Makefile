@@ -76,6 +76,7 @@ made = $(if $(filter $1,$(ACTIVE)),$($1_OUT),$(wildcard $($1_OUT)))
 
 # $(RUNS)/.STAGE.flags holds the command that made a stage and the variables that were given for it. Another command makes
 # the stage again, but never because a variable was left out this time: a run of your own is not replaced by the demo's.
+# While a stage is being made, .STAGE.flags.old holds the command of the run that is still there.
 quoted = '$(subst ','\'',$1)'
 given = $(foreach name,RECIPE ARGS TAU DATA,$(if $(filter command environment,$(firstword $(origin $(name)))),$(name)))
 define STAGE_RULE
@@ -87,6 +88,7 @@ $$($1_OUT): $$(RUNS)/.$1.flags $$($1_IN) | $$(READY)
 $$(RUNS)/.$1.flags: FORCE
 	@mkdir -p $$(@D)
 	@printf '%s\n' $$(call quoted,$$($1_RUN) $$(ARGS)) '$$(given)' > $$@.new
+	@if test -e $$@.old && test "$$$$(head -n 1 $$@)" != "$$$$(head -n 1 $$@.new)"; then mv $$@.old $$@; fi
 	@if test -e $$($1_OUT) -a -e $$@ && test "$$$$(head -n 1 $$@)" = "$$$$(head -n 1 $$@.new)"; then rm $$@.new; exit 0; fi; \
 	for name in $$$$(test -e $$($1_OUT) -a -e $$@ && test '$$(REPLACE)' != yes && tail -n 1 $$@); do \
 		case ' $$(given) ' in *" $$$$name "*) ;; *) \

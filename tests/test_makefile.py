@@ -232,6 +232,16 @@ def test_a_stage_that_failed_leaves_the_older_run_to_its_own_command(made: Workp
     assert made.modules("student", "RECIPE=own.yaml") == [MODULES["student"]]
 
 
+def test_a_stage_that_was_interrupted_goes_on_with_its_command_or_is_forgotten(made: Workplace) -> None:
+    for again, expected in ((["RECIPE=own.yaml"], [MODULES["student"]]), ([], [])):
+        made.commands("student", "REPLACE=yes")
+        (made.folder / "killed").write_text("#!/bin/sh\nkill -9 $PPID\n")  # the shell of the recipe, as by Ctrl-C
+        (made.folder / "killed").chmod(0o755)
+        assert made.call("student", "RECIPE=own.yaml", "PY=./killed")[0] == 2
+        assert (made.folder / "runs/.student.flags.old").exists()
+        assert made.modules("student", *again) == expected
+
+
 def test_a_slash_behind_runs_is_the_same_folder(made: Workplace) -> None:
     assert made.modules("RUNS=runs/") == []
 
