@@ -1,9 +1,9 @@
 """The stem made fast: a convolution over one channel rewritten over columns of several frames.
 
-Integer kernels take input channels in groups of 4 to 16; with one channel most of each group is padding (nearly
-half of a whole network's time on x86 went into the first 72 weights). In a channels-last tensor g neighbouring frames *are* g
-channels of one column, so the same sums are a convolution with g times the channels, 1/g of the positions, and zeros
-among its weights. The integers that come out are the same.
+Integer kernels take input channels in groups of 4 to 16; with one channel most of each group is padding (nearly half
+of a whole network's time on x86 went into the first 72 weights). In a channels-last tensor g neighbouring frames
+*are* g channels of one column, so the same sums are a convolution with g times the channels, 1/g of the positions,
+and zeros among its weights. The integers that come out are the same.
 
 Shapes: O output channels, C input channels, g frames a column, d output frames a column, kF x kT kernel.
 """
