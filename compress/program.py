@@ -141,13 +141,9 @@ def quantization(program: Program, name: str) -> Quantization:
     return found
 
 
-def multiplier(program: Program, convolution: Convolution) -> NDArray[np.float32]:
+def multiplier(input_scale: float, weight_scale: NDArray[np.float32], output_scale: float) -> NDArray[np.float32]:
     """Requantization multipliers s_x * s_w / s_y, (O,), in the float32 order of operations that the runtimes use."""
-    if convolution.weight_scale is None:
-        raise ValueError(f"{convolution.output} is not quantized: an INT8 program is needed")
-    input_scale = np.float32(quantization(program, convolution.input).scale)
-    output_scale = np.float32(quantization(program, convolution.output).scale)
-    return input_scale * convolution.weight_scale / output_scale
+    return np.float32(input_scale) * weight_scale / np.float32(output_scale)
 
 
 def save(program: Program, stem: Path) -> None:

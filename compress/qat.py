@@ -74,8 +74,8 @@ def train_qat(
         device: auto, cpu or cuda.
         threads: CPU threads.
     """
-    if calibration_clips < 1:
-        raise UserError("calibration_clips must be above zero: the ranges of the activations start from them")
+    if calibration_clips < 1 or not 0 < range_momentum <= 1:
+        raise UserError("calibration_clips must be above zero and range_momentum lie in 0..1, above 0")
     chosen = reproducible.settle(device, threads)
     student, log_mel, card = trained.load(model, "student")
     with Clips(data) as clips:

@@ -14,6 +14,8 @@ from compress.scheme import (
     EXACT_FLOAT32,
     addition_distance,
     addition_ratios,
+    bias_grid,
+    largest_sum,
     mean_distance,
     weight_scale,
 )
@@ -28,11 +30,13 @@ def quantize(program: Program, quantizations: dict[str, Quantization]) -> Progra
         quantizations: of every value, from `scheme.assign`.
 
     Raises:
-        UserError: an addition or a mean could meet a tie, so that two runtimes could differ; or a convolution sums
-            more than float32 holds exactly.
+        UserError: an addition or a mean could meet a tie, so that two runtimes could differ; the zero point behind a
+            ReLU is not the lowest integer; or a convolution sums more than float32 holds exactly.
     """
     values = {name: Value(name, value.shape, quantizations[name]) for name, value in program.values.items()}
     for operation in program.operations:
+        if not isinstance(operation, Mean) and operation.relu:
+            _check_relu(operation, quantizations[operation.output])
         if isinstance(operation, Addition):
             _check_addition(operation, quantizations)
         elif isinstance(operation, Mean):
@@ -53,19 +57,23 @@ def quantize_weight(weight: NDArray[np.float32], scale: NDArray[np.float32]) -> 
 
 
 def quantize_bias(bias: NDArray[np.float32], scale: NDArray[np.float32], input_scale: float) -> NDArray[np.int32]:
-    """int32 on the grid input_scale * scale, so that it adds to the accumulator without rounding."""
-    grid = np.float64(input_scale) * scale.astype(np.float64)
-    return np.clip(np.rint(bias / grid), -BIAS_LIMIT, BIAS_LIMIT).astype(np.int32)
+    """int32 in steps of `bias_grid`."""
+    return np.clip(np.rint(bias / bias_grid(scale, input_scale)), -BIAS_LIMIT, BIAS_LIMIT).astype(np.int32)
 
 
 def _quantize_convolution(convolution: Convolution, input_scale: float) -> Convolution:
     scale = weight_scale(convolution.weight, convolution.bias, input_scale)
     weight = quantize_weight(convolution.weight, scale)
     bias = quantize_bias(convolution.bias, scale, input_scale)
-    largest = np.abs(weight.astype(np.int64)).reshape(len(weight), -1).sum(axis=1) * (INT8_MAX - INT8_MIN)
-    if (largest + np.abs(bias.astype(np.int64))).max() >= EXACT_FLOAT32:
+    if largest_sum(weight, bias) >= EXACT_FLOAT32:
         raise UserError(f"{convolution.output} sums more than 2^24, which training in float32 would not hold exactly")
     return replace(convolution, weight=weight, bias=bias, weight_scale=scale)
+
+
+def _check_relu(operation: Convolution | Addition, output: Quantization) -> None:
+    # ONNX has no ReLU to fuse into integers: only at the lowest integer is its clamp at 0.0 free in every file
+    if output.zero_point != INT8_MIN:
+        raise UserError(f"{operation.output} is behind a ReLU, its zero point is {output.zero_point}, not {INT8_MIN}")
 
 
 def _check_addition(addition: Addition, quantizations: dict[str, Quantization]) -> None:

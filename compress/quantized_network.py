@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from compress.program import INT8_MAX, INT8_MIN, Addition, Convolution, Program, Quantization
+from compress.program import INT8_MAX, INT8_MIN, Addition, Convolution, Program, Quantization, multiplier
 from compress.quantize import quantize
-from compress.scheme import BIAS_LIMIT, Range, assign, weight_scale
+from compress.scheme import BIAS_LIMIT, Range, assign, bias_grid, weight_scale
 
 
 class QuantizedNetwork(nn.Module):
@@ -91,11 +91,10 @@ class QuantizedNetwork(nn.Module):
     ) -> Tensor:
         weight, bias = self._part("weight", index), self._part("bias", index)
         scale = weight_scale(self._array("weight", index), self._array("bias", index), given.scale)
-        multiplier = np.float32(given.scale) * scale / np.float32(output.scale)
-        grid = torch.from_numpy(np.float64(given.scale) * scale.astype(np.float64)).to(bias.device)
-        scale_O, multiplier_O = (torch.from_numpy(array).to(weight.device) for array in (scale, multiplier))
+        arrays = (scale, multiplier(given.scale, scale, output.scale), bias_grid(scale, given.scale))
+        scale_O, multiplier_O, grid_O = (torch.from_numpy(array).to(weight.device) for array in arrays)
         integers = _Round.apply(weight / scale_O[:, None, None, None]).clamp(-INT8_MAX, INT8_MAX)
-        offset = _Round.apply(bias / grid).clamp(-BIAS_LIMIT, BIAS_LIMIT).float()
+        offset = _Round.apply(bias / grid_O).clamp(-BIAS_LIMIT, BIAS_LIMIT).float()
         total = F.conv2d(value, integers, offset, operation.stride, operation.padding, 1, operation.groups)
         return total * multiplier_O[:, None, None]
 

@@ -52,6 +52,17 @@ def weight_scale(weight: NDArray[np.float32], bias: NDArray[np.float32], input_s
     return np.maximum(np.maximum(largest, for_bias), np.float32(1e-12)).astype(np.float32)
 
 
+def bias_grid(weight_scale: NDArray[np.float32], input_scale: float) -> NDArray[np.float64]:
+    """Step of each bias, (O,): a bias in these steps adds to the accumulator without rounding."""
+    return np.float64(input_scale) * weight_scale.astype(np.float64)
+
+
+def largest_sum(weight: NDArray[np.int8], bias: NDArray[np.int32]) -> int:
+    """The largest |sum(w (x - z))| + |b| that a convolution of these integers can meet, over all its outputs."""
+    sums = np.abs(weight.astype(np.int64)).reshape(len(weight), -1).sum(axis=1) * (INT8_MAX - INT8_MIN)
+    return int((sums + np.abs(bias.astype(np.int64))).max())
+
+
 def assign(program: Program, ranges: dict[str, Range]) -> dict[str, Quantization]:
     """A quantization for every value of a program, tie-free where two integers meet.
 

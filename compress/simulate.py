@@ -19,7 +19,7 @@ from compress.program import (
     multiplier,
     quantization,
 )
-from compress.scheme import EXACT_FLOAT32
+from compress.scheme import EXACT_FLOAT32, largest_sum
 
 Int8 = NDArray[np.int8]
 BATCH = 32
@@ -72,8 +72,12 @@ def _run(program: Program, operation: Operation, values: dict[str, Int8]) -> Int
     output = quantization(program, operation.output)
     if isinstance(operation, Convolution):
         relu = operation.relu
-        centred = values[operation.input].astype(np.float32) - quantization(program, operation.input).zero_point
-        real = _accumulate(operation, centred).astype(np.float32) * multiplier(program, operation)
+        if operation.weight_scale is None:
+            raise ValueError(f"{operation.output} is not quantized: an INT8 program is needed")
+        given = quantization(program, operation.input)
+        centred = values[operation.input].astype(np.float32) - given.zero_point
+        factor = multiplier(given.scale, operation.weight_scale, output.scale)
+        real = _accumulate(operation, centred).astype(np.float32) * factor
     elif isinstance(operation, Addition):
         relu = operation.relu
         first, second = (
@@ -95,8 +99,7 @@ def _run(program: Program, operation: Operation, values: dict[str, Int8]) -> Int
 def _accumulate(convolution: Convolution, centred: NDArray[np.float32]) -> NDArray[np.floating]:
     """Exact sums w * (x - z_x) + b: (B, F, T, C) -> (B, F', T', O)."""
     weight = convolution.weight  # (O, C / groups, kF, kT)
-    bound = np.abs(weight.astype(np.int64)).reshape(len(weight), -1).sum(axis=1) * (INT8_MAX - INT8_MIN)
-    exact = bool((bound + np.abs(convolution.bias.astype(np.int64)) < EXACT_FLOAT32).all())
+    exact = largest_sum(weight, convolution.bias) < EXACT_FLOAT32
     dtype = np.float32 if exact else np.float64
     (pad_f, pad_t), (step_f, step_t) = convolution.padding, convolution.stride
     padded = np.pad(centred, ((0, 0), (pad_f, pad_f), (pad_t, pad_t), (0, 0))).astype(dtype, copy=False)

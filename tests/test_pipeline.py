@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 import bench.__main__ as bench_command
 import export.__main__ as export_command
+from compress import program, simulate
 from compress.qat import train_qat
 from export.runtimes import Runtime
 from tests import tiny_data
@@ -181,10 +183,6 @@ def test_a_runtime_that_differs_stops_the_export(
 
 
 def test_the_sample_holds_real_inputs_of_the_program(line: Line) -> None:
-    from safetensors.numpy import load_file  # noqa: PLC0415
-
-    from compress import program, simulate  # noqa: PLC0415
-
     int8 = program.load(line.folder / "qat/int8.program")
     sample = load_file(line.folder / "qat/sample.safetensors")["log_mel"]
     card = artifact.load_card(line.folder / "qat")
