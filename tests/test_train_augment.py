@@ -1,99 +1,202 @@
-"""What augmentation may change and what it must leave alone. B clips, F bands, T frames."""
+"""What a recipe's changes do together, and which recipes are refused. B clips, S samples, F bands, T frames."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
+import soundfile
 import torch
+from torch import Tensor
 
+from tinyasc import recipe, third_party
 from tinyasc.errors import UserError
-from train.augment import AugmentConfig, augment, frequency_mixstyle, mask_block, mixup, roll_time
+from tinyasc.mel import MelConfig
+from train.augment import Augmentation, AugmentConfig
+from train.augmentations.impulse_responses import convolve, made_up
+from train.augmentations.waveform import gain
 
-CLIPS, BANDS, FRAMES = 64, 20, 30
-
-
-def spectrograms() -> torch.Tensor:
-    return torch.randn(CLIPS, 1, BANDS, FRAMES, generator=torch.Generator().manual_seed(1)) + 3
-
-
-def test_roll_moves_each_clip_by_its_own_shift_within_the_limit():
-    torch.manual_seed(0)
-    frames = torch.arange(FRAMES, dtype=torch.float32).expand(CLIPS, 1, BANDS, FRAMES)
-    rolled = roll_time(frames, 4)
-    shifts = set()
-    for clip in rolled[:, 0]:
-        shift = [s for s in range(-4, 5) if torch.equal(clip, frames[0, 0].roll(s, 1))]
-        assert len(shift) == 1
-        shifts.add(shift[0])
-    assert shifts == set(range(-4, 5))
-
-
-def test_mask_blanks_one_block_and_nothing_else():
-    torch.manual_seed(0)
-    widths = set()
-    for axis, most in ((2, 8), (3, 5)):
-        original = spectrograms()
-        masked = mask_block(original, most, axis)
-        for before, after in zip(original[:, 0], masked[:, 0], strict=True):
-            blank = (after == 0).all(dim=2 - (axis - 1))
-            places = blank.nonzero().flatten()
-            assert len(places) < most
-            assert len(places) == 0 or places[-1] - places[0] + 1 == len(places)
-            kept = (before == after).all(dim=2 - (axis - 1))
-            assert torch.equal(kept, ~blank)
-            widths.add(len(places))
-    assert len(widths) > 4
+RATE, CLIPS, SAMPLES = 32_000, 32, 4_000
+MEL = MelConfig()
+DEVICES = ["a", "b", "c"]
+EVERYTHING = AugmentConfig(
+    impulse_response_probability=0.6,
+    impulse_response_device="b",
+    gain=6,
+    noise_probability=0.5,
+    time_roll=400,
+    f_min_range=50,
+    f_max_range=1000,
+    frequency_mask=5,
+    time_mask=4,
+    mixup_alpha=0.3,
+    mixstyle_probability=0.5,
+)
 
 
-def test_mixstyle_changes_statistics_per_band_only():
-    torch.manual_seed(0)
-    original = spectrograms() * torch.rand(CLIPS, 1, BANDS, 1).add(0.5)
-    mixed = frequency_mixstyle(original, 0.3)
-
-    def standardized(x):
-        deviation, mean = torch.std_mean(x, dim=(1, 3), keepdim=True)
-        return (x - mean) / deviation
-
-    torch.testing.assert_close(standardized(mixed), standardized(original), atol=1e-4, rtol=1e-4)
-    means = original.mean(dim=(1, 3))
-    assert (mixed.mean(dim=(1, 3)) <= means.max(0).values + 1e-4).all()
-    assert (mixed.mean(dim=(1, 3)) >= means.min(0).values - 1e-4).all()
-    assert not torch.allclose(mixed, original)
+def augmentation(config: AugmentConfig, front_end: MelConfig | None = MEL, *, cached: bool = False) -> Augmentation:
+    return Augmentation(config, front_end, DEVICES, sample_rate=RATE, cached=cached)
 
 
-def test_mixup_mixes_clip_and_target_alike():
-    torch.manual_seed(0)
-    label = torch.arange(CLIPS) % 10
-    ones = label.float()[:, None, None, None].expand(CLIPS, 1, 2, 2)
-    mixed, target = mixup(ones, label, 10, 0.3)
-    torch.testing.assert_close(target.sum(1), torch.ones(CLIPS))
-    torch.testing.assert_close(mixed[:, 0, 0, 0], target @ torch.arange(10.0))
-    assert torch.equal(target.argmax(1), label)  # the larger share is the clip's own
-    same, one_hot = mixup(ones, label, 10, 0.0)
-    assert same is ones
-    assert torch.equal(one_hot.argmax(1), label)
+def clips() -> tuple[Tensor, Tensor, Tensor]:
+    """Waveforms (B, S), devices (B,) and features (B, 1, F, T), always the same."""
+    random = torch.Generator().manual_seed(1)
+    waveform = 0.1 * torch.randn(CLIPS, SAMPLES, generator=random)
+    return waveform, torch.arange(CLIPS) % 3, torch.randn(CLIPS, 1, 20, 30, generator=random)
 
 
-def test_augmentation_follows_from_the_seed_and_is_off_by_default():
-    original = spectrograms()
-    assert augment(original, AugmentConfig()) is original
-    config = AugmentConfig(time_roll=3, frequency_mask=5, time_mask=5, mixstyle_probability=0.5)
+def test_all_is_off_by_default():
+    waveform, device, features = clips()
+    state = torch.get_rng_state()
+    nothing = augmentation(AugmentConfig())
+    assert nothing.waveform(waveform, device) is waveform
+    assert nothing.edges() is None
+    same, mix = nothing.features(features)
+    assert same is features
+    assert mix(device) is device
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_the_seed_decides_everything_and_the_arguments_stay():
+    waveform, device, features = clips()
     results = []
     for seed in (5, 5, 6):
+        changes = augmentation(EVERYTHING)
         torch.manual_seed(seed)
-        results.append(augment(original, config))
-    assert torch.equal(results[0], results[1])
-    assert not torch.equal(results[0], results[2])
+        changed, mix = changes.features(features)
+        edges = torch.tensor(changes.edges())
+        results.append([changes.waveform(waveform, device), edges, changed, mix(features)])
+    for first, again, other in zip(*results, strict=True):
+        assert torch.equal(first, again)
+        assert not torch.equal(first, other)
+    for left, new in zip((waveform, device, features), clips(), strict=True):
+        assert torch.equal(left, new)
+
+
+def test_the_waveform_is_convolved_then_amplified_then_rolled():
+    waveform, device, _ = clips()
+    config = AugmentConfig(impulse_response_probability=1, impulse_response_device="b", gain=6, time_roll=400)
+    torch.manual_seed(0)
+    changed = augmentation(config).waveform(waveform, device)
+    torch.manual_seed(0)
+    torch.rand(CLIPS)
+    response = made_up(RATE)[torch.randint(16, (CLIPS,))]
+    expected = torch.where((device == 1)[:, None], convolve(waveform, response), waveform)
+    expected = gain(expected, 6)
+    for clip, wanted in zip(changed, expected, strict=True):
+        # Where the correlation of the two is largest, they must be equal.
+        spectrum = torch.fft.rfft(clip) * torch.fft.rfft(wanted).conj()
+        shift = (int(torch.fft.irfft(spectrum, SAMPLES).argmax()) + 400) % SAMPLES - 400
+        assert abs(shift) <= 400
+        torch.testing.assert_close(clip, wanted.roll(shift), atol=1e-5, rtol=1e-5)
+
+
+def test_responses_come_from_the_folder_of_the_recipe(tmp_path):
+    soundfile.write(tmp_path / "one.wav", np.array([0, 0, 0.5]), RATE, "FLOAT")
+    waveform, device, _ = clips()
+    config = AugmentConfig(impulse_response_probability=1, impulse_responses=tmp_path)
+    changed = augmentation(config).waveform(waveform, device)
+    torch.testing.assert_close(changed[:, 2:], waveform[:, :-2], atol=1e-6, rtol=1e-5)
+
+
+def test_mel_edges_are_drawn_like_those_of_hear21passt(monkeypatch):
+    config = AugmentConfig(f_min_range=3, f_max_range=6)
+    original = third_party.passt_mel().AugmentMelSTFT(
+        n_mels=8, n_fft=64, win_length=64, hopsize=32, fmin=20.0, fmax=15_000.0, fmin_aug_range=3, fmax_aug_range=6
+    )
+    golden = set()
+    kaldi = third_party.torchaudio().compliance.kaldi
+    monkeypatch.setattr(
+        kaldi,
+        "get_mel_banks",
+        lambda n_mels, n_fft, rate, low, high, **_: (golden.add((low, high)) or torch.zeros(n_mels, n_fft // 2), 0),
+    )
+    torch.manual_seed(0)
+    changes = augmentation(config, MelConfig(f_min=20.0, f_max=15_000.0))
+    own = {changes.edges() for _ in range(300)}
+    for _ in range(300):
+        original.train()(torch.zeros(1, 100))
+    assert len(golden) == 18
+    assert own == golden
+
+
+def test_kept_spectrograms_are_rolled_by_frames_and_waveforms_left_alone():
+    waveform, device, _ = clips()
+    places = torch.arange(64.0).expand(500, 1, 4, 64)
+    changes = augmentation(AugmentConfig(time_roll=4_100), cached=True)
+    assert changes.waveform(waveform, device) is waveform
+    rolled, _ = changes.features(places)
+    assert set(((-rolled[:, 0, 0, 0] + 32) % 64 - 32).int().tolist()) == set(range(-8, 9))
+    same, _ = augmentation(AugmentConfig(time_roll=4_100)).features(places)
+    assert same is places
+
+
+def test_mixup_works_on_waveforms_too():
+    waveform = clips()[0].view(CLIPS, 1, 1, SAMPLES)
+    changed, mix = augmentation(AugmentConfig(mixup_alpha=0.3), None).features(waveform)
+    assert torch.equal(changed, mix(waveform))
+    assert not torch.equal(changed, waveform)
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
+        {"impulse_response_probability": -0.1},
+        {"gain": float("nan")},
+        {"gain": float("inf")},
+        {"noise_probability": 1.1},
+        {"noise_snr": (20.0, 10.0)},
+        {"noise_snr": (float("nan"), 10.0)},
         {"time_roll": -1},
+        {"f_min_range": -1.0},
+        {"f_max_range": float("nan")},
         {"frequency_mask": -1},
         {"time_mask": -1},
+        {"mixup_alpha": -0.1},
+        {"mixstyle": "time"},
         {"mixstyle_probability": 1.1},
         {"mixstyle_probability": float("nan")},
         {"mixstyle_alpha": 0.0},
     ],
 )
 def test_impossible_settings_are_refused(wrong):
-    with pytest.raises(UserError, match=f"^augmentation: .*{next(iter(wrong))}"):
+    with pytest.raises(UserError, match=f"^augmentation: {next(iter(wrong))} is .*: take [^\n]*$"):
         AugmentConfig(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("config", "front_end", "cached", "message"),
+    [
+        ({"gain": 1, "f_max_range": 10}, MEL, True, "take cache: false, or turn off gain, f_max_range"),
+        ({"time_roll": 249}, MEL, True, "take cache: false, or a time_roll of 500 or more"),
+        ({"time_mask": 2, "mixstyle_probability": 1}, None, False, "turn off time_mask, mixstyle_probability"),
+        ({"f_max_range": 1001}, MEL, False, "upper mel edge to 16000.5 Hz.*take 1000 or less"),
+        ({"f_min_range": 900}, MelConfig(f_max=900.0), False, "can meet"),
+        (
+            {"impulse_response_probability": 0.5, "impulse_response_device": "z"},
+            MEL,
+            False,
+            "impulse_response_device z .*take one of a, b, c",
+        ),
+    ],
+)
+def test_changes_that_do_not_fit_are_refused(config, front_end, cached, message):
+    with pytest.raises(UserError, match=f"^augmentation: [^\n]*{message}[^\n]*$"):
+        augmentation(AugmentConfig(**config), front_end, cached=cached)
+
+
+def test_a_device_matters_only_where_its_change_is_on():
+    augmentation(AugmentConfig(impulse_response_device="z"))
+
+
+def test_a_recipe_holds_every_field(tmp_path):
+    found = []
+
+    def command(augmentation: AugmentConfig) -> None:
+        found.append(augmentation)
+
+    (tmp_path / "recipe.yaml").write_text(
+        "augmentation: {impulse_responses: folder, noise_snr: [10, 30.0], f_max_range: 1000, mixstyle: channel}\n"
+    )
+    assert recipe.run(command, ["--config", str(tmp_path / "recipe.yaml")]) == 0
+    wanted = AugmentConfig(impulse_responses=Path("folder"), noise_snr=(10, 30), f_max_range=1000, mixstyle="channel")
+    assert found == [wanted]

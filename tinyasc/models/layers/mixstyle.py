@@ -1,0 +1,40 @@
+"""MixStyle: clips of a batch exchange the mean and deviation of their features, and so the style of their domain.
+
+Shapes: B clips, C channels, F frequency bands, T frames.
+"""
+
+import torch
+from torch import Tensor
+
+
+def mixstyle(x: Tensor, alpha: float) -> Tensor:
+    """Statistics over (F, T) for each channel, mixed with those of another clip: (B, C, F, T) -> same shape.
+
+    Source: Zhou et al., "Domain generalization with MixStyle", 2021.
+
+    Args:
+        x: features of a batch.
+        alpha: the clip's own share is drawn from Beta(alpha, alpha).
+    """
+    return _exchanged(x, alpha, (2, 3))
+
+
+def frequency_mixstyle(x: Tensor, alpha: float) -> Tensor:
+    """Statistics over (C, T) for each frequency band, mixed with those of another clip: (B, C, F, T) -> same shape.
+
+    What a recording device does to a sound is mostly a gain per frequency, so this simulates other devices.
+    Source: Schmid et al., "Knowledge distillation from transformers for low-complexity acoustic scene classification",
+    2022; Kim et al., "Domain generalization with relaxed instance frequency-wise normalization", 2022.
+    """
+    return _exchanged(x, alpha, (1, 3))
+
+
+def _exchanged(x: Tensor, alpha: float, axes: tuple[int, int], epsilon: float = 1e-6) -> Tensor:
+    # As in the paper, no gradient flows through the statistics.
+    variance, mean = torch.var_mean(x.detach(), dim=axes, keepdim=True)  # (B, C, 1, 1) or (B, 1, F, 1), unbiased
+    deviation = (variance + epsilon).sqrt()
+    own = torch.distributions.Beta(alpha, alpha).sample((len(x), 1, 1, 1)).to(x)
+    other = torch.randperm(len(x)).to(x.device)
+    mixed_mean = own * mean + (1 - own) * mean[other]
+    mixed_deviation = own * deviation + (1 - own) * deviation[other]
+    return (x - mean) / deviation * mixed_deviation + mixed_mean
