@@ -9,7 +9,7 @@ import soundfile
 from tinyasc import dcase, sound
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.folder import read_folder
+from tinyasc.prepare.folder import read_folder
 from tinyasc.prepare import prepare
 from tinyasc.scenes import ScenesConfig, write
 from tinyasc.scenes.city import City, generator

@@ -1,12 +1,19 @@
 """Reader of a prepared data set (`tinyasc.prepare`). NumPy and h5py, no torch.
 
-Format 1: datasets `pcm` int16 (N, samples), contiguous; `label`, `device`, `city`, `recording` (N,), indices into the
-name lists; `split` int8 (0 train, 1 test, 2 neither); `file` (N,); `recordings`, the one name list that grows with N.
-Attributes: format, sample_rate, labels, devices, cities, splits, source, checksum.
+The sound is kept once and read in two ways: as clips of equal length, and as the unbroken recordings that they are
+pieces of, whole or in windows that begin anywhere.
 
-Shapes: N clips in the file, n clips asked for.
+Format 2: datasets `pcm` int16 (rows, S), contiguous; `row` (N,), where each clip is in it; `label` (-1: unknown),
+`device`, `city`, `recording` (N,), indices into the name lists; `split` (0 train, 1 test, 2 neither); `length` (N,),
+samples before the padding; `joined` (N,), whether a clip goes on where the one before it ends; `subset/NAME` (N,), 1
+for its members; `source_rate` (N,), Hz; `file` (N,); `recordings`, the one name list that grows with N; `digest`
+(R, 32), sha256 of the sound of each recording. Attributes: format, sample_rate, labels, devices, cities, splits,
+subsets, source, versions, checksum.
+
+Shapes: N clips in the file, R recordings, n clips asked for, S samples of a clip.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +22,15 @@ import numpy as np
 
 from tinyasc.errors import UserError
 
-FORMAT = 1
+FORMAT = 2
 SPLITS = ("train", "test", "neither")
+NAME_LISTS = {"label": "labels", "device": "devices", "city": "cities", "split": "splits"}
+"""Columns whose names are attributes, and the attributes' names."""
+FULL_SCALE = np.float32(2.0**-15)
 
 
 class Clips:
-    """One prepared file: the indices in memory, the sound on disk. Safe to share between processes."""
+    """One prepared file: the indices in memory, the sound on disk. Processes may share it, forked or sent."""
 
     def __init__(self, path: Path | str) -> None:
         """Opens the file.
@@ -49,6 +59,7 @@ class Clips:
         self.sample_rate = int(attributes["sample_rate"])
         """Samples per second, Hz."""
         self.labels: list[str] = list(attributes["labels"])
+        """Class names; none in a set without labels."""
         self.devices: list[str] = list(attributes["devices"])
         self.cities: list[str] = list(attributes["cities"])
         self.recordings: list[str] = list(_dataset(file, "recordings").asstr()[:])
@@ -56,14 +67,28 @@ class Clips:
         """sha256 of all sound, indices and names."""
         self.source = str(attributes["source"])
         """Name of the folder that the clips were prepared from."""
-        self.label = _dataset(file, "label")[:].astype(np.int64)  # (N,), as the next four
-        self.device = _dataset(file, "device")[:].astype(np.int64)
-        self.city = _dataset(file, "city")[:].astype(np.int64)
-        self.recording = _dataset(file, "recording")[:].astype(np.int64)
-        self.split = _dataset(file, "split")[:].astype(np.int64)
+        self.versions: dict[str, str] = json.loads(attributes["versions"])
+        """Of the packages that prepared them."""
+
+        def column(name: str) -> np.ndarray:
+            return _dataset(file, name)[:].astype(np.int64)
+
+        self.label, self.device, self.city = column("label"), column("device"), column("city")  # (N,), as all below
+        self.recording, self.split = column("recording"), column("split")
+        self.length, self.joined, self.row = column("length"), column("joined"), column("row")
+        self.source_rate = column("source_rate")
         self.files: list[str] = list(_dataset(file, "file").asstr()[:])
+        self.subsets = {str(name): column(f"subset/{name}") for name in attributes["subsets"]}
+        """Named subsets of the training split: 1 for each clip that belongs to one."""
+        self.digests: list[str] = [digest.tobytes().hex() for digest in _dataset(file, "digest")[:]]
+        """sha256 of the sound of each recording: R."""
         # A plain memory map reads scattered clips far faster than HDF5 selections do, and survives a fork.
-        self._pcm = np.memmap(self.path, "<i2", "r", offset=pcm.id.get_offset(), shape=pcm.shape)
+        mapped = np.memmap(self.path, "<i2", "r", offset=pcm.id.get_offset(), shape=pcm.shape)
+        self.pcm = mapped.view(np.ndarray)
+        """All sound as it is stored, int16 (rows, S), read from disk where it is touched."""
+
+    def __reduce__(self) -> tuple[type, tuple[Path]]:
+        return Clips, (self.path,)  # another process opens the file anew instead of being sent all of its sound
 
     def __len__(self) -> int:
         return len(self.label)
@@ -71,15 +96,80 @@ class Clips:
     @property
     def samples(self) -> int:
         """Length of every clip, samples."""
-        return self._pcm.shape[1]
+        return self.pcm.shape[1]
 
-    def indices(self, split: str) -> np.ndarray:
-        """The clips of one split, "train", "test" or "neither": int64 (n,), ascending."""
-        return np.flatnonzero(self.split == SPLITS.index(split))
+    def indices(self, name: str) -> np.ndarray:
+        """The clips of a split ("train", "test", "neither") or of a named subset: int64 (n,), ascending.
 
-    def waveform(self, indices: np.ndarray) -> np.ndarray:
-        """The sound of some clips, in the order asked for: float32 (n, samples) in [-1, 1)."""
-        return self._pcm[indices].astype(np.float32) * np.float32(2**-15)
+        Raises:
+            UserError: the file has no such split or subset.
+        """
+        if name in SPLITS:
+            return np.flatnonzero(self.split == SPLITS.index(name))
+        if name not in self.subsets:
+            known = ", ".join([*SPLITS, *self.subsets])
+            raise UserError(f"{self.path} has no subset {name}: choose from {known}, or prepare it with --subsets")
+        return np.flatnonzero(self.subsets[name])
+
+    def labelled(self, name: str) -> np.ndarray:
+        """The clips of a split or subset that a model is to be trained or scored on: `indices`, and a label for each.
+
+        Raises:
+            UserError: there are none, or they have no labels.
+        """
+        indices = self.indices(name)
+        if not len(indices):
+            raise UserError(f"{self.path} has no {name} clips: prepare it from a folder with evaluation_setup/")
+        if (self.label[indices] < 0).any():
+            raise UserError(f"{self.path} has no labels for its {name} clips: prepare a folder whose meta.csv has them")
+        return indices
+
+    def waveform(self, indices: np.ndarray | slice) -> np.ndarray:
+        """The sound of some clips, in the order asked for: float32 (n, S) in [-1, 1)."""
+        rows = self.row[indices]
+        if len(rows) and (np.diff(rows) == 1).all():  # neighbours are read as one block, without a copy in between
+            return self.pcm[rows[0] : rows[-1] + 1] * FULL_SCALE
+        return self.pcm[rows] * FULL_SCALE
+
+    def starts(self, indices: np.ndarray) -> np.ndarray:
+        """Where some clips begin in the unbroken sound of the file (`windows`), samples: int64 (n,)."""
+        return self.row[indices] * self.samples
+
+    def window_range(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where a window of S samples may begin without leaving the recording that a clip is a piece of.
+
+        Args:
+            indices: int64 (n,), ascending; no window reaches into a clip that is not among them.
+
+        Returns:
+            First and last begin, samples of `windows`: int64 (n,) each; equal where there is no choice.
+        """
+        follows = (self.joined[indices] > 0) & (np.diff(indices, prepend=-2) == 1)
+        of = np.cumsum(~follows) - 1  # (n,) number of the stretch that each clip belongs to
+        first = self.starts(indices)[~follows]  # one each stretch, as the next
+        length = np.bincount(of, weights=self.length[indices]).astype(np.int64)
+        last = first + np.maximum(0, length - self.samples)
+        return first[of], last[of]
+
+    def windows(self, starts: np.ndarray) -> np.ndarray:
+        """Windows of the unbroken sound: float32 (n, S) in [-1, 1), S samples from each start on."""
+        flat = self.pcm.reshape(-1)
+        found = np.empty((len(starts), self.samples), np.int16)
+        for place, start in zip(found, starts, strict=True):
+            place[:] = flat[start : start + self.samples]
+        return found * FULL_SCALE
+
+    def recording_waveform(self, recording: int) -> np.ndarray:
+        """A recording as a whole, TAU's ten seconds: float32 (samples,) in [-1, 1).
+
+        Raises:
+            UserError: pieces of it are missing.
+        """
+        clips = np.flatnonzero(self.recording == recording)
+        if not self.joined[clips[1:]].all():
+            raise UserError(f"pieces of the recording {self.recordings[recording]} are missing in {self.path}")
+        first = self.row[clips[0]]
+        return self.pcm[first : first + len(clips)].reshape(-1)[: self.length[clips].sum()] * FULL_SCALE
 
     @property
     def train_devices(self) -> list[str]:
@@ -88,7 +178,7 @@ class Clips:
 
     def close(self) -> None:
         """Gives the file back; the indices stay, the sound cannot be read any more."""
-        self._pcm = self._pcm[:0]
+        self.pcm = self.pcm[:0]
 
     def __enter__(self) -> "Clips":
         return self

@@ -2,11 +2,13 @@
 
 The signature is the command line. A frozen dataclass parameter becomes nested flags (`--mel.n_mels 256`), the
 docstrings under its fields become their help, `--config recipe.yaml` fills in any of them, and later flags override it.
+Hyphens in flags are as good as underscores, and a switch needs no value.
 """
 
 import sys
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from inspect import signature
 from typing import Any
 
 from jsonargparse import ArgumentParser, set_parsing_settings
@@ -32,7 +34,7 @@ def run(command: Callable[..., object], arguments: Sequence[str] | None = None) 
     parser = ArgumentParser(prog=program, description=description)
     parser.add_argument("--config", action="config", help="a YAML recipe; flags after it override it")
     parser.add_function_arguments(command, fail_untyped=True)
-    parsed = parser.parse_args(arguments)
+    parsed = parser.parse_args(_as_declared(command, sys.argv[1:] if arguments is None else arguments))
     del parsed["config"]
     token = _resolved.set(parser.dump(parsed))
     try:
@@ -52,6 +54,19 @@ def run(command: Callable[..., object], arguments: Sequence[str] | None = None) 
 def resolved() -> str | None:
     """The whole recipe of the running command as YAML, every default filled in; None outside `run`."""
     return _resolved.get()
+
+
+def _as_declared(command: Callable[..., object], arguments: Sequence[str]) -> list[str]:
+    """`--on-error skip --dry-run` as the signature has it: `--on_error skip --dry_run true`."""
+    switches = {f"--{name}" for name, parameter in signature(command).parameters.items() if parameter.default is False}
+    declared: list[str] = []
+    for place, argument in enumerate(arguments):
+        flag, equals, value = argument.partition("=")
+        flag = "--" + flag[2:].replace("-", "_") if flag.startswith("--") else flag
+        following = arguments[place + 1] if place + 1 < len(arguments) else "--"
+        alone = flag in switches and not equals and following.startswith("--")
+        declared.append(f"{flag}=true" if alone else flag + equals + value)
+    return declared
 
 
 def _program_name(command: Callable[..., object]) -> str:

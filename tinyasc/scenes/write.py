@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from tinyasc.dcase import DEVICES, REAL_DEVICES, SCENES, SEEN_DEVICES, TauName
 from tinyasc.errors import UserError
-from tinyasc.folder import MARK, META, SPLIT_TABLES
+from tinyasc.prepare.folder import MARK, META, SPLIT_TABLES
 from tinyasc.scenes import devices
 from tinyasc.scenes.city import generator
 from tinyasc.scenes.config import EMBEDDED, ScenesConfig

@@ -1,0 +1,155 @@
+"""A folder of sound files -> FILE.h5: read the tables, convert what is not done yet, say what is wrong, finish."""
+
+import shutil
+from collections import Counter
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from tqdm import tqdm
+
+from tinyasc.errors import UserError
+from tinyasc.prepare import download as zenodo
+from tinyasc.prepare import estimate, layout, problems
+from tinyasc.prepare.convert import ClipFormat, convert
+from tinyasc.prepare.folder import Entry, Folder, read_folder, unlisted
+from tinyasc.prepare.partial import Done, Partial, key_of
+from tinyasc.prepare.problems import Problem
+from tinyasc.prepare.workers import in_order
+
+
+def prepare(
+    root: Path | None = None,
+    out: Path | None = None,
+    *,
+    download: Path | None = None,
+    record: str = zenodo.TAU_2022,
+    subsets: Path | None = None,
+    sample_rate: int = 32_000,
+    clip_seconds: float = 1.0,
+    longer: Literal["cut", "refuse"] = "cut",
+    on_error: Literal["stop", "skip"] = "stop",
+    dry_run: bool = False,
+    processes: int | None = None,
+) -> None:
+    """Prepare a folder of sound files for training: TAU 2022 Mobile, or any folder with the same tables.
+
+    Killed at any moment, the same command goes on with what is not done yet.
+
+    Args:
+        root: folder with meta.csv, evaluation_setup/ and the sound files.
+        out: the .h5 file to write; it appears only when it is complete (OUT.partial until then).
+        download: fetch a data set from Zenodo into this folder first; it becomes --root.
+        record: which one, as a URL of Zenodo's API; default: TAU Urban Acoustic Scenes 2022 Mobile, development.
+        subsets: folder with split5.csv ... split100.csv, named subsets of the training split; those in
+            evaluation_setup/ are found without.
+        sample_rate: of the prepared clips, Hz.
+        clip_seconds: their length; shorter files are padded with silence.
+        longer: cut longer files into clips, or refuse them.
+        on_error: stop: files that cannot be used are shown, and no OUT is written; skip: they are left out.
+        dry_run: say how long it would take, how many bytes it needs and what is missing, and write nothing.
+        processes: how many processes convert; default: one per CPU core.
+    """
+    if download is not None:
+        root = zenodo.download(download, record)
+    if root is None or (out is None and download is None):
+        raise UserError("give --root DIR (or --download DIR) and --out FILE.h5")
+    if out is None:
+        return
+    clip = _clip_format(sample_rate, clip_seconds, longer)
+    folder = read_folder(root, subsets)
+    recordings = [list(entries) for _, entries in groupby(folder.entries, key=lambda entry: entry.recording)]
+    if dry_run:
+        estimate.show(folder, recordings, clip, out, processes)
+        return
+    _check_space(out, len(folder.entries) * clip.samples * 2)
+    with Partial(out, clip) as unfinished:
+        done = _convert_all(root, recordings, clip, unfinished, processes)
+        found = [*folder.problems, *(problem for one in done for problem in one.problems)]
+        found += [*unlisted(folder), *_unusual_rates(done), *_incomplete(recordings, done)]
+        problems.show(found, problems.table_path(out))
+        left_out = [problem for problem in found if problem.severity == "error"]
+        if left_out and on_error == "stop":
+            raise UserError(
+                f"{len(left_out):,} files in {root} cannot be used "
+                f"({problems.count(left_out)}; all in {problems.table_path(out)}): repair them and give the same "
+                "command again, which converts only them, or leave them out with --on_error skip"
+            )
+        _finish(unfinished, folder, clip, done)
+    if folder.split_by_place:
+        print("no evaluation_setup/ in the folder: a fifth of each label's places is the test split")
+    print(f"wrote {out}: {_summary(done)}, {out.stat().st_size / 1e6:,.0f} MB")
+
+
+def _clip_format(sample_rate: int, clip_seconds: float, longer: Literal["cut", "refuse"]) -> ClipFormat:
+    samples = round(sample_rate * clip_seconds) if clip_seconds > 0 else 0
+    if not 1_000 <= sample_rate <= 384_000 or samples < 1:
+        raise UserError(
+            f"sample_rate is {sample_rate} Hz and clip_seconds {clip_seconds:g}: "
+            "take 1,000 to 384,000 Hz, and a length above zero"
+        )
+    return ClipFormat(sample_rate, samples, longer)
+
+
+def _check_space(out: Path, needed: int) -> None:
+    """Every file gives one clip or more; what is there of an unfinished file counts as free."""
+    existing = next(folder for folder in (out.parent, *out.resolve().parents) if folder.exists())
+    unfinished = out.with_name(out.name + ".partial")
+    free = shutil.disk_usage(existing).free + (unfinished.stat().st_size if unfinished.exists() else 0)
+    if free < needed:
+        raise UserError(f"{existing} has {free / 1e9:.1f} GB free, {out.name} needs {needed / 1e9:.1f} GB or more")
+
+
+def _convert_all(
+    root: Path, recordings: list[list[Entry]], clip: ClipFormat, unfinished: Partial, processes: int | None
+) -> list[Done]:
+    keys = [key_of(root, entries) for entries in recordings]
+    waiting = [(key, entries) for key, entries in zip(keys, recordings, strict=True) if key not in unfinished]
+    total, left = sum(map(len, recordings)), sum(len(entries) for _, entries in waiting)
+    with tqdm(total=total, initial=total - left, unit=" files", mininterval=0.5, smoothing=0.05) as bar:
+        work = in_order(partial(convert, root, clip), [entries for _, entries in waiting], processes)
+        for (key, entries), recording in zip(waiting, work, strict=True):
+            unfinished.append(key, recording)
+            bar.update(len(entries))
+    return [unfinished[key] for key in keys]
+
+
+def _finish(unfinished: Partial, folder: Folder, clip: ClipFormat, done: list[Done]) -> None:
+    used = [one for one in done if one.files]
+    if not used:
+        raise UserError(f"no file of {folder.root} can be used: nothing to prepare")
+    counts = [sum(len(file.lengths) for file in one.files) for one in used]
+    rows = np.concatenate([np.arange(one.row, one.row + count) for one, count in zip(used, counts, strict=True)])
+    files = [file for one in used for file in one.files]
+    digests = [one.digest for one in used]
+    unfinished.finish(lambda path: layout.write_indices(path, folder, clip, files=files, rows=rows, digests=digests))
+
+
+def _unusual_rates(done: list[Done]) -> list[Problem]:
+    rates = Counter(file.source_rate for one in done for file in one.files)
+    usual = rates.most_common(1)[0][0] if rates else 0
+    detail = "{:,} Hz where most files have {:,}: resampled"
+    return [
+        Problem(file.name, "other rate", "note", detail.format(file.source_rate, usual))
+        for one in done
+        for file in one.files
+        if file.source_rate != usual
+    ]
+
+
+def _incomplete(recordings: list[list[Entry]], done: list[Done]) -> list[Problem]:
+    """Recordings in pieces that lack some: their ten seconds cannot be put together whole."""
+    most = max((len(entries) for entries in recordings if entries[0].piece is not None), default=0)
+    return [
+        Problem(entries[0].recording, "incomplete", "note", f"{len(one.files)} of {most} pieces")
+        for entries, one in zip(recordings, done, strict=True)
+        if entries[0].piece is not None and len(one.files) < most
+    ]
+
+
+def _summary(done: list[Done]) -> str:
+    files = [file for one in done for file in one.files]
+    clips = sum(len(file.lengths) for file in files)
+    return f"{clips:,} clips from {len(files):,} files of {sum(bool(one.files) for one in done):,} recordings"

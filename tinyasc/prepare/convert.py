@@ -1,0 +1,152 @@
+"""The files of one recording -> int16 pieces of equal length.
+
+Neighbouring pieces are joined before they are resampled and cut apart after, so that a window over their seam holds the
+sound that the device recorded, without the start and end of two filters in its middle.
+
+Shapes: n pieces, S samples of a clip.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from tinyasc import sound
+from tinyasc.prepare.folder import Entry
+from tinyasc.prepare.problems import Problem
+
+SOURCE_RATES = (4_000, 384_000)
+"""Rates that a recording can have, Hz; another one is a broken header."""
+
+
+@dataclass(frozen=True)
+class ClipFormat:
+    """What every clip of a prepared file is."""
+
+    sample_rate: int = 32_000
+    """Samples per second, Hz."""
+    samples: int = 32_000
+    """Length, samples."""
+    longer: Literal["cut", "refuse"] = "cut"
+    """What is done with a file that is longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """One file that gave clips."""
+
+    name: str
+    """Path inside the folder."""
+    source_rate: int
+    """Of the file, Hz."""
+    lengths: tuple[int, ...]
+    """Of its clips, samples of sound before the padding."""
+    joined: bool
+    """Whether its first clip goes on where the clip before it ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What came of one recording."""
+
+    files: list[Converted]
+    problems: list[Problem]
+    digest: str
+    """sha256 of the clips' bytes."""
+    clips: np.ndarray
+    """int16 (n, S)."""
+
+
+@dataclass
+class _Run:
+    """Files that follow one another without a gap."""
+
+    entries: list[Entry] = field(default_factory=list)
+    sounds: list[np.ndarray] = field(default_factory=list)
+    rate: int = 0
+
+
+def convert(root: Path, clip: ClipFormat, entries: list[Entry]) -> Recording:
+    """The clips of one recording's files, which are given in the order of its pieces; bad files are no exception."""
+    problems: list[Problem] = []
+    runs: list[_Run] = []
+    for entry in entries:
+        read = _usable_sound(root / entry.file, clip)
+        if isinstance(read, str):
+            kind, _, detail = read.partition(": ")
+            problems.append(Problem(entry.file, kind, "error", detail))
+            continue
+        waveform, rate = read
+        if not (runs and _continues(runs[-1], entry, rate, clip)):
+            runs.append(_Run(rate=rate))
+        runs[-1].entries.append(entry)
+        runs[-1].sounds.append(waveform)
+    files: list[Converted] = []
+    clips = [np.zeros((0, clip.samples), "<i2")]
+    for run in runs:
+        resampled = sound.resampled(np.concatenate(run.sounds), run.rate, clip.sample_rate)
+        lengths = [len(waveform) * clip.sample_rate // run.rate for waveform in run.sounds[:-1]]
+        lengths.append(len(resampled) - sum(lengths))
+        starts = np.cumsum([0, *lengths])
+        for place, (entry, (start, end)) in enumerate(zip(run.entries, pairwise(starts), strict=True)):
+            pieces = to_pieces(resampled[start:end], clip.samples)
+            kept = min(end - start, pieces.size)
+            full = (clip.samples,) * (len(pieces) - 1)
+            files.append(Converted(entry.file, run.rate, (*full, int(kept) - sum(full)), joined=place > 0))
+            clips.append(pieces)
+    together = np.concatenate(clips)
+    return Recording(files, problems, hashlib.sha256(together.data).hexdigest(), together)
+
+
+def pieces_in(length: int, samples: int) -> int:
+    """How many clips of `samples` a sound of `length` samples gives: a rest of half a clip counts, and the only one."""
+    whole, rest = divmod(length, samples)
+    return whole + (2 * rest >= samples or whole == 0)
+
+
+def to_pieces(waveform: np.ndarray, samples: int) -> np.ndarray:
+    """Cuts a sound into clips, the last one padded with zeros: float (length,) -> int16 (n, samples)."""
+    pieces = np.zeros((pieces_in(len(waveform), samples), samples), "<i2")
+    kept = waveform[: pieces.size] * np.float32(2.0**15)
+    np.rint(kept, out=kept)
+    np.clip(kept, -(2**15), 2**15 - 1, out=kept)
+    pieces.reshape(-1)[: len(kept)] = kept
+    return pieces
+
+
+def _usable_sound(path: Path, clip: ClipFormat) -> tuple[np.ndarray, int] | str:
+    """The sound of a file and its rate, or what is wrong with it."""
+    try:
+        waveform, rate = sound.decoded(path)
+    except FileNotFoundError:
+        return "missing"
+    except sound.TruncatedError:
+        return "truncated"
+    except OSError as error:
+        return f"not audio: {str(error).removeprefix(f'{path}: ')}"
+    return _flaw(waveform, rate, clip) or (waveform, rate)
+
+
+def _flaw(waveform: np.ndarray, rate: int, clip: ClipFormat) -> str | None:
+    peak = np.abs(waveform).max(initial=0.0)
+    too_long = len(waveform) * clip.sample_rate > clip.samples * rate
+    flaws = {
+        "empty": not len(waveform),
+        f"wrong rate: {rate:,} Hz": not SOURCE_RATES[0] <= rate <= SOURCE_RATES[1],
+        "NaN: not all samples are numbers": not np.isfinite(peak),
+        "silent": peak < 2.0**-16,  # every sample would become 0
+        f"too long: {len(waveform):,} samples": clip.longer == "refuse" and too_long,
+    }
+    return next((flaw for flaw, found in flaws.items() if found), None)
+
+
+def _continues(run: _Run, entry: Entry, rate: int, clip: ClipFormat) -> bool:
+    """Whether a piece goes on where a run ends: the next number, the same rate, and whole clips before it."""
+    last = run.entries[-1]
+    whole = len(run.sounds[-1]) * clip.sample_rate == clip.samples * rate
+    same = (last.split, last.label, last.device) == (entry.split, entry.label, entry.device)
+    follows = last.piece is not None and entry.piece == last.piece + 1
+    return follows and whole and same and rate == run.rate
