@@ -1,14 +1,15 @@
 """Log-mel spectrograms in NumPy: the definition that every other front end is tested against.
 
-The front end of CP-Mobile and PaSST: pre-emphasis, a centred short-time Fourier transform with a symmetric Hann window,
-the mel filter bank of Kaldi on the power spectrum, a logarithm, and a fixed normalisation. It gives what hear21passt's
-AugmentMelSTFT gives in evaluation.
+Pre-emphasis, a centred short-time Fourier transform with a Hann window, a mel filter bank on the power spectrum, a
+logarithm, and a fixed normalisation. `MEL_CONFIGS` holds the settings of published recipes; the tests run each against
+its original: hear21passt's AugmentMelSTFT in evaluation, or torchaudio's MelSpectrogram.
 
 Shapes: B clips, S samples, F mel bands, T frames, K = n_fft / 2 + 1 frequency bins.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
@@ -34,13 +35,17 @@ class MelConfig:
     f_max: float = 15_500.0
     """Upper edge of the highest band, Hz."""
     pre_emphasis: float = 0.97
-    """a in y[i] = x[i] - a x[i - 1]."""
+    """a in y[i] = x[i] - a x[i - 1], which costs the first sample; 0 = none, and no sample is lost."""
     log_offset: float = 1e-5
     """Added to the mel power before the logarithm."""
     shift: float = 4.5
     """Added to the logarithm."""
     scale: float = 5.0
     """The shifted logarithm is divided by this."""
+    bank: Literal["kaldi", "htk"] = "kaldi"
+    """The sides of the filters are straight in mel (kaldi) or in Hz (htk: HTK's mel scale as torchaudio uses it)."""
+    window: Literal["symmetric", "periodic"] = "symmetric"
+    """Kind of the Hann window: both ends are zero (symmetric) or the first one alone (periodic)."""
 
     def __post_init__(self) -> None:
         if not 0 < self.win_length <= self.n_fft or self.n_fft % 2:
@@ -55,15 +60,49 @@ class MelConfig:
             )
         if self.hop_length < 1 or self.n_mels < 1 or self.log_offset <= 0 or self.scale <= 0:
             raise UserError("mel: take hop_length, n_mels, log_offset and scale above zero")
+        if not 0 <= self.pre_emphasis <= 1:
+            raise UserError(f"mel: pre_emphasis is {self.pre_emphasis:g}: take 0 (none) to 1")
+        if self.bank not in ("kaldi", "htk") or self.window not in ("symmetric", "periodic"):
+            raise UserError(
+                f"mel: bank is {self.bank!r} and window {self.window!r}: "
+                "take bank kaldi or htk, and window symmetric or periodic"
+            )
 
 
-PASST = MelConfig(n_fft=1024, win_length=800, hop_length=320, n_mels=128, f_max=15_000.0)
-"""What PaSST was trained on: one second gives 128 x 100."""
+MEL_CONFIGS = {
+    # CP-Mobile, CP-JKU's student of 2023 (fschmid56/cpjku_dcase23): 256 x 64.
+    "cp_mobile": MelConfig(),
+    # PaSST as hear21passt runs it and as it was trained on AudioSet: 128 x 100.
+    "passt": MelConfig(n_fft=1024, win_length=800, hop_length=320, n_mels=128, f_max=15_000.0),
+    # The PaSST teachers of CP-JKU in 2022 and 2023, whose upper edge moves by 500 Hz either way, not 1,000.
+    "passt_2023": MelConfig(n_fft=1024, win_length=800, hop_length=320, n_mels=128, f_max=15_500.0),
+    # CP-ResNet, the other teacher of 2023: 256 x 43.
+    "cp_resnet": MelConfig(hop_length=750),
+    # CP-ResNet, CP-JKU's student of 2022 (CPJKU/cpjku_dcase22): 256 x 44.
+    "cp_resnet_2022": MelConfig(n_fft=2048, win_length=2048, hop_length=744, f_max=16_000.0),
+    # The baseline of DCASE 2024 and 2025 (CPJKU/dcase2024_task1_baseline), torchaudio's MelSpectrogram: 256 x 65.
+    "baseline_2024": MelConfig(f_max=16_000.0, pre_emphasis=0.0, shift=0.0, scale=1.0, bank="htk", window="periodic"),
+    # MobileAST-light of KmjGeorge/DCASE2023, the system that this project took as its seed: 256 x 64 ...
+    "mobileast_light": MelConfig(n_fft=2048, win_length=2000, f_max=16_000.0),
+    # ... what its code has as default: 128 x 64 ...
+    "seed_128": MelConfig(n_fft=1024, win_length=1000, n_mels=128, f_max=16_000.0),
+    # ... and its PaSST teacher: 128 x 100.
+    "seed_passt": MelConfig(n_fft=1024, win_length=800, hop_length=320, n_mels=128, f_max=16_000.0),
+}
+"""Published front ends by name; the shapes are those of one second."""
+
+GROUP = 32
+"""Bands of a group: fewer would save multiplications, but so thin matrices are multiplied slowly."""
 
 
 def frames(config: MelConfig, samples: int) -> int:
     """Number of frames T of a clip of `samples` samples (pre-emphasis costs one sample)."""
-    return 1 + (samples - 1) // config.hop_length
+    return 1 + (samples - _lost(config)) // config.hop_length
+
+
+def least_samples(config: MelConfig) -> int:
+    """Samples that a clip must have, so that its ends can be mirrored by half a Fourier transform."""
+    return config.n_fft // 2 + 1 + _lost(config)
 
 
 def log_mel(waveform: np.ndarray, config: MelConfig) -> np.ndarray:
@@ -79,40 +118,82 @@ def log_mel(waveform: np.ndarray, config: MelConfig) -> np.ndarray:
     Raises:
         ValueError: not (B, S), or a clip too short for one window.
     """
-    if waveform.ndim != 2 or waveform.shape[1] <= config.n_fft // 2 + 1:
-        raise ValueError(f"need waveforms (B, S) with S > {config.n_fft // 2 + 1}, got {waveform.shape}")
-    bank = mel_bank(config).T  # (K, F)
-    window = np.hanning(config.win_length).astype(np.float32)
+    if waveform.ndim != 2 or waveform.shape[1] < least_samples(config):
+        raise ValueError(f"need waveforms (B, S) with S >= {least_samples(config)}, got {waveform.shape}")
+    bank, groups, window = mel_bank(config), mel_groups(config), hann(config)
     output = np.empty((len(waveform), config.n_mels, frames(config, waveform.shape[1])), np.float32)
-    for clip, signal in enumerate(np.asarray(waveform, np.float32)):  # one by one: the frames of many take much memory
-        emphasised = signal[1:] - np.float32(config.pre_emphasis) * signal[:-1]
-        padded = np.pad(emphasised, config.n_fft // 2, mode="reflect")
+    signals = np.asarray(waveform, np.float32)
+    if config.pre_emphasis:
+        signals = signals[:, 1:] - np.float32(config.pre_emphasis) * signals[:, :-1]
+    for clip, signal in enumerate(signals):  # one by one: the frames of many take much memory
+        padded = np.pad(signal, config.n_fft // 2, mode="reflect")
         # The window stands in the middle of n_fft; power does not depend on where the zeros around it are.
         first = (config.n_fft - config.win_length) // 2
         framed = np.lib.stride_tricks.sliding_window_view(padded[first:], config.win_length)[:: config.hop_length]
         spectrum = np.fft.rfft(framed[: output.shape[2]] * window, config.n_fft)  # (T, K)
-        power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-        output[clip] = np.log(power @ bank + np.float32(config.log_offset)).T
-    return (output + np.float32(config.shift)) / np.float32(config.scale)
+        power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32).T
+        for bands, bins in groups:
+            output[clip, bands] = bank[bands, bins] @ power[bins]
+    return (np.log(output + np.float32(config.log_offset)) + np.float32(config.shift)) / np.float32(config.scale)
+
+
+@lru_cache(maxsize=8)
+def hann(config: MelConfig) -> np.ndarray:
+    """The window: float32 (win_length,), read-only."""
+    points = config.win_length + 1 if config.window == "periodic" else config.win_length
+    window = np.hanning(points)[: config.win_length].astype(np.float32)
+    window.setflags(write=False)
+    return window
 
 
 @lru_cache(maxsize=8)
 def mel_bank(config: MelConfig) -> np.ndarray:
-    """Kaldi's mel filter bank: triangles of equal width on the scale 1127 ln(1 + f / 700), of height 1.
+    """The mel filter bank: overlapping triangles of height 1 whose corners are equally far apart in mel.
+
+    The mel scale is c ln(1 + f / 700); its factor c (1127 in Kaldi, 2595 / ln 10 in HTK) cancels.
 
     Returns:
-        float32 (F, K), read-only; the bin at half the sample rate has no weight, as in Kaldi.
+        float32 (F, K), read-only.
     """
-    low, high = _mel(config.f_min), _mel(config.f_max)
-    width = (high - low) / (config.n_mels + 1)
-    left = low + width * np.arange(config.n_mels)[:, None]  # (F, 1)
-    bins = _mel(np.arange(config.n_fft // 2) * config.sample_rate / config.n_fft)  # (K - 1,)
-    position = (bins - left) / width  # 0 at the left edge of a triangle, 1 at its top, 2 at its right edge
+    corners, frequencies = _corners(config)
     bank = np.zeros((config.n_mels, config.n_fft // 2 + 1), np.float32)
-    bank[:, :-1] = np.maximum(0.0, np.minimum(position, 2.0 - position))
+    for bands, bins in mel_groups(config):
+        corner = corners[bands.start : bands.stop + 2, None]
+        width = np.diff(corner, axis=0)
+        rising = (frequencies[bins] - corner[:-2]) / width[:-1]
+        falling = (corner[2:] - frequencies[bins]) / width[1:]
+        bank[bands, bins] = np.maximum(0.0, np.minimum(rising, falling))
     bank.setflags(write=False)
     return bank
 
 
-def _mel(frequency):
-    return 1127.0 * np.log1p(np.asarray(frequency) / 700.0)
+@lru_cache(maxsize=8)
+def mel_groups(config: MelConfig) -> tuple[tuple[slice, slice], ...]:
+    """Groups of neighbouring bands, in order, and the bins on which any band of the group has weight.
+
+    Outside them the bank is zero: CP-Mobile's groups hold an eighth of it, and need an eighth of its multiplications.
+    """
+    corners, frequencies = _corners(config)
+    groups = []
+    for first in range(0, config.n_mels, GROUP):
+        last = min(first + GROUP, config.n_mels)
+        left = np.searchsorted(frequencies, corners[first], side="right")
+        right = np.searchsorted(frequencies, corners[last + 1], side="left")
+        groups.append((slice(first, last), slice(int(left), int(right))))
+    return tuple(groups)
+
+
+def _corners(config: MelConfig) -> tuple[np.ndarray, np.ndarray]:
+    """The triangles' corners (F + 2,) and the bins (K,), in the unit in which the sides are straight.
+
+    Band f begins at corner f, has its top at f + 1 and ends at f + 2.
+    """
+    corners = np.linspace(np.log1p(config.f_min / 700), np.log1p(config.f_max / 700), config.n_mels + 2)
+    frequencies = np.arange(config.n_fft // 2 + 1) * config.sample_rate / config.n_fft
+    if config.bank == "htk":
+        return 700 * np.expm1(corners), frequencies
+    return corners, np.log1p(frequencies / 700)
+
+
+def _lost(config: MelConfig) -> int:
+    return 1 if config.pre_emphasis else 0
