@@ -1,0 +1,163 @@
+"""Command: what each augmentation does to a few training clips, as one picture.
+
+    python -m train.preview --data FILE.h5 --out preview.png
+
+One row a change, with the settings of published recipes; it is drawn with certainty here, not with the recipe's share.
+
+Shapes: B clips of the batch that the changes see, n of them drawn, S samples, F mel bands, T frames.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tinyasc import artifact, front_end, recipe
+from tinyasc.clips import Clips
+from tinyasc.errors import UserError
+from tinyasc.mel import MelConfig
+from tinyasc.mel_torch import LogMel
+from train import preview_picture
+from train.augment import Augmentation, AugmentConfig
+from train.preview_picture import Row
+
+BATCH = 16
+"""Clips that mixup and MixStyle choose partners from."""
+MOST = 8
+"""Clips that a picture has room for."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One augmentation as it is shown."""
+
+    title: str
+    setting: str
+    """What is drawn, and whose setting it is."""
+    config: AugmentConfig
+
+
+CHANGES = (
+    Change(
+        "Impulse response",
+        "of an invented phone\n(CP-Mobile: 60 % of\ndevice a's clips)",
+        AugmentConfig(impulse_response_probability=1),
+    ),
+    Change("Gain", "±12 dB\n(EfficientAT)", AugmentConfig(gain=12)),
+    Change("Gaussian noise", "SNR 5..40 dB\n(audiomentations)", AugmentConfig(noise_probability=1)),
+    Change("Time roll", "±4,000 samples\n(CP-Mobile)", AugmentConfig(time_roll=4_000)),
+    Change("Random mel edges", "upper edge ±500 Hz\n(CP-Mobile)", AugmentConfig(f_max_range=1_000)),
+    Change(
+        "SpecAugment masks",
+        "0..47 bands (CP-Mobile)\n0..19 frames (PaSST)",
+        AugmentConfig(frequency_mask=48, time_mask=20),
+    ),
+    Change("Mixup", "alpha 0.3\n(CP-JKU 2022)", AugmentConfig(mixup_alpha=0.3)),
+    Change("Freq-MixStyle", "alpha 0.3\n(CP-Mobile)", AugmentConfig(mixstyle_probability=1)),
+    Change("MixStyle", "alpha 0.3\n(as above)", AugmentConfig(mixstyle="channel", mixstyle_probability=1)),
+)
+
+
+def preview(data: Path, out: Path, clips: int = 3, seed: int = 0) -> None:
+    """Draw a few training clips, waveform and log-mel, before and after each augmentation.
+
+    Args:
+        data: prepared data set (.h5).
+        out: the picture to write (.png).
+        clips: how many clips to draw, each of another scene as far as there are enough, 1 to 8.
+        seed: of the choice of clips and of every change.
+    """
+    if not 1 <= clips <= MOST:
+        raise UserError(f"--clips is {clips}: take 1 to {MOST}")
+    with Clips(data) as source:
+        train = source.indices("train")
+        if len(train) < clips:
+            raise UserError(f"{data} has {len(train)} training clips: take a data set with more, or fewer --clips")
+        batch = chosen(source, train, seed)
+        # CP-Mobile's front end, whose upper edge leaves room for the random one at other sample rates too.
+        mel = MelConfig(sample_rate=source.sample_rate, f_max=min(15_500.0, source.sample_rate / 2 - 500))
+        front_end.shape(mel, source.samples)
+        shown = list(rows(source, batch, mel, seed))
+        titles = [_title(source, clip) for clip in batch[:clips]]
+    picture = io.BytesIO()
+    preview_picture.draw(shown, titles, source.sample_rate).savefig(picture, format="png", metadata={"Software": None})
+    artifact.atomic_write(out, picture.getvalue())
+    print(f"wrote {out}")
+
+
+def chosen(source: Clips, train: np.ndarray, seed: int) -> np.ndarray:
+    """Clips of the batch, from `train`: first one of each scene, then others; int64 (B,)."""
+    order = np.random.default_rng(seed).permutation(train)
+    _, firsts = np.unique(source.label[order], return_index=True)
+    return np.concatenate([order[np.sort(firsts)], np.delete(order, firsts)])[:BATCH]
+
+
+def rows(source: Clips, batch: np.ndarray, mel: MelConfig, seed: int) -> Iterator[Row]:
+    """The original clips, random slicing where there is room for it, and each of CHANGES.
+
+    Args:
+        source: the data set.
+        batch: int64 (B,), training clips.
+        mel: front end.
+        seed: every change is drawn from it anew.
+    """
+    log_mel = LogMel(mel)
+    original = torch.from_numpy(source.waveform(batch))
+    yield Row("Original", "one change at a time\nin the rows below", original, log_mel(original), "clip")
+
+    train = source.indices("train")
+    earliest, latest = (bound[np.searchsorted(train, batch)] for bound in source.window_range(train))
+    if (latest > earliest).any():
+        starts = np.random.default_rng(seed).integers(earliest, latest, endpoint=True)
+        window = torch.from_numpy(source.windows(starts))
+        notes = [f"from {start:.2f} s" for start in (starts - earliest) / source.sample_rate]
+        yield Row("Random slicing", "anywhere in the\nunbroken recording", window, log_mel(window), "clip", notes)
+
+    for change in CHANGES:
+        torch.manual_seed(seed)
+        augmentation = Augmentation(change.config, mel, source.devices, sample_rate=source.sample_rate)
+        waveform = augmentation.waveform(original, torch.from_numpy(source.device[batch]))
+        edges = augmentation.edges()
+        features, mix = augmentation.features(log_mel(waveform, edges))
+        notes = _notes(change.config, original, waveform, source.sample_rate)
+        if edges is not None:
+            notes = [f"upper edge {edges[1]:,.0f} Hz"] * len(batch)
+        if mix.own is not None and mix.other is not None:
+            others = [_scene(source, int(other)) for other in batch[mix.other.numpy()]]
+            notes = [
+                f"{100 - 100 * own:.0f} % from {other}" for own, other in zip(mix.own.tolist(), others, strict=True)
+            ]
+        first = "bands" if waveform is original else "clip" if change.config.time_roll else "moment"
+        yield Row(change.title, change.setting, waveform, features, first, notes)
+
+
+def _notes(config: AugmentConfig, before: Tensor, after: Tensor, sample_rate: int) -> list[str]:
+    """What was drawn for each clip, measured from the result."""
+    if config.gain:
+        level = 10 * (after.square().mean(1) / before.square().mean(1)).log10()
+        return [f"{decibels:+.1f} dB" for decibels in level.tolist()]
+    if config.noise_probability:
+        ratio = 10 * (before.square().mean(1) / (after - before).square().mean(1)).log10()
+        return [f"SNR {decibels:.0f} dB" for decibels in ratio.tolist()]
+    if config.time_roll:
+        spectrum = torch.fft.rfft(after) * torch.fft.rfft(before).conj()
+        shift = torch.fft.irfft(spectrum, before.shape[1]).argmax(1)
+        signed = shift - before.shape[1] * (shift > before.shape[1] / 2)
+        return [f"{1000 * samples / sample_rate:+.0f} ms" for samples in signed.tolist()]
+    return []
+
+
+def _scene(source: Clips, clip: int) -> str:
+    return source.labels[source.label[clip]].replace("_", " ") if source.label[clip] >= 0 else "unknown"
+
+
+def _title(source: Clips, clip: int) -> str:
+    return f"{_scene(source, clip)}\n{source.cities[source.city[clip]]}, device {source.devices[source.device[clip]]}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(recipe.run(preview))
