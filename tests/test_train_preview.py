@@ -19,10 +19,6 @@ def data(tmp_path_factory) -> Path:
 
 
 def test_every_change_is_shown_on_the_same_clips(data, monkeypatch):
-    def unbroken(self, indices):
-        return self.starts(indices), self.starts(indices) + 1_000
-
-    monkeypatch.setattr(Clips, "window_range", unbroken)
     with Clips(data) as clips:
         batch = chosen(clips, clips.indices("train"), 0)
         assert len(set(batch)) == 16
@@ -40,7 +36,8 @@ def test_every_change_is_shown_on_the_same_clips(data, monkeypatch):
         again = rows(clips, batch, MelConfig(), 0)
         for row, same in zip([original, slicing, *changed], again, strict=True):
             assert torch.equal(row.log_mel, same.log_mel)
-        monkeypatch.undo()  # clips that are recordings of their own leave no room
+        # Clips that are recordings of their own leave no room.
+        monkeypatch.setattr(Clips, "window_range", lambda self, indices: (self.starts(indices),) * 2)
         assert "Random slicing" not in [row.title for row in rows(clips, batch, MelConfig(), 0)]
 
 

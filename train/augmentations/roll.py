@@ -14,7 +14,7 @@ def roll(values: Tensor, most: int) -> Tensor:
         most: samples or frames, whatever the last axis counts.
     """
     batch, size = len(values), values.shape[-1]
-    shift = torch.randint(-most, most + 1, (batch, 1))
-    source = (torch.arange(size) - shift) % size  # (B, T)
-    source = source.to(values.device).view(batch, *[1] * (values.ndim - 2), size)
-    return values.gather(-1, source.expand(values.shape))
+    start = -torch.randint(-most, most + 1, (batch,)) % size
+    # Every roll of a clip is a window into two of it in a row: no index of each sample is made, nor sent to a GPU.
+    windows = torch.cat([values, values], -1).unfold(-1, size, 1)  # (B, ..., T + 1, T)
+    return windows[torch.arange(batch, device=values.device), ..., start.to(values.device), :]
