@@ -11,10 +11,10 @@ import numpy as np
 from tqdm import tqdm
 
 from deploy.runtime import Model
+from tinyasc import front_end
 from tinyasc.artifact import ModelCard
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.mel import MelConfig, log_mel
 from tinyasc.metrics import Score, score
 
 BATCH = 64
@@ -40,17 +40,15 @@ def logits_of(models: Mapping[str, Model], clips: Clips, card: ModelCard) -> dic
     Raises:
         UserError: the data set has other labels or another sample rate than the model, or no test clips.
     """
-    mel = MelConfig(**card.mel)
+    mel = front_end.from_card(card.mel)
     if clips.labels != card.labels:
         raise UserError(f"the data set's labels {clips.labels} are not the model's {card.labels}: give the right data")
-    if clips.sample_rate != mel.sample_rate:
+    if mel is not None and clips.sample_rate != mel.sample_rate:
         raise UserError(f"the data set has {clips.sample_rate} Hz, the model takes {mel.sample_rate}: prepare it again")
-    indices = clips.indices("test")
-    if len(indices) == 0:
-        raise UserError("the data set has no test clips: give evaluation_setup/fold1_evaluate.csv and prepare it again")
+    indices = clips.labelled("test")
     parts: dict[str, list[np.ndarray]] = {name: [] for name in models}
     for start in tqdm(range(0, len(indices), BATCH), desc="accuracy", unit="batch"):
-        spectrograms = log_mel(clips.waveform(indices[start : start + BATCH]), mel)
+        spectrograms = front_end.features(clips.waveform(indices[start : start + BATCH]), mel)
         for name, model in models.items():
             parts[name].append(model.logits(spectrograms))
     return {name: np.concatenate(found) for name, found in parts.items()}

@@ -23,15 +23,15 @@ from compress import program, simulate
 from compress.lower import lower
 from compress.observe import observe
 from compress.quantized_network import QuantizedNetwork
-from tinyasc import recipe
+from tinyasc import front_end, mel_torch, recipe
 from tinyasc.artifact import Run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.mel import frames
-from tinyasc.mel_torch import LogMel
+from tinyasc.front_end import FrontEnd
 from train import reproducible, stage, trained
 from train.augment import AugmentConfig
 from train.distillation import DistillationConfig, student_loss, teacher_logits
+from train.loader import ExamplesConfig
 from train.loop import FitConfig
 
 INT8_PROGRAM, FLOAT_PROGRAM = "int8.program", "float.program"
@@ -46,12 +46,12 @@ def train_qat(
     out: Path,
     fit: FitConfig,
     augmentation: AugmentConfig,
+    examples: ExamplesConfig,
     distillation: DistillationConfig,
     observe_epochs: int,
     range_momentum: float = 0.05,
     calibration_clips: int = 256,
     teacher: Path | None = None,
-    cache: bool = False,
     seed: int = 0,
     device: str = "auto",
     threads: int = 2,
@@ -64,12 +64,12 @@ def train_qat(
         out: run folder to write.
         fit: length and pace.
         augmentation: random changes of the training clips.
+        examples: which clips it trains on.
         distillation: how much the network listens to the teacher.
         observe_epochs: epochs in which the ranges of the activations still move; after them they are frozen.
         range_momentum: share of a batch in the moving average of the ranges.
         calibration_clips: training clips from which the ranges start.
         teacher: run folder of the student's teacher; none = train on the labels alone.
-        cache: keep all spectrograms in memory.
         seed: of every random choice.
         device: auto, cpu or cuda.
         threads: CPU threads.
@@ -77,45 +77,46 @@ def train_qat(
     if calibration_clips < 1 or not 0 < range_momentum <= 1:
         raise UserError("calibration_clips must be above zero and range_momentum lie in 0..1, above 0")
     chosen = reproducible.settle(device, threads)
-    student, log_mel, card = trained.load(model, "student")
+    student, mel, card = trained.load(model, "student")
     with Clips(data) as clips:
         if card.data["checksum"] != clips.checksum:
             raise UserError(f"{model} was trained on another data set than {data}: make it again with `make student`")
-        loss = student_loss(augmentation, distillation, teacher_logits(teacher, clips, chosen))
+        loss = student_loss(distillation, teacher_logits(teacher, clips, examples, chosen))
         random = np.random.default_rng(seed)
-        calibration = random.permutation(clips.indices("train"))[:calibration_clips]
-        float_program = lower(student, (1, log_mel.config.n_mels, frames(log_mel.config, clips.samples)))
+        calibration = random.permutation(clips.labelled(examples.subset))[:calibration_clips]
+        float_program = lower(student, (1, *front_end.shape(mel, clips.samples)))
         network = QuantizedNetwork(
-            float_program, observe(float_program, _spectrograms(clips, log_mel, calibration)), range_momentum
+            float_program, observe(float_program, _features(clips, mel, calibration)), range_momentum
         )
 
         def simulated(indices: np.ndarray) -> np.ndarray:
             int8 = network.to_program()
-            parts = _spectrograms(clips, log_mel, indices)
+            parts = _features(clips, mel, indices)
             return np.concatenate([simulate.logits(int8, part.numpy()) for part in parts])
 
         def write(run: Run) -> None:
             int8 = network.to_program()
             program.save(int8, run.path(INT8_PROGRAM))
             program.save(float_program, run.path(FLOAT_PROGRAM))
-            (sample,) = _spectrograms(clips, log_mel, calibration[:SAMPLE_CLIPS])
+            (sample,) = _features(clips, mel, calibration[:SAMPLE_CLIPS])
             run.path(SAMPLE).write_bytes(save({"log_mel": simulate.quantize_input(int8, sample.numpy())}))
 
         def freeze(epoch: int) -> None:
             network.observing = epoch < observe_epochs
 
         parents = [*([] if teacher is None else [teacher]), model]
-        job = stage.Job("qat", card.architecture, card.config, log_mel.config, fit, cache, seed, parents)
+        job = stage.Job("qat", card.architecture, card.config, mel, fit, examples, augmentation, seed, parents)
         parts = stage.Parts(loss, simulated, write, card.cost, freeze)
         stage.train(job, network, clips, out, device=chosen, parts=parts)
 
 
-def _spectrograms(clips: Clips, log_mel: LogMel, indices: np.ndarray) -> Iterator[Tensor]:
-    """Log-mel of some clips on the CPU, in batches (B, 1, F, T)."""
+def _features(clips: Clips, mel: FrontEnd, indices: np.ndarray) -> Iterator[Tensor]:
+    """What the network takes of some clips, on the CPU, in batches (B, 1, F, T)."""
+    module = mel_torch.front_end(mel)
     parts = np.split(indices, range(BATCH, len(indices), BATCH))
     with torch.inference_mode():
         for part in tqdm(parts, "clips", leave=False, unit="batch"):
-            yield log_mel.cpu()(torch.from_numpy(clips.waveform(part)))
+            yield module(torch.from_numpy(clips.waveform(part)))
 
 
 if __name__ == "__main__":

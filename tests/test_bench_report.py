@@ -40,10 +40,21 @@ def write_data(path: Path, clips_of_each: int = 4) -> None:
         )
         for name, column in columns.items():
             file[name] = column.astype(np.int16)
+        rest = {
+            "length": np.full(n, 32_000),
+            "joined": np.zeros(n),
+            "row": np.arange(n),
+            "source_rate": np.full(n, 44_100),
+        }
+        for name, column in rest.items():
+            file[name] = column.astype(np.int32)
+        file["digest"] = np.zeros((1, 32), np.uint8)
         file["file"] = [f"{i}.wav" for i in range(n)]
         file["recordings"] = [f"r{i}" for i in range(columns["recording"].max() + 1)]
         names = {"labels": LABELS, "devices": DEVICES, "cities": ["lyon"], "splits": list(clips.SPLITS)}
-        file.attrs.update(format=clips.FORMAT, sample_rate=32_000, source="field trip", checksum="c0ffee", **names)
+        facts = {"source": "field trip", "checksum": "c0ffee", "versions": "{}"}
+        file.attrs.update(format=clips.FORMAT, sample_rate=32_000, **facts, **names)
+        file.attrs.create("subsets", [], (0,), dtype=h5py.string_dtype())
 
 
 def write_run(run: Path) -> None:

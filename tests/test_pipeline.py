@@ -16,14 +16,13 @@ from compress import program, simulate
 from compress.qat import train_qat
 from export.runtimes import Runtime
 from tests import tiny_data
-from tinyasc import artifact, recipe
+from tinyasc import artifact, front_end, recipe
 from tinyasc.clips import Clips
-from tinyasc.mel import MelConfig, log_mel
 from train.student import train_student
 from train.teacher import train_teacher
 
 FIT = """
-cache: true
+examples: {cache: true}
 threads: 1
 device: cpu
 fit:
@@ -44,11 +43,11 @@ augmentation: {}
 architecture: cp_mobile
 model: {base_channels: 8, channels_multiplier: 1.5, expansion_rate: 1.5, global_response_norm: false}
 mel: {n_fft: 1024, win_length: 800, hop_length: 500, n_mels: 64}
-augmentation: {time_roll: 5}
+augmentation: {time_roll: 2500}
 distillation: {hard_weight: 0.5}
 """,
     "qat": """
-augmentation: {time_roll: 5}
+augmentation: {time_roll: 2500}
 distillation: {hard_weight: 0.5}
 observe_epochs: 3
 range_momentum: 0.1
@@ -187,7 +186,7 @@ def test_the_sample_holds_real_inputs_of_the_program(line: Line) -> None:
     sample = load_file(line.folder / "qat/sample.safetensors")["log_mel"]
     card = artifact.load_card(line.folder / "qat")
     with Clips(line.folder / "data.h5") as clips:
-        heard = log_mel(clips.waveform(clips.indices("train")), MelConfig(**card.mel))
+        heard = front_end.features(clips.waveform(clips.indices("train")), front_end.from_card(card.mel))
     known = simulate.quantize_input(int8, heard[:, None]).astype(int)
     for one in sample.astype(int):
         assert min(np.abs(known - one).max(axis=(1, 2, 3))) <= 1  # two front-ends, one step at most

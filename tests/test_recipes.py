@@ -7,7 +7,7 @@ import pytest
 from jsonargparse import ArgumentParser
 
 from compress.qat import train_qat
-from tinyasc import mel, models
+from tinyasc import front_end, models
 from train.student import train_student
 from train.teacher import train_teacher
 
@@ -38,7 +38,7 @@ def test_recipe_parses_and_its_schedule_fits_its_epochs(path: str) -> None:
 def test_recipe_names_a_network_that_fits_its_spectrograms(path: str) -> None:
     recipe = parsed(path)
     resolved = models.resolve(recipe.architecture, recipe.model)
-    assert resolved.get("frames", 64) == mel.frames(recipe.mel, 32_000)
+    assert resolved.get("frames", 64) == front_end.shape(recipe.mel, 32_000)[1]
 
 
 def test_ranges_are_frozen_before_quantized_training_ends() -> None:

@@ -9,8 +9,8 @@ import soundfile
 from tinyasc import dcase, sound
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.prepare.folder import read_folder
 from tinyasc.prepare import prepare
+from tinyasc.prepare.folder import read_folder
 from tinyasc.scenes import ScenesConfig, write
 from tinyasc.scenes.city import City, generator
 from tinyasc.scenes.devices import DEVICES, captured, impulse_response
@@ -47,7 +47,7 @@ def test_the_plan_is_that_of_tau():
 
 
 def test_files_and_tables_are_those_of_tau(folder):
-    entries = read_folder(folder)
+    entries = read_folder(folder).entries
     assert Counter(entry.split for entry in entries) == {"train": 10 * 10, "test": 10 * 9 * 10}
     assert sorted(entry.file for entry in entries) == sorted(
         f"audio/{path.name}" for path in (folder / "audio").iterdir()

@@ -14,13 +14,14 @@ from tests import tiny_data
 from tinyasc import recipe
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
+from tinyasc.mel import MelConfig
 from train import logits, trained
 from train.evaluate import evaluate, predict
 from train.student import train_student
 from train.teacher import train_teacher
 
 FIT = """
-cache: true
+examples: {cache: true}
 threads: 1
 device: cpu
 fit:
@@ -34,14 +35,13 @@ TEACHER = """
 architecture: passt
 model: {embed_dim: 16, depth: 1, num_heads: 2, s_patchout_f: 3}
 mel: {n_fft: 1024, win_length: 800, hop_length: 320, n_mels: 128}
-augmentation: {time_roll: 5, frequency_mask: 8, mixstyle_probability: 0.5}
-mixup_alpha: 0.3
+augmentation: {time_roll: 1600, frequency_mask: 8, mixup_alpha: 0.3, mixstyle_probability: 0.5}
 """
 STUDENT = """
 architecture: cp_mobile
 model: {base_channels: 8, channels_multiplier: 1.5, expansion_rate: 1.5, n_blocks: [1, 1], strides: {b2: [2, 2]}}
 mel: {n_fft: 1024, win_length: 800, hop_length: 640, n_mels: 64}
-augmentation: {time_roll: 5, mixstyle_probability: 0.5}
+augmentation: {time_roll: 3200, mixstyle_probability: 0.5}
 distillation: {}
 """
 
@@ -76,15 +76,16 @@ def arguments(folder: Path, kind: str, out: str, *more: str) -> list[str]:
 
 
 def test_teacher_run_holds_its_model_and_its_logits_of_every_training_clip(folder):
-    network, log_mel, card = trained.load(folder / "teacher", "teacher")
+    network, mel, card = trained.load(folder / "teacher", "teacher")
     assert sorted(card.files) == ["metrics.csv", "model.safetensors", "recipe.yaml", "train_logits.safetensors"]
-    assert (card.labels, card.data["train_devices"], card.mel["n_mels"]) == (["high", "low"], ["a"], 128)
+    assert (card.labels, card.data["train_devices"]) == (["high", "low"], ["a"])
+    assert mel == MelConfig(n_fft=1024, win_length=800, hop_length=320, n_mels=128)
     assert card.accuracy["n"] == 2 * tiny_data.TEST
     assert len((folder / "teacher/metrics.csv").read_text().splitlines()) == 1 + 3
     with Clips(folder / "data.h5") as clips:
-        kept = logits.load(folder / "teacher", clips)
+        kept = logits.load(folder / "teacher", clips, clips.indices("train"))
         train = clips.indices("train")
-        np.testing.assert_allclose(kept[train], predict(network, log_mel, clips, train), atol=1e-5)
+        np.testing.assert_allclose(kept[train], predict(network, mel, clips, train), atol=1e-5)
         assert np.isnan(kept[clips.indices("test")]).all()
     assert not (folder / "teacher.partial").exists()
 
@@ -94,9 +95,9 @@ def test_logits_of_another_data_set_are_refused(folder, tmp_path):
         Clips(tiny_data.write(tmp_path / "other", seed=1)) as clips,
         pytest.raises(UserError, match="another data set"),
     ):
-        logits.load(folder / "teacher", clips)
+        logits.load(folder / "teacher", clips, clips.indices("train"))
     with Clips(folder / "data.h5") as clips, pytest.raises(UserError, match="make teacher"):
-        logits.load(folder, clips)
+        logits.load(folder, clips, clips.indices("train"))
 
 
 def test_student_learns_and_the_same_seed_gives_the_same_bytes(folder, capsys):
@@ -147,6 +148,13 @@ def test_killed_student_goes_on_and_ends_with_the_same_weights(folder, capfd):
         (["--device", "tpu"], "choose from auto, cpu, cuda"),
         (["--threads", "0"], "threads is 0"),
         (["--fit.learning_rate", "1e30"], "lower --fit.learning_rate"),
+        (["--examples.windows_per_recording", "1"], "cache keeps the spectrograms of fixed pieces"),
+        (
+            ["--examples.windows_per_recording", "1", "--examples.cache", "false"],
+            "stored logits are of the fixed pieces",
+        ),
+        (["--examples.subset", "split5"], "no subset split5: choose from train, test, neither"),
+        (["--augmentation.gain", "3"], "cache keeps finished spectrograms"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_no_run(folder, capfd, more, message):

@@ -11,22 +11,23 @@ from train.losses import distillation_loss, soft_cross_entropy
 
 def test_distillation_by_hand():
     logits = torch.tensor([[2.0, 0.0]])
-    teacher = torch.tensor([[0.0, 2.0]])
+    teacher = F.softmax(torch.tensor([[0.0, 2.0]]) / 2, dim=1)
     # at temperature 2 both sides are softmax(1, 0) and its mirror image: KL = (p - q) ln(p / q) = p - q
     high, low = math.e / (math.e + 1), 1 / (math.e + 1)
     divergence = high - low
     hard = -math.log(math.exp(2) / (math.exp(2) + 1))
     expected = 0.02 * hard + 0.98 * 4 * divergence / 2  # mean over the two classes
-    assert distillation_loss(logits, teacher, torch.tensor([0])).item() == pytest.approx(expected)
+    assert distillation_loss(logits, teacher, torch.tensor([[1.0, 0.0]])).item() == pytest.approx(expected)
 
 
 def test_distillation_at_its_ends():
     torch.manual_seed(0)
     logits, label = torch.randn(4, 5, requires_grad=True), torch.tensor([0, 1, 2, 3])
-    torch.testing.assert_close(
-        distillation_loss(logits, torch.randn(4, 5), label, hard_weight=1.0), F.cross_entropy(logits, label)
-    )
-    distillation_loss(logits, logits.detach() + 3.0, label, hard_weight=0.0).backward()
+    target, teacher = F.one_hot(label, 5).float(), F.softmax(torch.randn(4, 5), dim=1)
+    hard_alone = distillation_loss(logits, teacher, target, hard_weight=1.0)
+    torch.testing.assert_close(hard_alone, F.cross_entropy(logits, label))
+    same = F.softmax((logits.detach() + 3.0) / 2, dim=1)
+    distillation_loss(logits, same, target, hard_weight=0.0).backward()
     assert logits.grad is not None
     assert logits.grad.abs().max() < 1e-6  # a shift of all logits is no difference
 

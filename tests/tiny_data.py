@@ -1,4 +1,4 @@
-"""A prepared data set of two classes, two devices and 36 one-second clips of tones in noise, for tests of training."""
+"""A prepared data set of two classes, two devices and 18 two-second recordings of tones in noise, for tests."""
 
 from pathlib import Path
 
@@ -21,12 +21,13 @@ def write(folder: Path, seed: int = 0) -> Path:
     time = np.arange(32_000) / 32_000
     for label, tone in TONES.items():
         for number in range(TRAIN + TEST):
-            split, device = ("train", "a") if number < TRAIN else ("evaluate", "ab"[number % 2])
-            file = f"audio/{label}-oslo-{number}-{number}-0-{device}.wav"
+            recording, piece = divmod(number, 2)
+            split, device = ("train", "a") if number < TRAIN else ("evaluate", "ab"[recording % 2])
+            file = f"audio/{label}-oslo-{recording}-{recording}-{piece}-{device}.wav"
             frequency = tone * random.uniform(0.8, 1.25)
             sound = 0.1 * np.sin(2 * np.pi * frequency * time) + 0.05 * random.standard_normal(32_000)
             soundfile.write(folder / file, sound, 32_000, "PCM_16")
-            meta.append(f"{file}\t{label}\toslo-{number}\t{device}")
+            meta.append(f"{file}\t{label}\toslo-{recording}\t{device}")
             splits[split].append(f"{file}\t{label}")
     (folder / "meta.csv").write_text("\n".join(meta) + "\n")
     for split, lines in splits.items():

@@ -38,8 +38,8 @@ class ModelCard:
     """Name in `tinyasc.models`."""
     config: dict[str, Any]
     """The architecture's configuration."""
-    mel: dict[str, Any]
-    """Settings of the front-end (`tinyasc.mel.MelConfig`)."""
+    mel: dict[str, Any] | None
+    """Settings of the front-end (`tinyasc.mel.MelConfig`); none: the network takes the waveform."""
     labels: list[str]
     """Class names in the order of the logits."""
     cost: dict[str, Any]

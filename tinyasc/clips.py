@@ -171,10 +171,14 @@ class Clips:
         first = self.row[clips[0]]
         return self.pcm[first : first + len(clips)].reshape(-1)[: self.length[clips].sum()] * FULL_SCALE
 
+    def devices_of(self, name: str) -> list[str]:
+        """Names of the devices that occur in a split or subset."""
+        return [self.devices[device] for device in np.unique(self.device[self.indices(name)])]
+
     @property
     def train_devices(self) -> list[str]:
-        """Names of the devices that occur in training."""
-        return [self.devices[device] for device in np.unique(self.device[self.indices("train")])]
+        """Names of the devices that occur in the training split."""
+        return self.devices_of("train")
 
     def close(self) -> None:
         """Gives the file back; the indices stay, the sound cannot be read any more."""

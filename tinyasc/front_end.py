@@ -3,6 +3,8 @@
 Shapes: B clips, S samples, F mel bands, T frames.
 """
 
+from typing import Any
+
 import numpy as np
 
 from tinyasc.errors import UserError
@@ -10,6 +12,11 @@ from tinyasc.mel import MelConfig, frames, least_samples, log_mel
 
 FrontEnd = MelConfig | None
 """Settings of the spectrograms; none = the network takes the waveform itself (ACDNet)."""
+
+
+def from_card(mel: dict[str, Any] | None) -> FrontEnd:
+    """The front end that a model card describes."""
+    return None if mel is None else MelConfig(**mel)
 
 
 def shape(config: FrontEnd, samples: int) -> tuple[int, int]:

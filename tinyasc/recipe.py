@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from inspect import signature
 from typing import Any
 
-from jsonargparse import ArgumentParser, set_parsing_settings
+from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
 from tinyasc.errors import UserError
 
@@ -38,8 +38,7 @@ def run(command: Callable[..., object], arguments: Sequence[str] | None = None) 
     del parsed["config"]
     token = _resolved.set(parser.dump(parsed))
     try:
-        values: dict[str, Any] = vars(parser.instantiate(parsed))
-        command(**values)
+        command(**_values(parser, parsed))
     except (UserError, OSError) as error:  # a full disk or a folder one may not write to is bad input too
         print(f"{program}: {error}", file=sys.stderr)
         return 1
@@ -49,6 +48,16 @@ def run(command: Callable[..., object], arguments: Sequence[str] | None = None) 
     finally:
         _resolved.reset(token)
     return 0
+
+
+def _values(parser: ArgumentParser, parsed: Namespace) -> dict[str, Any]:
+    try:
+        return vars(parser.instantiate(parsed))
+    except ValueError as error:  # jsonargparse wraps what a config of several possible types says of its values
+        reason: BaseException | None = error
+        while reason is not None and not isinstance(reason, UserError):
+            reason = reason.__cause__
+        raise reason or error from None
 
 
 def resolved() -> str | None:

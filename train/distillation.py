@@ -15,8 +15,7 @@ from tinyasc import artifact
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from train import logits, trained
-from train.augment import AugmentConfig, augment
-from train.loader import Batch
+from train.loader import Batch, ExamplesConfig
 from train.losses import distillation_loss
 
 
@@ -34,31 +33,35 @@ class DistillationConfig:
             raise UserError("distillation: temperature must be above zero and hard_weight lie in 0..1")
 
 
-def teacher_logits(teacher: Path | None, clips: Clips, device: torch.device) -> Tensor | None:
+def teacher_logits(teacher: Path | None, clips: Clips, examples: ExamplesConfig, device: torch.device) -> Tensor | None:
     """The stored logits of a verified teacher run, (N, K), not a number where it gave none; None without a teacher.
 
     Raises:
-        UserError: no such teacher, one of other classes, or logits of another data set.
+        UserError: no such teacher, one of other classes, logits of another data set or of other clips.
     """
     if teacher is None:
         return None
+    if examples.windows_per_recording:
+        raise UserError(
+            "a teacher's stored logits are of the fixed pieces, not of random windows: "
+            "take windows_per_recording 0, or train without --teacher"
+        )
     trained.check_labels(artifact.load_card(teacher, "teacher"), clips)
-    return torch.from_numpy(logits.load(teacher, clips)).to(device)
+    return torch.from_numpy(logits.load(teacher, clips, clips.labelled(examples.subset))).to(device)
 
 
-def student_loss(
-    augmentation: AugmentConfig, distillation: DistillationConfig, given: Tensor | None
-) -> Callable[[nn.Module, Batch], Tensor]:
-    """The loss of a batch, augmented: distillation from the logits `given` (N, K), or cross entropy without them."""
+def student_loss(distillation: DistillationConfig, given: Tensor | None) -> Callable[[nn.Module, Batch], Tensor]:
+    """The loss of a batch: distillation from the logits `given` (N, K), or cross entropy without them."""
 
     def loss(network: nn.Module, batch: Batch) -> Tensor:
-        output = network(augment(batch.log_mel, augmentation))
+        output = network(batch.features)
+        target = batch.mix(F.one_hot(batch.label, output.shape[1]).to(output.dtype))
         if given is None:
-            return F.cross_entropy(output, batch.label)
+            return F.cross_entropy(output, target)
         return distillation_loss(
             output,
-            given[batch.index],
-            batch.label,
+            batch.mix(F.softmax(given[batch.index] / distillation.temperature, dim=1)),
+            target,
             temperature=distillation.temperature,
             hard_weight=distillation.hard_weight,
         )

@@ -15,50 +15,47 @@ from tqdm import tqdm
 
 from tinyasc import metrics, recipe
 from tinyasc.clips import Clips
-from tinyasc.errors import UserError
-from tinyasc.mel_torch import LogMel
+from tinyasc.front_end import FrontEnd
+from tinyasc.mel_torch import front_end
 from train import reproducible, trained
 
 
-def predict(
-    model: nn.Module, log_mel: LogMel, clips: Clips, indices: np.ndarray, *, batch_size: int = 64
-) -> np.ndarray:
+def predict(model: nn.Module, mel: FrontEnd, clips: Clips, indices: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
     """Logits of some clips: float32 (n, K), in the order of `indices`.
 
     Args:
         model: (B, 1, F, T) -> (B, K); runs in eval mode and is left in the mode it was in.
-        log_mel: the model's front-end; moved to the model's device.
+        mel: settings of the model's front-end.
         clips: the data set.
         indices: int64 (n,), the clips wanted.
         batch_size: clips at a time.
     """
     device = next(model.parameters()).device
-    log_mel = log_mel.to(device)
+    features = front_end(mel).to(device)
     training = model.training
     model.eval()
     parts = np.split(indices, range(batch_size, len(indices), batch_size))
     with torch.inference_mode():
         logits = [
-            model(log_mel(torch.from_numpy(clips.waveform(part)).to(device))).float().cpu().numpy()
+            model(features(torch.from_numpy(clips.waveform(part)).to(device))).float().cpu().numpy()
             for part in tqdm(parts, "predict", leave=False, unit="batch")
         ]
     model.train(training)
     return np.concatenate(logits)
 
 
-def score_test(logits_of: Callable[[np.ndarray], np.ndarray], clips: Clips) -> metrics.Score:
+def score_test(logits_of: Callable[[np.ndarray], np.ndarray], clips: Clips, train_devices: list[str]) -> metrics.Score:
     """Score on the test split, with all breakdowns.
 
     Args:
         logits_of: clip numbers (n,) -> logits (n, K).
         clips: the data set.
+        train_devices: those that the model heard in training.
 
     Raises:
-        UserError: the data set has no test clips.
+        UserError: the data set has no test clips, or no labels.
     """
-    test = clips.indices("test")
-    if not len(test):
-        raise UserError(f"{clips.path} has no test clips: prepare it from a folder with evaluation_setup/")
+    test = clips.labelled("test")
     return metrics.score(
         logits_of(test),
         clips.label[test],
@@ -66,7 +63,7 @@ def score_test(logits_of: Callable[[np.ndarray], np.ndarray], clips: Clips) -> m
         clips.labels,
         clips.devices,
         recording=clips.recording[test],
-        train_devices=clips.train_devices,
+        train_devices=train_devices,
     )
 
 
@@ -89,11 +86,11 @@ def evaluate(model: Path, data: Path, device: str = "auto", threads: int = 2) ->
         threads: CPU threads.
     """
     chosen = reproducible.settle(device, threads)
-    network, log_mel, card = trained.load(model)
+    network, mel, card = trained.load(model)
     with Clips(data) as clips:
         trained.check_labels(card, clips)
         network.to(chosen)
-        score = score_test(lambda indices: predict(network, log_mel, clips, indices), clips)
+        score = score_test(lambda indices: predict(network, mel, clips, indices), clips, card.data["train_devices"])
     print(f"{card.stage} {card.architecture}, {score.n} test clips: {summary(score)}")
     for name, value in score.per_device.items():
         print(f"  device {name:<4} {value:6.1%}")

@@ -1,12 +1,11 @@
-"""Batches of log-mel spectrograms from a prepared data set, shuffled by seed and epoch alone.
+"""Batches for training: windows of sound, changed at random, through the front end; all from seed and epoch alone.
 
-Shapes: B clips of a batch, n clips of the split, S samples, F mel bands, T frames.
+Shapes: B clips of a batch, n examples of an epoch, S samples, F mel bands, T frames.
 """
 
 import math
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -14,78 +13,106 @@ from torch import Tensor
 from tqdm import tqdm
 
 from tinyasc.clips import Clips
-from tinyasc.mel import MelConfig
-from tinyasc.mel_torch import LogMel
+from tinyasc.errors import UserError
+from tinyasc.mel_torch import front_end
+from train.augment import Augmentation
+from train.augmentations.mixup import Mix
+from train.slicing import Slicing
+from train.sound_source import sound_source
+
+
+@dataclass(frozen=True)
+class ExamplesConfig:
+    """What of a data set the epochs of a run consist of."""
+
+    subset: str = "train"
+    """The clips: train, or a subset that the data set names, e.g. split25 of DCASE 2024."""
+    windows_per_recording: int = 0
+    """Random slicing: windows that are drawn of each recording in an epoch; 0: every one-second piece once. CP-JKU's
+    2022 student: 1 of each ten seconds."""
+    cache: bool = False
+    """Compute the features of all clips once and keep them in memory (4 F T bytes a clip)."""
+
+    def __post_init__(self) -> None:
+        if self.windows_per_recording < 0:
+            raise UserError(f"windows_per_recording is {self.windows_per_recording}: take 0 (fixed pieces) or more")
+        if self.cache and self.windows_per_recording:
+            raise UserError("cache keeps the spectrograms of fixed pieces: take windows_per_recording 0 or cache false")
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some clips, on the device that trains."""
+    """Some clips, changed at random, on the device that trains."""
 
-    log_mel: Tensor
-    """(B, 1, F, T) float32."""
+    features: Tensor
+    """(B, 1, F, T) float32: spectrograms, or (B, 1, 1, S) waveforms."""
     label: Tensor
     """(B,) int64."""
     index: Tensor
     """(B,) int64: the clips' numbers in the data set."""
+    mix: Mix = field(default_factory=Mix)
+    """How the features were mixed; their targets have to be mixed alike."""
 
 
 class Batches:
-    """The clips `indices` of a data set, in batches; every epoch has an order of its own that follows from the seed."""
+    """Clips of a data set, in batches; every epoch has an order of its own that follows from the seed."""
 
     def __init__(
         self,
         clips: Clips,
-        indices: np.ndarray,
-        mel: MelConfig,
+        examples: ExamplesConfig,
+        augmentation: Augmentation,
         *,
         batch_size: int,
         seed: int,
         device: torch.device,
-        cache: bool = False,
     ) -> None:
         """Nothing is read yet.
 
         Args:
             clips: the data set.
-            indices: int64 (n,), the clips to use.
-            mel: settings of the spectrogram.
+            examples: which of its clips, and how.
+            augmentation: the random changes, which also know the front end.
             batch_size: clips a batch; the last one of an epoch may have fewer.
-            seed: of the order.
-            device: where the batches are wanted and the spectrograms computed.
-            cache: compute all spectrograms once, at the first epoch, and keep them in memory (4 F T bytes a clip).
+            seed: of order and windows.
+            device: where the batches are wanted and everything is computed.
+
+        Raises:
+            UserError: there are no such clips, or they have no labels.
         """
-        self.clips, self.indices, self.batch_size, self.seed, self.device = clips, indices, batch_size, seed, device
-        self.log_mel = LogMel(mel).to(device)
-        self.cache = cache
+        indices = clips.labelled(examples.subset)
+        self.clips, self.batch_size, self.device = clips, batch_size, device
+        self.augmentation, self.cache = augmentation, examples.cache
+        self.slicing = Slicing(clips, indices, examples.windows_per_recording, seed)
+        self.front_end = front_end(augmentation.front_end).to(device)
+        self._source = sound_source(clips, indices, device)
         self._kept: Tensor | None = None  # (n, 1, F, T) on the CPU
 
     def __len__(self) -> int:
-        return math.ceil(len(self.indices) / self.batch_size)
+        return math.ceil(len(self.slicing) / self.batch_size)
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """The batches of epoch number `epoch`, from 0."""
-        order = np.random.default_rng((self.seed, epoch)).permutation(len(self.indices))  # positions in `indices`
-        parts = np.array_split(order, range(self.batch_size, len(order), self.batch_size))
-        spectrograms = self._cached(parts) if self.cache else self._computed([self.indices[part] for part in parts])
-        for part, log_mel in zip(parts, spectrograms, strict=True):
-            index = self.indices[part]
-            label = torch.from_numpy(self.clips.label[index])
-            yield Batch(log_mel, label.to(self.device), torch.from_numpy(index).to(self.device))
+        drawn = self.slicing.epoch(epoch)
+        cuts = range(self.batch_size, len(self.slicing), self.batch_size)
+        indices, starts = np.split(drawn.index, cuts), np.split(drawn.start, cuts)
+        computed = self._cached(indices) if self.cache else self._computed(starts, indices)
+        for index, unchanged in zip(indices, computed, strict=True):
+            features, mix = self.augmentation.features(unchanged)
+            label = torch.from_numpy(self.clips.label[index]).to(self.device)
+            yield Batch(features, label, torch.from_numpy(index).to(self.device), mix)
+
+    def _computed(self, starts: list[np.ndarray], indices: list[np.ndarray]) -> Iterator[Tensor]:
+        """Features of windows, the sound changed at random before."""
+        for waveform, index in zip(self._source.windows(starts), indices, strict=True):
+            device = torch.from_numpy(self.clips.device[index]).to(self.device)
+            yield self.front_end(self.augmentation.waveform(waveform, device), self.augmentation.edges())
 
     def _cached(self, parts: list[np.ndarray]) -> Iterator[Tensor]:
+        indices = self.slicing.indices
         if self._kept is None:
-            chunks = np.array_split(self.indices, max(1, len(self.indices) // 64))
-            bar = tqdm(self._computed(chunks), "spectrograms", len(chunks), leave=False)
-            self._kept = torch.cat([log_mel.cpu() for log_mel in bar])
+            starts = np.array_split(self.clips.starts(indices), max(1, len(indices) // 64))
+            bar = tqdm(self._source.windows(starts), "features", len(starts), leave=False)
+            self._kept = torch.cat([self.front_end(waveform).cpu() for waveform in bar])
         for part in parts:
-            yield self._kept[torch.from_numpy(part)].to(self.device)
-
-    def _computed(self, parts: list[np.ndarray]) -> Iterator[Tensor]:
-        with ThreadPoolExecutor(1) as reader:  # reads the next batch while this one trains
-            pending = reader.submit(self.clips.waveform, parts[0])
-            for following in [*parts[1:], None]:
-                waveform = pending.result()
-                if following is not None:
-                    pending = reader.submit(self.clips.waveform, following)
-                yield self.log_mel(torch.from_numpy(waveform).to(self.device))
+            yield self._kept[torch.from_numpy(np.searchsorted(indices, part))].to(self.device)

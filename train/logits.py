@@ -21,11 +21,16 @@ def write(path: Path, logits: np.ndarray, indices: np.ndarray, checksum: str) ->
     path.write_bytes(save(tensors, metadata={"checksum": checksum}))
 
 
-def load(run: Path, clips: Clips) -> np.ndarray:
+def load(run: Path, clips: Clips, wanted: np.ndarray) -> np.ndarray:
     """The logits of a teacher run for a data set: float32 (len(clips), K), not a number where the teacher gave none.
 
+    Args:
+        run: the teacher's run folder.
+        clips: the data set.
+        wanted: int64 (n,), the clips that logits are needed of.
+
     Raises:
-        UserError: the run has no logits, they are of another data set, or training clips are missing.
+        UserError: the run has no logits, they are of another data set, or wanted clips are missing.
     """
     path = run / FILE
     try:
@@ -38,6 +43,6 @@ def load(run: Path, clips: Clips) -> np.ndarray:
         raise UserError(f"{path} is of another data set than {clips.path}: train the teacher on it with `make teacher`")
     logits = np.full((len(clips), given.shape[1]), np.nan, np.float32)
     logits[index] = given
-    if np.isnan(logits[clips.indices("train")]).any():
-        raise UserError(f"{path} has no logits for some training clips: train the teacher again with `make teacher`")
+    if np.isnan(logits[wanted]).any():
+        raise UserError(f"{path} has no logits for some training clips: train the teacher on the student's subset too")
     return logits

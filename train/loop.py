@@ -118,10 +118,10 @@ def _epoch(
         optimizer.step()
         total += value.detach() * len(batch.label)
         bar.update()
-    mean = float(total) / len(batches.indices)
+    mean = float(total) / len(batches.slicing)
     if not math.isfinite(mean):
         raise UserError(f"the loss became {mean} in epoch {epoch + 1}: lower --fit.learning_rate")
-    speed = len(batches.indices) / (time.perf_counter() - started)
+    speed = len(batches.slicing) / (time.perf_counter() - started)
     return {"epoch": epoch + 1, "loss": mean, "learning_rate": rate, "clips_per_second": round(speed, 1)}
 
 

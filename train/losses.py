@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 
 def distillation_loss(
-    logits: Tensor, teacher_logits: Tensor, label: Tensor, *, temperature: float = 2.0, hard_weight: float = 0.02
+    logits: Tensor, teacher: Tensor, target: Tensor, *, temperature: float = 2.0, hard_weight: float = 0.02
 ) -> Tensor:
     """Knowledge distillation: hard_weight CE + (1 - hard_weight) temperature^2 KL(teacher || student).
 
@@ -14,18 +14,13 @@ def distillation_loss(
 
     Args:
         logits: (B, K) of the student.
-        teacher_logits: (B, K).
-        label: (B,) int64.
+        teacher: (B, K), the teacher's probabilities at this temperature, mixed where the clips are.
+        target: (B, K), rows that sum to 1: the labels, mixed where the clips are.
         temperature: softens both sides of the divergence.
         hard_weight: weight of the cross entropy with the labels, 0 to 1.
     """
-    soft = F.kl_div(
-        F.log_softmax(logits / temperature, dim=1),
-        F.log_softmax(teacher_logits / temperature, dim=1),
-        reduction="none",
-        log_target=True,
-    ).mean()
-    return hard_weight * F.cross_entropy(logits, label) + (1 - hard_weight) * temperature**2 * soft
+    soft = F.kl_div(F.log_softmax(logits / temperature, dim=1), teacher, reduction="none").mean()
+    return hard_weight * F.cross_entropy(logits, target) + (1 - hard_weight) * temperature**2 * soft
 
 
 def soft_cross_entropy(logits: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:

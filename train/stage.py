@@ -14,15 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tinyasc import artifact, cost, models, recipe
+from tinyasc import artifact, cost, front_end, models, recipe
 from tinyasc.artifact import ModelCard, Run, new_run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.mel import MelConfig, frames
-from tinyasc.mel_torch import LogMel
+from tinyasc.mel import MelConfig
 from train import loop, trained
+from train.augment import Augmentation, AugmentConfig
 from train.evaluate import predict, score_test, summary
-from train.loader import Batch, Batches
+from train.loader import Batch, Batches, ExamplesConfig
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,14 @@ class Job:
     """A name in tinyasc.models."""
     model: dict[str, Any]
     """Settings of the architecture."""
-    mel: MelConfig
-    """Front-end."""
+    mel: MelConfig | None
+    """Front-end; none: the network takes the waveform."""
     fit: loop.FitConfig
     """Length and pace."""
-    cache: bool
-    """Keep all spectrograms in memory."""
+    examples: ExamplesConfig
+    """Which clips it trains on."""
+    augmentation: AugmentConfig
+    """Random changes of them."""
     seed: int
     """Of every random choice."""
     parents: Sequence[Path] = ()
@@ -73,7 +75,7 @@ def train_float(
     loss: Callable[[nn.Module, Batch], Tensor],
     *,
     initialize: Callable[[nn.Module], None] = lambda network: None,
-    finish: Callable[[Run, nn.Module, LogMel], None] = lambda run, network, log_mel: None,
+    finish: Callable[[Run, nn.Module], None] = lambda run, network: None,
 ) -> None:
     """Build a float network, train it on the train split, score it on the test split, write the run folder `out`.
 
@@ -84,7 +86,7 @@ def train_float(
         device: where to train (`reproducible.settle`).
         loss: of one batch.
         initialize: called with the new network before training.
-        finish: called with the run being written, the trained network and its front-end, to add files.
+        finish: called with the run being written and the trained network, to add files.
 
     Raises:
         UserError: data that does not fit the recipe, or an `out` that is no run folder.
@@ -92,14 +94,13 @@ def train_float(
     torch.manual_seed(job.seed)
     network = models.build(job.architecture, job.model, len(clips.labels))
     initialize(network)
-    counted = cost.measure(network, (1, 1, job.mel.n_mels, frames(job.mel, clips.samples)))
-    log_mel = LogMel(job.mel).to(device)
+    counted = cost.measure(network, (1, 1, *front_end.shape(job.mel, clips.samples)))
 
     def write(run: Run) -> None:
         trained.save(run.path(trained.FILE), network)
-        finish(run, network, log_mel)
+        finish(run, network)
 
-    parts = Parts(loss, lambda indices: predict(network, log_mel, clips, indices), write, counted.to_dict())
+    parts = Parts(loss, lambda indices: predict(network, job.mel, clips, indices), write, counted.to_dict())
     train(job, network, clips, out, device=device, parts=parts)
 
 
@@ -117,15 +118,13 @@ def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, device: torc
     Raises:
         UserError: data that does not fit the recipe, or an `out` that is no run folder.
     """
-    indices = clips.indices("train")
-    if not len(indices):
-        raise UserError(f"{clips.path} has no training clips: prepare it from a folder with evaluation_setup/")
-    if job.mel.sample_rate != clips.sample_rate:
+    if job.mel is not None and job.mel.sample_rate != clips.sample_rate:
         raise UserError(f"{clips.path} has {clips.sample_rate} Hz, the recipe's mel {job.mel.sample_rate} Hz")
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    batches = Batches(
-        clips, indices, job.mel, batch_size=job.fit.batch_size, seed=job.seed, device=device, cache=job.cache
+    augmentation = Augmentation(
+        job.augmentation, job.mel, clips.devices, sample_rate=clips.sample_rate, cached=job.examples.cache
     )
+    batches = Batches(clips, job.examples, augmentation, batch_size=job.fit.batch_size, seed=job.seed, device=device)
     partial = loop.partial_of(out)
     identity, lineage = _identity(job, clips), artifact.lineage_of(job.parents)
     with new_run(out) as run:
@@ -139,18 +138,23 @@ def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, device: torc
             seed=job.seed,
             before_epoch=parts.before_epoch,
         )
-        score = score_test(parts.logits_of, clips)
+        score = score_test(parts.logits_of, clips, clips.devices_of(job.examples.subset))
         parts.write(run)
         loop.write_history(run.path("metrics.csv"), history)
         run.card = ModelCard(
             stage=job.stage,
             architecture=job.architecture,
             config=models.resolve(job.architecture, job.model),
-            mel=asdict(job.mel),
+            mel=None if job.mel is None else asdict(job.mel),
             labels=clips.labels,
             cost=parts.cost,
             accuracy=score.to_dict(),
-            data={"checksum": clips.checksum, "source": clips.source, "train_devices": clips.train_devices},
+            data={
+                "checksum": clips.checksum,
+                "source": clips.source,
+                "subset": job.examples.subset,
+                "train_devices": clips.devices_of(job.examples.subset),
+            },
             lineage=lineage,
             seed=job.seed,
         )
@@ -160,8 +164,10 @@ def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, device: torc
 
 
 def _identity(job: Job, clips: Clips) -> str:
-    """Everything the weights depend on: the recipe, the data, the parents, torch and its number of threads."""
+    """Everything the weights depend on: the recipe and the files it names, data, parents, torch and its threads."""
     parents = [artifact.file_sha256(parent / artifact.CARD) for parent in job.parents]
-    start = job.weights and artifact.file_sha256(job.weights)
-    parts = [job, clips.checksum, parents, start, torch.__version__, torch.get_num_threads(), recipe.resolved()]
+    responses = job.augmentation.impulse_responses
+    files = [*([job.weights] if job.weights else []), *(sorted(responses.iterdir()) if responses else [])]
+    given = [artifact.file_sha256(file) for file in files if file.is_file()]
+    parts = [job, clips.checksum, parents, given, torch.__version__, torch.get_num_threads(), recipe.resolved()]
     return hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()

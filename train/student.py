@@ -15,6 +15,7 @@ from tinyasc.mel import MelConfig
 from train import reproducible
 from train.augment import AugmentConfig
 from train.distillation import DistillationConfig, student_loss, teacher_logits
+from train.loader import ExamplesConfig
 from train.loop import FitConfig
 from train.stage import Job, train_float
 
@@ -25,12 +26,12 @@ def train_student(
     out: Path,
     architecture: str,
     model: dict[str, Any],
-    mel: MelConfig,
+    mel: MelConfig | None,
     fit: FitConfig,
     augmentation: AugmentConfig,
+    examples: ExamplesConfig,
     distillation: DistillationConfig,
     teacher: Path | None = None,
-    cache: bool = False,
     seed: int = 0,
     device: str = "auto",
     threads: int = 2,
@@ -42,21 +43,21 @@ def train_student(
         out: run folder to write.
         architecture: a name in tinyasc.models, e.g. cp_mobile.
         model: settings of the architecture.
-        mel: front-end.
+        mel: front-end; none for a network that takes the waveform.
         fit: length and pace.
         augmentation: random changes of the training clips.
+        examples: which clips it trains on.
         distillation: how much the student listens to its teacher.
         teacher: run folder of a teacher of the same data set; none = train on the labels alone.
-        cache: keep all spectrograms in memory.
         seed: of every random choice.
         device: auto, cpu or cuda.
         threads: CPU threads.
     """
     with Clips(data) as clips:
         chosen = reproducible.settle(device, threads)
-        loss = student_loss(augmentation, distillation, teacher_logits(teacher, clips, chosen))
+        loss = student_loss(distillation, teacher_logits(teacher, clips, examples, chosen))
         parents = [] if teacher is None else [teacher]
-        job = Job("student", architecture, model, mel, fit, cache, seed, parents)
+        job = Job("student", architecture, model, mel, fit, examples, augmentation, seed, parents)
         train_float(job, clips, out, chosen, loss)
 
 

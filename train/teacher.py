@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from tinyasc import recipe
 from tinyasc.artifact import Run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
-from tinyasc.mel_torch import LogMel
 from tinyasc.models.passt import Passt, PasstS, load_weights
 from train import logits, reproducible
-from train.augment import AugmentConfig, augment, mixup
+from train.augment import AugmentConfig
 from train.evaluate import predict
-from train.loader import Batch
+from train.loader import Batch, ExamplesConfig
 from train.loop import FitConfig
 from train.losses import soft_cross_entropy
 from train.stage import Job, train_float
@@ -33,13 +33,12 @@ def train_teacher(
     out: Path,
     architecture: str,
     model: dict[str, Any],
-    mel: MelConfig,
+    mel: MelConfig | None,
     fit: FitConfig,
     augmentation: AugmentConfig,
-    mixup_alpha: float = 0.0,
+    examples: ExamplesConfig,
     label_smoothing: float = 0.0,
     weights: Path | None = None,
-    cache: bool = False,
     seed: int = 0,
     device: str = "auto",
     threads: int = 2,
@@ -51,13 +50,12 @@ def train_teacher(
         out: run folder to write.
         architecture: a name in tinyasc.models, e.g. passt.
         model: settings of the architecture.
-        mel: front-end.
+        mel: front-end; none for a network that takes the waveform.
         fit: length and pace.
         augmentation: random changes of the training clips.
-        mixup_alpha: parameter of mixup's Beta distribution; 0 = no mixup.
+        examples: which clips it trains on.
         label_smoothing: share of each target that is spread over all classes.
         weights: local file with published PaSST weights to start from; none = from scratch.
-        cache: keep all spectrograms in memory.
         seed: of every random choice.
         device: auto, cpu or cuda.
         threads: CPU threads.
@@ -72,16 +70,15 @@ def train_teacher(
                 load_weights(network, weights)
 
         def loss(network: nn.Module, batch: Batch) -> Tensor:
-            log_mel = augment(batch.log_mel, augmentation)
-            log_mel, target = mixup(log_mel, batch.label, len(clips.labels), mixup_alpha)
-            return soft_cross_entropy(network(log_mel), target, label_smoothing)
+            target = batch.mix(F.one_hot(batch.label, len(clips.labels)).float())
+            return soft_cross_entropy(network(batch.features), target, label_smoothing)
 
-        def keep_logits(run: Run, network: nn.Module, log_mel: LogMel) -> None:
-            train = clips.indices("train")
-            given = predict(network, log_mel, clips, train)
+        def keep_logits(run: Run, network: nn.Module) -> None:
+            train = clips.indices(examples.subset)
+            given = predict(network, mel, clips, train)
             logits.write(run.path(logits.FILE), given, train, clips.checksum)
 
-        job = Job("teacher", architecture, model, mel, fit, cache, seed, weights=weights)
+        job = Job("teacher", architecture, model, mel, fit, examples, augmentation, seed, weights=weights)
         train_float(job, clips, out, chosen, loss, initialize=initialize, finish=keep_logits)
 
 

@@ -5,12 +5,11 @@ from pathlib import Path
 import safetensors.torch
 from torch import nn
 
-from tinyasc import artifact, models
+from tinyasc import artifact, front_end, models
 from tinyasc.artifact import ModelCard
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.mel import MelConfig
-from tinyasc.mel_torch import LogMel
+from tinyasc.front_end import FrontEnd
 
 FILE = "model.safetensors"
 
@@ -21,8 +20,8 @@ def save(path: Path, model: nn.Module) -> None:
     path.write_bytes(safetensors.torch.save(tensors))  # save_file makes files that only their owner can read
 
 
-def load(run: Path, stage: str | None = None) -> tuple[nn.Module, LogMel, ModelCard]:
-    """The network of a run on the CPU in eval mode, its front-end, and its card.
+def load(run: Path, stage: str | None = None) -> tuple[nn.Module, FrontEnd, ModelCard]:
+    """The network of a run on the CPU in eval mode, the settings of its front-end, and its card.
 
     Args:
         run: a teacher or student run folder.
@@ -36,7 +35,7 @@ def load(run: Path, stage: str | None = None) -> tuple[nn.Module, LogMel, ModelC
         raise UserError(f"{run} is a {card.stage} run, it holds no float network: give a teacher or student run")
     model = models.build(card.architecture, card.config, len(card.labels))
     model.load_state_dict(safetensors.torch.load_file(run / FILE))
-    return model.eval(), LogMel(MelConfig(**card.mel)), card
+    return model.eval(), front_end.from_card(card.mel), card
 
 
 def check_labels(card: ModelCard, clips: Clips) -> None:

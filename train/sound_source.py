@@ -1,0 +1,91 @@
+"""Where the sound of a training run lies: on disk, read ahead of its use, or all of it on the device that trains.
+
+TAU's training split is 9 GB of int16: a GPU that has the room is given it once and cuts the windows itself, so that no
+processor stands between it and its work.
+
+Shapes: B clips of a batch, S samples of a clip, R rows of the prepared file.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from tinyasc.clips import FULL_SCALE, Clips
+
+SHARE = 0.5
+"""Part of a GPU's free memory that the sound may take."""
+UPLOAD = 4096
+"""Clips that are sent at a time."""
+
+
+class SoundSource(Protocol):
+    """Windows of a data set's sound, batch by batch."""
+
+    def windows(self, parts: list[np.ndarray]) -> Iterator[Tensor]:
+        """For each of the arrays of starts (`Clips.windows`), int64 (B,): float32 (B, S) in [-1, 1) on the device."""
+        ...
+
+
+def sound_source(clips: Clips, indices: np.ndarray, device: torch.device) -> SoundSource:
+    """The fastest source that there is room for.
+
+    Args:
+        clips: the data set.
+        indices: int64 (n,), the clips whose sound is wanted.
+        device: where it is wanted.
+    """
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        if 2 * len(indices) * clips.samples <= SHARE * free:
+            return DeviceSound(clips, indices, device)
+    return DiskSound(clips, device)
+
+
+class DiskSound:
+    """Read from the memory-mapped file, one batch ahead."""
+
+    def __init__(self, clips: Clips, device: torch.device) -> None:
+        self.clips, self.device = clips, device
+
+    def windows(self, parts: list[np.ndarray]) -> Iterator[Tensor]:
+        """See `SoundSource`."""
+        with ThreadPoolExecutor(1) as reader:
+            pending = reader.submit(self.clips.windows, parts[0])
+            for following in [*parts[1:], None]:
+                waveform = pending.result()
+                if following is not None:
+                    pending = reader.submit(self.clips.windows, following)
+                yield torch.from_numpy(waveform).to(self.device)
+
+
+class DeviceSound:
+    """All of it in the memory of the device, int16, from the first batch on."""
+
+    def __init__(self, clips: Clips, indices: np.ndarray, device: torch.device) -> None:
+        self.clips, self.device = clips, device
+        self._rows = np.unique(clips.row[indices])  # ascending: neighbours in the file stay neighbours
+        self._sound: Tensor | None = None  # (R S,)
+
+    def windows(self, parts: list[np.ndarray]) -> Iterator[Tensor]:
+        """See `SoundSource`."""
+        samples = self.clips.samples
+        if self._sound is None:
+            self._sound = self._uploaded()
+        every_window = self._sound.unfold(0, samples, 1)  # (R S - S + 1, S), a view
+        for starts in parts:
+            rows, offsets = np.divmod(starts, samples)
+            local = torch.from_numpy(np.searchsorted(self._rows, rows) * samples + offsets).to(self.device)
+            yield every_window[local] * FULL_SCALE.item()
+
+    def _uploaded(self) -> Tensor:
+        sound = torch.empty((len(self._rows), self.clips.samples), dtype=torch.int16, device=self.device)
+        parts = range(0, len(self._rows), UPLOAD)
+        for begin in tqdm(parts, f"sound to {self.device.type}", unit="block", leave=False):
+            rows = self._rows[begin : begin + UPLOAD]
+            sound[begin : begin + UPLOAD] = torch.from_numpy(self.clips.pcm[rows]).to(self.device)
+        return sound.view(-1)
