@@ -42,7 +42,7 @@ $(error ARGS are flags of one stage: make one stage with them)
 endif
 endif
 
-.PHONY: demo setup test lint $(LINE) FORCE
+.PHONY: demo setup test perf lint $(LINE) FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -116,6 +116,10 @@ $(READY): pyproject.toml constraints.txt Makefile
 
 test: $(READY) ## all tests
 	$(PY) -m pytest $(ARGS)
+
+perf: $(READY) ## speed and memory, side by side with the field's usual way
+	$(PY) -m pip install -q -c constraints.txt -e '.[perf]'
+	$(PY) -m tests.perf
 
 lint: $(READY) ## ruff, pyright, import contracts
 	$(PY) -m ruff check .

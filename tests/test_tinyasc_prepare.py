@@ -418,3 +418,14 @@ def test_the_command_needs_a_folder(root: Path, capsys: pytest.CaptureFixture[st
     assert "give --root DIR" in capsys.readouterr().err
     assert run(root.parent) == 1
     assert "meta.csv is missing" in capsys.readouterr().err
+
+
+def test_a_downloaded_folder_is_prepared_at_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Path, str]] = []
+    monkeypatch.setattr(command.zenodo, "download", lambda folder, record: asked.append((folder, record)) or root)
+    flags = ["--download", str(root.parent), "--record", "http://127.0.0.1/records/7"]
+    assert recipe.run(prepare, flags) == 0
+    assert not Path(f"{root}.h5").exists()
+    assert recipe.run(prepare, [*flags, "--out", f"{root}.h5", "--processes", "1"]) == 0
+    assert asked == 2 * [(root.parent, "http://127.0.0.1/records/7")]
+    assert len(Clips(f"{root}.h5")) == 6

@@ -6,7 +6,6 @@ Nothing here binds a data set: labels and devices of a prepared file are data (s
 
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 SCENES = (
     "airport",
@@ -57,7 +56,7 @@ class TauName:
     @classmethod
     def parse(cls, file: str) -> "TauName | None":
         """The parts of a file name (folders before it are ignored), or None when it is not a TAU name."""
-        match = _TAU_NAME.fullmatch(PurePosixPath(file).name)
+        match = _TAU_NAME.fullmatch(file.rpartition("/")[2])
         if match is None:
             return None
         index = match["index"]
@@ -78,12 +77,6 @@ class TauName:
     def recording(self) -> str:
         """What the pieces of one recording have in common: the name without index and suffix."""
         return f"{self.scene}-{self.city}-{self.location}-{self.segment}-{self.device}"
-
-
-def recording_of(file: str) -> str:
-    """The recording that a file belongs to: a TAU name without its piece index, else the file itself."""
-    name = TauName.parse(file)
-    return file if name is None else name.recording
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """A folder of sound files -> FILE.h5: read the tables, convert what is not done yet, say what is wrong, finish."""
 
-import shutil
 from collections import Counter
 from functools import partial
 from itertools import groupby
@@ -14,8 +13,9 @@ from tinyasc.errors import UserError
 from tinyasc.prepare import download as zenodo
 from tinyasc.prepare import estimate, layout, problems
 from tinyasc.prepare.convert import ClipFormat, convert
+from tinyasc.prepare.disk import check_space, size
 from tinyasc.prepare.folder import Entry, Folder, read_folder, unlisted
-from tinyasc.prepare.partial import Done, Partial, key_of
+from tinyasc.prepare.partial import Done, Partial, key_of, partial_of
 from tinyasc.prepare.problems import Problem
 from tinyasc.prepare.workers import in_order
 
@@ -64,7 +64,8 @@ def prepare(
     if dry_run:
         estimate.show(folder, recordings, clip, out, processes)
         return
-    _check_space(out, len(folder.entries) * clip.samples * 2)
+    # Every file gives one clip or more; what is there of an unfinished file is room too.
+    check_space(out.parent, len(folder.entries) * clip.samples * 2 - max(0, size(partial_of(out))), out.name)
     with Partial(out, clip) as unfinished:
         done = _convert_all(root, recordings, clip, unfinished, processes)
         found = [*folder.problems, *(problem for one in done for problem in one.problems)]
@@ -91,15 +92,6 @@ def _clip_format(sample_rate: int, clip_seconds: float, longer: Literal["cut", "
             "take 1,000 to 384,000 Hz, and a length above zero"
         )
     return ClipFormat(sample_rate, samples, longer)
-
-
-def _check_space(out: Path, needed: int) -> None:
-    """Every file gives one clip or more; what is there of an unfinished file counts as free."""
-    existing = next(folder for folder in (out.parent, *out.resolve().parents) if folder.exists())
-    unfinished = out.with_name(out.name + ".partial")
-    free = shutil.disk_usage(existing).free + (unfinished.stat().st_size if unfinished.exists() else 0)
-    if free < needed:
-        raise UserError(f"{existing} has {free / 1e9:.1f} GB free, {out.name} needs {needed / 1e9:.1f} GB or more")
 
 
 def _convert_all(

@@ -87,7 +87,8 @@ def convert(root: Path, clip: ClipFormat, entries: list[Entry]) -> Recording:
     files: list[Converted] = []
     clips = [np.zeros((0, clip.samples), "<i2")]
     for run in runs:
-        resampled = sound.resampled(np.concatenate(run.sounds), run.rate, clip.sample_rate)
+        together = np.concatenate(run.sounds) if len(run.sounds) > 1 else run.sounds[0]
+        resampled = sound.resampled(together, run.rate, clip.sample_rate)
         lengths = [len(waveform) * clip.sample_rate // run.rate for waveform in run.sounds[:-1]]
         lengths.append(len(resampled) - sum(lengths))
         starts = np.cumsum([0, *lengths])
@@ -97,8 +98,8 @@ def convert(root: Path, clip: ClipFormat, entries: list[Entry]) -> Recording:
             full = (clip.samples,) * (len(pieces) - 1)
             files.append(Converted(entry.file, run.rate, (*full, int(kept) - sum(full)), joined=place > 0))
             clips.append(pieces)
-    together = np.concatenate(clips)
-    return Recording(files, problems, hashlib.sha256(together.data).hexdigest(), together)
+    pieces = np.concatenate(clips)
+    return Recording(files, problems, hashlib.sha256(pieces.data).hexdigest(), pieces)
 
 
 def pieces_in(length: int, samples: int) -> int:
@@ -131,7 +132,7 @@ def _usable_sound(path: Path, clip: ClipFormat) -> tuple[np.ndarray, int] | str:
 
 
 def _flaw(waveform: np.ndarray, rate: int, clip: ClipFormat) -> str | None:
-    peak = np.abs(waveform).max(initial=0.0)
+    peak = max(waveform.max(initial=0.0), -waveform.min(initial=0.0))  # NaN if any sample is
     too_long = len(waveform) * clip.sample_rate > clip.samples * rate
     flaws = {
         "empty": not len(waveform),

@@ -18,7 +18,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tinyasc.dcase import TauName, recording_of
+from tinyasc.dcase import TauName
 from tinyasc.errors import UserError
 from tinyasc.prepare.problems import Problem
 from tinyasc.prepare.tables import header, read_table, some_of
@@ -138,7 +138,7 @@ def _entry(file: str, row: dict[str, str]) -> Entry:
         device=sys.intern(row.get("source_label") or row.get("device_id") or (name.device if name else UNKNOWN)),
         city=sys.intern(identifier.split("-")[0]),
         place=sys.intern(identifier),
-        recording=recording_of(file),
+        recording=name.recording if name else file,
         piece=name.index if name else None,
     )
 
@@ -206,10 +206,10 @@ def unlisted(folder: Folder) -> list[Problem]:
     """Sound files that lie beside listed ones and that no table names."""
     listed = {entry.file for entry in folder.entries}
     listed |= {problem.file for problem in folder.problems}
-    places = sorted({str(Path(file).parent) for file in listed})
-    suffixes = {Path(file).suffix for file in listed}
+    places = {os.path.dirname(file) for file in listed}
+    suffixes = {os.path.splitext(file)[1] for file in listed}
     found = [
-        str(Path(place) / item.name)
+        os.path.join(place, item.name)
         for place in places
         if (folder.root / place).is_dir()
         for item in os.scandir(folder.root / place)

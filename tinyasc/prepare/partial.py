@@ -48,12 +48,18 @@ def key_of(root: Path, entries: list[Entry]) -> str:
     digest = hashlib.sha256()
     for entry in entries:
         try:
-            status = (root / entry.file).stat()
-            state = (status.st_size, status.st_mtime_ns)
+            status = os.stat(f"{root}/{entry.file}")
+            state = f"{status.st_size} {status.st_mtime_ns}"
         except OSError:
-            state = None
-        digest.update(repr((entry, state)).encode())
+            state = "missing"
+        row = (entry.file, entry.label or "", entry.device, entry.split, str(entry.piece), state)
+        digest.update("\t".join(row).encode())
     return digest.hexdigest()[:32]
+
+
+def partial_of(out: Path) -> Path:
+    """Where the prepared file `out` grows."""
+    return out.with_name(out.name + ".partial")
 
 
 class Partial:
@@ -69,7 +75,7 @@ class Partial:
         Raises:
             UserError: another process is writing it.
         """
-        self.path = out.with_name(out.name + ".partial")
+        self.path = partial_of(out)
         self.out, self.clip = out, clip
         self._scratch, journal = (self.path.with_name(self.path.name + end) for end in (".head", ".journal"))
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +109,9 @@ class Partial:
     def append(self, key: str, recording: Recording) -> None:
         """Add the clips of a recording."""
         os.pwrite(self._file.fileno(), recording.clips.data, self._place(self.rows))
-        self._write_line({"key": key, **{name: getattr(recording, name) for name in ("digest", "files", "problems")}})
+        self._write_line(
+            {"key": key, "digest": recording.digest, "files": recording.files, "problems": recording.problems}
+        )
         self._note(key, recording.digest, recording.files, recording.problems)
         if time.monotonic() - self._synced > SYNC_SECONDS:
             self._sync()
