@@ -29,7 +29,7 @@ class LogMel(nn.Module):
         self.register_buffer("bank", torch.from_numpy(mel_bank(config).copy()), persistent=False)  # (F, K)
         self.register_buffer("window", torch.from_numpy(hann(config).copy()), persistent=False)
         # A process's first logarithm must not run on several threads: one of them may take MKL's kernel of low accuracy
-        # (pytorch issue 188792), and the first batch would be another in one run of ten.
+        # (pytorch issue 188792), and the first batch would differ in some runs.
         torch.ones(1).log()
 
     @torch.no_grad()
