@@ -8,6 +8,7 @@ from jsonargparse import ArgumentParser
 
 from compress.qat import train_qat
 from tinyasc import front_end, models
+from tinyasc.mel import MEL_CONFIGS
 from train.student import train_student
 from train.teacher import train_teacher
 
@@ -39,6 +40,19 @@ def test_recipe_names_a_network_that_fits_its_spectrograms(path: str) -> None:
     recipe = parsed(path)
     resolved = models.resolve(recipe.architecture, recipe.model)
     assert resolved.get("frames", 64) == front_end.shape(recipe.mel, 32_000)[1]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("train/recipes/cp_mobile.yaml", "cp_mobile"),
+        ("train/recipes/student_demo.yaml", "cp_mobile"),
+        ("train/recipes/passt_s.yaml", "passt_2023"),
+        ("train/recipes/teacher_demo.yaml", "passt"),
+    ],
+)
+def test_recipe_has_the_front_end_that_its_comment_names(path: str, name: str) -> None:
+    assert parsed(path).mel == MEL_CONFIGS[name]
 
 
 def test_ranges_are_frozen_before_quantized_training_ends() -> None:

@@ -30,7 +30,7 @@ def describe(data: Path) -> None:
             f"  {len(clips):,} clips of {clips.samples:,} samples at {clips.sample_rate:,} Hz; recorded at {rates} Hz"
         )
         print(f"  {len(clips.recordings):,} recordings, {whole.sum():,} of them without a gap")
-        for name in (*SPLITS, *clips.subsets):
+        for name in (*SPLITS, *sorted(clips.subsets, key=lambda subset: clips.subsets[subset].sum())):
             indices = clips.indices(name)
             devices = np.bincount(clips.device[indices], minlength=len(clips.devices))
             counts = ", ".join(f"{clips.devices[d]} {devices[d]:,}" for d in np.flatnonzero(devices))

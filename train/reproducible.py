@@ -32,4 +32,12 @@ def settle(device: str, threads: int) -> torch.device:
     torch.use_deterministic_algorithms(True, warn_only=on_cuda)
     # Filling memory that nothing reads costs an eighth of the time. (A property of the module: types do not know it.)
     setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010
+    _warm_up()
     return torch.device("cuda" if on_cuda else "cpu")
+
+
+def _warm_up() -> None:
+    """Call once what a process may get wrong in the last bits at its first call (pytorch issue 188792)."""
+    one = torch.ones(1)
+    for function in (torch.log, torch.exp, torch.sqrt, torch.cos, torch.sin, torch.tanh):
+        function(one)

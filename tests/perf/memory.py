@@ -26,4 +26,3 @@ def peaks(scratch: Path, files: int) -> tuple[float, float]:
     (scratch / f"set{files}.h5").unlink()
     own, worker = map(int, done.stdout.split()[-2:])
     return own / 1e3, worker / 1e3
-

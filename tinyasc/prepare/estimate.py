@@ -46,7 +46,7 @@ def show(folder: Folder, recordings: list[list[Entry]], clip: ClipFormat, out: P
     splits = {split: sum(entry.split == split for entry in folder.entries) for split in ("train", "test", "neither")}
     print(f"{folder.root}: {len(folder.entries):,} files of {len(recordings):,} recordings")
     print("  " + ", ".join(f"{split} {number:,}" for split, number in splits.items() if number))
-    for name, members in folder.subsets.items():
+    for name, members in sorted(folder.subsets.items(), key=lambda subset: len(subset[1])):
         print(f"  subset {name}: {len(members):,}")
     print(f"estimated from {len(chosen)} recordings:")
     print(f"  time   {seconds / 60:,.1f} min with {processes or os.cpu_count()} processes")
