@@ -1,10 +1,12 @@
 """The architectures by name, and how to build one from the plain dict that a recipe or a model card holds.
 
-One architecture a file: a frozen config dataclass and a module `(config, n_classes) -> nn.Module` that takes log-mel
-(B, 1, F, T) and gives logits (B, K).
+One architecture a file: a frozen config dataclass and a module `(config, n_classes) -> nn.Module` that takes what its
+front end gives, log-mel (B, 1, F, T) or the waveform (B, 1, 1, S), and gives logits (B, K). `sizes` holds the published
+sizes of all of them.
 """
 
-from dataclasses import asdict, fields
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from torch import nn
@@ -13,10 +15,21 @@ from tinyasc.errors import UserError
 from tinyasc.models.cp_mobile import CPMobile, CPMobileConfig
 from tinyasc.models.passt import Passt, PasstConfig, PasstS, PasstSConfig
 
-ARCHITECTURES: dict[str, tuple[type, type[nn.Module]]] = {
-    "cp_mobile": (CPMobileConfig, CPMobile),
-    "passt": (PasstConfig, Passt),
-    "passt_s": (PasstSConfig, PasstS),
+
+@dataclass(frozen=True)
+class Architecture:
+    """One kind of network."""
+
+    config: type
+    """Its frozen config dataclass."""
+    network: Callable[..., nn.Module]
+    """(config, n_classes) -> the network."""
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "cp_mobile": Architecture(CPMobileConfig, CPMobile),
+    "passt": Architecture(PasstConfig, Passt),
+    "passt_s": Architecture(PasstSConfig, PasstS),
 }
 
 
@@ -41,13 +54,13 @@ def build(architecture: str, config: dict[str, Any], n_classes: int) -> nn.Modul
         UserError: see `resolve`.
     """
     settings = _config(architecture, config)
-    return ARCHITECTURES[architecture][1](settings, n_classes)
+    return ARCHITECTURES[architecture].network(settings, n_classes)
 
 
 def _config(architecture: str, config: dict[str, Any]) -> Any:
     if architecture not in ARCHITECTURES:
         raise UserError(f"unknown architecture {architecture!r}: choose from {', '.join(ARCHITECTURES)}")
-    kind = ARCHITECTURES[architecture][0]
+    kind = ARCHITECTURES[architecture].config
     names = [item.name for item in fields(kind)]
     if unknown := sorted(set(config) - set(names)):
         raise UserError(f"{architecture} has no setting {', '.join(unknown)}: choose from {', '.join(names)}")
