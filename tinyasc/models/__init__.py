@@ -13,6 +13,7 @@ from torch import nn
 
 from tinyasc.errors import UserError
 from tinyasc.models.cp_mobile import CPMobile, CPMobileConfig
+from tinyasc.models.cp_resnet import CPResNet, CPResNetConfig
 from tinyasc.models.passt import Passt, PasstConfig, PasstS, PasstSConfig
 
 
@@ -28,6 +29,7 @@ class Architecture:
 
 ARCHITECTURES: dict[str, Architecture] = {
     "cp_mobile": Architecture(CPMobileConfig, CPMobile),
+    "cp_resnet": Architecture(CPResNetConfig, CPResNet),
     "passt": Architecture(PasstConfig, Passt),
     "passt_s": Architecture(PasstSConfig, PasstS),
 }

@@ -32,6 +32,10 @@ def _cp_mobile(base_channels: int, channels_multiplier: float, expansion_rate: f
     return Size("cp_mobile", "CP-JKU, DCASE 2023", config)
 
 
+def _cp_resnet(config: dict[str, Any]) -> Size:
+    return Size("cp_resnet", "CP-JKU, DCASE 2023: other settings of the published code", config, front_end="cp_resnet")
+
+
 SIZES: dict[str, Size] = {
     "cp_mobile_s1": _cp_mobile(8, 1.9, 1.7),
     "cp_mobile_s2": _cp_mobile(16, 1.5, 1.7),
@@ -50,6 +54,19 @@ SIZES: dict[str, Size] = {
             "global_response_norm": False,
         },
         front_end="baseline_2024",
+    ),
+    "cp_resnet_2022": Size("cp_resnet", "CP-JKU, DCASE 2022: the student", front_end="cp_resnet_2022"),
+    "cp_resnet_2023_teacher": Size("cp_resnet", "CP-JKU, DCASE 2023: a teacher", front_end="cp_resnet"),
+    "cp_resnet_rho4": _cp_resnet({"rho": 4}),
+    "cp_resnet_rho6": _cp_resnet({"rho": 6}),
+    "cp_resnet_rho12": _cp_resnet({"rho": 12}),
+    "cp_resnet_base64": _cp_resnet({"base_channels": 64}),
+    "cp_resnet_base128": _cp_resnet({"base_channels": 128}),
+    "cp_resnet_damped": Size(
+        "cp_resnet",
+        "CP-JKU, DCASE 2020: frequency damping, on the network of 2022",
+        {"frequency_damping": 0.01},
+        front_end="cp_resnet_2022",
     ),
     "passt_s": Size("passt_s", "PaSST (Koutini et al., 2022), for one second", front_end="passt"),
 }

@@ -3,8 +3,43 @@
 Shapes: B clips, C channels, F frequency bands, T frames.
 """
 
+from collections.abc import Callable
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from tinyasc.errors import UserError
+
+
+class MixStyle(nn.Module):
+    """(B, C, F, T) -> same shape: in training a batch's clips exchange statistics with some probability.
+
+    In evaluation, features pass as they are. To be put between the stages of a network; what is done to its input is
+    an augmentation.
+
+    Args:
+        exchange: `mixstyle` or `frequency_mixstyle`.
+        probability: share of the batches.
+        alpha: parameter of the Beta distribution of the exchange.
+
+    Raises:
+        UserError: probability or alpha is out of range.
+    """
+
+    def __init__(self, exchange: Callable[[Tensor, float], Tensor], probability: float, alpha: float) -> None:
+        super().__init__()
+        if not 0 <= probability <= 1 or not alpha > 0:
+            raise UserError(
+                f"MixStyle: probability is {probability} and alpha {alpha}: take 0 to 1, and one above zero"
+            )
+        self.exchange = exchange
+        self.probability = probability
+        self.alpha = alpha
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and torch.rand(()) < self.probability:
+            return self.exchange(x, self.alpha)
+        return x
 
 
 def mixstyle(x: Tensor, alpha: float) -> Tensor:

@@ -13,7 +13,7 @@ from torch.nn import functional
 from tinyasc.errors import UserError
 
 
-class RelaxedFrequencyNorm(nn.Module):
+class RelaxedInstanceFrequencyNorm(nn.Module):
     """(B, C, F, T) -> same shape: weight * LN(x) + (1 - weight) * IFN(x).
 
     LN is standardized over (C, F, T) of the clip, IFN over (C, T) of each band; no parameters.
