@@ -22,6 +22,8 @@ SHAPES = {
     "mobileast_light": (256, 64),
     "seed_128": (128, 64),
     "seed_passt": (128, 100),
+    "tf_sepnet": (512, 64),
+    "bc_resnet": (40, 101),
 }
 NARROW = MelConfig(n_mels=40, n_fft=2048, win_length=1280, hop_length=640, f_min=50.0)
 HTK = MEL_CONFIGS["baseline_2024"]
@@ -72,15 +74,18 @@ def original(config: MelConfig, waveforms: np.ndarray) -> np.ndarray:
     + [pytest.param(NARROW, (40, 50), id="narrow"), pytest.param(replace(HTK, f_min=90.0), (256, 65), id="htk_f_min")],
 )
 def test_numpy_torch_and_the_original_agree(config, shape, waveforms, mel_torch):
+    waveforms = waveforms[:, : config.sample_rate]  # one second
     golden = original(config, waveforms)
     assert golden.shape[1:] == shape
     assert frames(config, waveforms.shape[1]) == shape[1]
     defined = log_mel(waveforms, config)
-    np.testing.assert_allclose(defined, golden, atol=1e-4)
+    # the originals compute the sides of the filters in float32, which costs narrow bands the most
+    atol = 1e-4 * max(1, config.n_mels / 256)
+    np.testing.assert_allclose(defined, golden, atol=atol)
     module = mel_torch.LogMel(config)
     batched = module(mel_torch.torch.from_numpy(waveforms))
     assert batched.is_contiguous()
-    np.testing.assert_allclose(batched[:, 0], golden, atol=1e-4)
+    np.testing.assert_allclose(batched[:, 0], golden, atol=atol)
     np.testing.assert_allclose(batched[:, 0], defined, atol=1e-4)
     assert not module.state_dict()
 

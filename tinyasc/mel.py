@@ -88,6 +88,23 @@ MEL_CONFIGS = {
     "seed_128": MelConfig(n_fft=1024, win_length=1000, n_mels=128, f_max=16_000.0),
     # ... and its PaSST teacher: 128 x 100.
     "seed_passt": MelConfig(n_fft=1024, win_length=800, hop_length=320, n_mels=128, f_max=16_000.0),
+    # TF-SepNet-64 of DCASE 2024 (CpMel of yqcai888/easy_dcase_task1): 512 x 64.
+    "tf_sepnet": MelConfig(n_mels=512, f_max=16_000.0),
+    # BC-ResNet for keywords at 16 kHz (Qualcomm-AI-research/bcresnet), torchaudio's MelSpectrogram: 40 x 101.
+    "bc_resnet": MelConfig(
+        sample_rate=16_000,
+        n_fft=512,
+        win_length=480,
+        hop_length=160,
+        n_mels=40,
+        f_max=8_000.0,
+        pre_emphasis=0.0,
+        log_offset=1e-6,
+        shift=0.0,
+        scale=1.0,
+        bank="htk",
+        window="periodic",
+    ),
 }
 """Published front ends by name; the shapes are those of one second."""
 

@@ -12,9 +12,11 @@ from typing import Any
 from torch import nn
 
 from tinyasc.errors import UserError
+from tinyasc.models.bc_resnet import BCResNet, BCResNetConfig
 from tinyasc.models.cp_mobile import CPMobile, CPMobileConfig
 from tinyasc.models.cp_resnet import CPResNet, CPResNetConfig
 from tinyasc.models.passt import Passt, PasstConfig, PasstS, PasstSConfig
+from tinyasc.models.tf_sepnet import TFSepNet, TFSepNetConfig
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ ARCHITECTURES: dict[str, Architecture] = {
     "cp_resnet": Architecture(CPResNetConfig, CPResNet),
     "passt": Architecture(PasstConfig, Passt),
     "passt_s": Architecture(PasstSConfig, PasstS),
+    "tf_sepnet": Architecture(TFSepNetConfig, TFSepNet),
+    "bc_resnet": Architecture(BCResNetConfig, BCResNet),
 }
 
 

@@ -36,6 +36,28 @@ def _cp_resnet(config: dict[str, Any]) -> Size:
     return Size("cp_resnet", "CP-JKU, DCASE 2023: other settings of the published code", config, front_end="cp_resnet")
 
 
+def _tf_sepnet_of_the_paper(base_channels: int) -> Size:
+    config = {"base_channels": base_channels, "pooled_stages": [2, 3], "adaptive_norm": True}
+    return Size("tf_sepnet", "TF-SepNet (Cai et al., 2024)", config)
+
+
+def _tf_sepnet_2024(base_channels: int) -> Size:
+    source = "XJTLU, DCASE 2024: the student, and other widths of its code"
+    return Size("tf_sepnet", source, {"base_channels": base_channels}, front_end="tf_sepnet")
+
+
+def _bc_resnet_for_keywords(base_channels: int) -> Size:
+    return Size(
+        "bc_resnet",
+        "BC-ResNet (Kim et al., 2021), keywords",
+        {"base_channels": base_channels, "form": "keywords", "sub_bands": 5},
+        front_end="bc_resnet",
+        n_classes=12,
+        sample_rate=16_000,
+        samples=16_000,
+    )
+
+
 SIZES: dict[str, Size] = {
     "cp_mobile_s1": _cp_mobile(8, 1.9, 1.7),
     "cp_mobile_s2": _cp_mobile(16, 1.5, 1.7),
@@ -68,5 +90,30 @@ SIZES: dict[str, Size] = {
         {"frequency_damping": 0.01},
         front_end="cp_resnet_2022",
     ),
+    "tf_sepnet_2023": Size(
+        "tf_sepnet",
+        "XJTLU, DCASE 2023",
+        {
+            "base_channels": 40,
+            "stem": "5x5",
+            "pooled_stages": [2, 3],
+            "adaptive_norm": True,
+            "shuffle_groups": 10,
+            "dropout": 0.2,
+        },
+    ),
+    "tf_sepnet_paper_40": _tf_sepnet_of_the_paper(40),
+    "tf_sepnet_paper_80": _tf_sepnet_of_the_paper(80),
+    "tf_sepnet_64": _tf_sepnet_2024(64),
+    "tf_sepnet_48": _tf_sepnet_2024(48),
+    "tf_sepnet_40": _tf_sepnet_2024(40),
+    "tf_sepnet_32": _tf_sepnet_2024(32),
+    "bc_resnet_1": _bc_resnet_for_keywords(8),
+    "bc_resnet_1_5": _bc_resnet_for_keywords(12),
+    "bc_resnet_2": _bc_resnet_for_keywords(16),
+    "bc_resnet_3": _bc_resnet_for_keywords(24),
+    "bc_resnet_6": _bc_resnet_for_keywords(48),
+    "bc_resnet_8": _bc_resnet_for_keywords(64),
+    "bc_resnet_asc": Size("bc_resnet", "BC-ResNet for scenes, as easy_dcase_task1 (XJTLU, 2024) has it"),
     "passt_s": Size("passt_s", "PaSST (Koutini et al., 2022), for one second", front_end="passt"),
 }
