@@ -1,4 +1,4 @@
-"""TF-SepNet: figures are those of the published code, counted by torchinfo, and beside them the paper's (tables 2, 4)."""
+"""TF-SepNet: figures are those of the published code, counted by torchinfo; beside them the paper's (tables 2, 4)."""
 
 import pytest
 import torch
