@@ -12,9 +12,12 @@ from typing import Any
 from torch import nn
 
 from tinyasc.errors import UserError
+from tinyasc.models.acdnet import ACDNet, ACDNetConfig
 from tinyasc.models.bc_resnet import BCResNet, BCResNetConfig
 from tinyasc.models.cp_mobile import CPMobile, CPMobileConfig
 from tinyasc.models.cp_resnet import CPResNet, CPResNetConfig
+from tinyasc.models.mobileast import MobileAST, MobileASTConfig
+from tinyasc.models.mobilevit import MobileViT, MobileViTConfig
 from tinyasc.models.passt import Passt, PasstConfig, PasstS, PasstSConfig
 from tinyasc.models.tf_sepnet import TFSepNet, TFSepNetConfig
 
@@ -34,6 +37,9 @@ ARCHITECTURES: dict[str, Architecture] = {
     "cp_resnet": Architecture(CPResNetConfig, CPResNet),
     "passt": Architecture(PasstConfig, Passt),
     "passt_s": Architecture(PasstSConfig, PasstS),
+    "acdnet": Architecture(ACDNetConfig, ACDNet),
+    "mobileast": Architecture(MobileASTConfig, MobileAST),
+    "mobilevit": Architecture(MobileViTConfig, MobileViT),
     "tf_sepnet": Architecture(TFSepNetConfig, TFSepNet),
     "bc_resnet": Architecture(BCResNetConfig, BCResNet),
 }

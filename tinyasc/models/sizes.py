@@ -58,6 +58,29 @@ def _bc_resnet_for_keywords(base_channels: int) -> Size:
     )
 
 
+def _acdnet(source: str, samples: int, sample_rate: int, n_classes: int, channels: list[int] | None = None) -> Size:
+    config = {"samples": samples, "sample_rate": sample_rate} | ({"channels": channels} if channels else {})
+    return Size("acdnet", source, config, None, n_classes, sample_rate, samples)
+
+
+def _mobileast(
+    channels: list[int], expansions: list[int], transformer_channels: int, embedding_channels: int, activation: str
+) -> Size:
+    config = {
+        "channels": channels,
+        "expansions": expansions,
+        "transformer_channels": transformer_channels,
+        "embedding_channels": embedding_channels,
+        "activation": activation,
+    }
+    return Size("mobileast", "KmjGeorge/DCASE2023", config, front_end="mobileast_light")
+
+
+def _mobilevit(channels: list[int], transformer_channels: list[int], expansion: int) -> Size:
+    config = {"channels": channels, "transformer_channels": transformer_channels, "expansion": expansion}
+    return Size("mobilevit", "MobileViT (Mehta and Rastegari, 2022), for one input channel", config)
+
+
 SIZES: dict[str, Size] = {
     "cp_mobile_s1": _cp_mobile(8, 1.9, 1.7),
     "cp_mobile_s2": _cp_mobile(16, 1.5, 1.7),
@@ -116,4 +139,23 @@ SIZES: dict[str, Size] = {
     "bc_resnet_8": _bc_resnet_for_keywords(64),
     "bc_resnet_asc": Size("bc_resnet", "BC-ResNet for scenes, as easy_dcase_task1 (XJTLU, 2024) has it"),
     "passt_s": Size("passt_s", "PaSST (Koutini et al., 2022), for one second", front_end="passt"),
+    "acdnet": _acdnet("ACDNet (Mohaimenuzzaman et al., 2023), for one second", 32_000, 32_000, 10),
+    "acdnet_20k": _acdnet("ACDNet (Mohaimenuzzaman et al., 2023), for one second", 20_000, 20_000, 10),
+    "acdnet_esc50": _acdnet("ACDNet (Mohaimenuzzaman et al., 2023)", 30_225, 20_000, 50),
+    "micro_acdnet": _acdnet(
+        "Micro-ACDNet (Mohaimenuzzaman et al., 2023)",
+        30_225,
+        20_000,
+        50,
+        [7, 20, 10, 14, 22, 31, 35, 41, 51, 67, 69, 48],
+    ),
+    "mobileast_light1_silu": _mobileast([64, 64], [1, 1, 1], 32, 160, "silu"),
+    "mobileast_light1_relu": _mobileast([64, 64], [1, 1, 1], 32, 216, "relu"),
+    "mobileast_light2_silu": _mobileast([32, 32], [2, 1, 2], 32, 160, "silu"),
+    "mobileast_light2_relu": _mobileast([32, 32], [2, 1, 2], 32, 224, "relu"),
+    "mobileast_light3_silu": _mobileast([32, 32], [1, 1, 1], 48, 128, "silu"),
+    "mobileast_light3_relu": _mobileast([32, 32], [1, 1, 1], 48, 192, "relu"),
+    "mobilevit_xxs": _mobilevit([16, 24, 48, 64, 80], [64, 80, 96], 2),
+    "mobilevit_xs": _mobilevit([32, 48, 64, 80, 96], [96, 120, 144], 4),
+    "mobilevit_s": _mobilevit([32, 64, 96, 128, 160], [144, 192, 240], 4),
 }
