@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 
 from tinyasc.errors import UserError
+from tinyasc.models.layers.convolution import convolution
 from tinyasc.models.layers.grn import GlobalResponseNorm
 
 
@@ -72,7 +73,7 @@ class CPMobile(nn.Module):
                 blocks.add_module(f"b{block}", Block(channels, width, stride, config))
                 channels = width
             self.stages.add_module(f"s{stage + 1}", blocks)
-        self.head = convolution(channels, n_classes, kernel=1, relu=False)
+        self.head = convolution(channels, n_classes, kernel=1, activation=None)
         self.apply(_initialize)
 
     def forward(self, log_mel: Tensor) -> Tensor:
@@ -90,7 +91,7 @@ class Block(nn.Module):
         self.block = nn.Sequential(
             convolution(inputs, inner, kernel=1),
             convolution(inner, inner, kernel=3, stride=stride, groups=inner),
-            convolution(inner, outputs, kernel=1, relu=False),
+            convolution(inner, outputs, kernel=1, activation=None),
         )
         self.residual = inputs == outputs
         self.shortcut = nn.Identity() if stride == (1, 1) else nn.AvgPool2d(3, stride, padding=1)
@@ -102,17 +103,6 @@ class Block(nn.Module):
         if self.residual:
             y = y + self.shortcut(x)
         return self.relu(self.norm(y))
-
-
-def convolution(
-    inputs: int, outputs: int, kernel: int, *, stride: tuple[int, int] = (1, 1), groups: int = 1, relu: bool = True
-) -> nn.Sequential:
-    """Convolution without bias ("same" padding), batch norm, and ReLU unless `relu` is off."""
-    layers = [
-        nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(outputs),
-    ]
-    return nn.Sequential(*layers, nn.ReLU()) if relu else nn.Sequential(*layers)
 
 
 def _initialize(module: nn.Module) -> None:
