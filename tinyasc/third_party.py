@@ -3,8 +3,9 @@
 - torchaudio 2.11 loads a compiled extension that is linked against CUDA. Only pure-Python parts of torchaudio are used
   here (mel banks, masks), so where the extension cannot be loaded a stand-in without it takes its place.
 - hear21passt imports timm for one thing, its download helper; timm would bring torchvision and another torch. Weights
-  are never downloaded here (they are given as a local file), so a stand-in holds that name while it is imported.
-- hear21passt prints shapes during its first forward pass: that switch is turned off.
+  are fetched and checked by `tinyasc.weights`, so a stand-in holds that name while it is imported.
+- hear21passt prints shapes during its first forward pass, and warns of clips that are shorter than its position
+  embeddings, which it cuts: both are turned off.
 
 Everything else of the two packages is their own code, untouched.
 """
@@ -12,6 +13,7 @@ Everything else of the two packages is their own code, untouched.
 import importlib
 import importlib.util
 import sys
+import warnings
 from types import ModuleType
 
 from tinyasc.errors import UserError
@@ -42,6 +44,7 @@ def passt() -> ModuleType:
     """hear21passt's network module (`PaSST`, `get_model`), silent."""
     module = _import_without_timm("hear21passt.models.passt")
     vars(module)["first_RUN"] = False
+    warnings.filterwarnings("ignore", "Input image size", UserWarning, "hear21passt")
     return module
 
 
@@ -65,4 +68,4 @@ def _import_without_timm(name: str) -> ModuleType:
 
 
 def _refuse_download(url: str, *_args: object, **_options: object) -> str:
-    raise UserError(f"weights are not downloaded: fetch {url} yourself and give the file with --weights")
+    raise UserError(f"hear21passt downloads no weights here: give {url} with --weights")

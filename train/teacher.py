@@ -17,7 +17,9 @@ from tinyasc.artifact import Run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
-from tinyasc.models.passt import Passt, PasstS, load_weights
+from tinyasc.models.passt import Passt, PasstS
+from tinyasc.models.passt_weights import load_weights
+from tinyasc.weights import locate
 from train import logits, reproducible
 from train.augment import AugmentConfig
 from train.evaluate import predict
@@ -38,7 +40,8 @@ def train_teacher(
     augmentation: AugmentConfig,
     examples: ExamplesConfig,
     label_smoothing: float = 0.0,
-    weights: Path | None = None,
+    weights: str | None = None,
+    weights_sha256: str | None = None,
     seed: int = 0,
     device: str = "auto",
     threads: int = 2,
@@ -55,19 +58,21 @@ def train_teacher(
         augmentation: random changes of the training clips.
         examples: which clips it trains on.
         label_smoothing: share of each target that is spread over all classes.
-        weights: local file with published PaSST weights to start from; none = from scratch.
+        weights: published PaSST weights to start from, a file or an address that is fetched once; none = from scratch.
+        weights_sha256: what the weights must have; needed for an address.
         seed: of every random choice.
         device: auto, cpu or cuda.
         threads: CPU threads.
     """
     with Clips(data) as clips:
         chosen = reproducible.settle(device, threads)
+        start = None if weights is None else locate(weights, weights_sha256)
 
         def initialize(network: nn.Module) -> None:
-            if weights is not None:
+            if start is not None:
                 if not isinstance(network, Passt | PasstS):
                     raise UserError(f"--weights are of PaSST, the architecture is {architecture}")
-                load_weights(network, weights)
+                load_weights(network, start)
 
         def loss(network: nn.Module, batch: Batch) -> Tensor:
             target = batch.mix(F.one_hot(batch.label, len(clips.labels)).float())
@@ -78,7 +83,7 @@ def train_teacher(
             given = predict(network, mel, clips, train)
             logits.write(run.path(logits.FILE), given, train, clips.checksum)
 
-        job = Job("teacher", architecture, model, mel, fit, examples, augmentation, seed, weights=weights)
+        job = Job("teacher", architecture, model, mel, fit, examples, augmentation, seed, weights=start)
         train_float(job, clips, out, chosen, loss, initialize=initialize, finish=keep_logits)
 
 

@@ -1,20 +1,17 @@
 """PaSST teachers: hear21passt's own transformer behind the registry's interface.
 
 Notable features: a vision transformer on overlapping 16x16 patches of log-mel (stride 10), separate frequency and
-time position embeddings, a class and a distillation token. Structured patchout drops whole rows (frequency) or columns
-(time) of the patch grid in training, which shortens the sequence and regularizes.
+time position embeddings, a class and a distillation token. Patchout leaves patches out in training, which shortens the
+sequence and regularizes: whole rows (frequency) or columns (time) of the patch grid, or single patches (unstructured).
 
 Source: Koutini et al., "Efficient training of audio transformers with patchout", 2022; code of the hear21passt package.
-Shapes: B clips, F = 128 mel bands, T frames (100 for one second), K classes.
+Shapes: B clips, F = 128 mel bands, T frames (100 for one second), R x C patches (12 x 9), E width, K classes.
 """
 
-import contextlib
-import io
 import math
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,11 +21,59 @@ from tinyasc import third_party
 from tinyasc.errors import UserError
 
 N_MELS = 128
-STRIDE = (10, 10)  # of the 16x16 patches, (frequency, time)
+PATCH = 16
+"""Mel bands and frames of a patch."""
+STRIDE = (10, 10)
 
 
 @dataclass(frozen=True)
-class PasstConfig:
+class PatchConfig:
+    """How a PaSST of any size cuts a clip into patches, and which of them it leaves out in training."""
+
+    frames: int = 100
+    """Frames of the longest clip, for the time position embeddings; of shorter clips the first ones are used."""
+    stride: tuple[int, int] = STRIDE
+    """(frequency, time) step from patch to patch, mel bands and frames."""
+    s_patchout_f: int = 0
+    """Rows (frequency) of the patch grid dropped in training; there are 12 at a stride of 10."""
+    s_patchout_t: int = 0
+    """Columns (time) of the patch grid dropped in training; there are 9 in one second at a stride of 10."""
+    u_patchout: int = 0
+    """Single patches dropped in training, of those that are left."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stride", tuple(self.stride))  # JSON and YAML know lists only
+        frequency, time = self.stride
+        # hear21passt has 128 // stride rows of embeddings, which are as many as there are patches from 10 on
+        if not (STRIDE[0] <= frequency <= PATCH and 1 <= time <= PATCH):
+            raise UserError(f"stride is {frequency}, {time}: take 10 to 16 mel bands and 1 to 16 frames")
+        if min(self.s_patchout_f, self.s_patchout_t, self.u_patchout) < 0:
+            raise UserError("patchout is a number of rows, columns or patches: take 0 (none) or more")
+        self.check(self.frames, training=True)
+
+    def grid(self, frames: int) -> tuple[int, int]:
+        """Rows and columns of patches in a clip of `frames` frames."""
+        return (N_MELS - PATCH) // self.stride[0] + 1, (frames - PATCH) // self.stride[1] + 1
+
+    def check(self, frames: int, training: bool) -> None:
+        """Whether there is a patch in a clip of `frames` frames, and one left in training.
+
+        Raises:
+            UserError: there is none.
+        """
+        rows, columns = self.grid(frames)
+        if columns < 1:
+            raise UserError(f"clips of {frames} frames hold no patch of PaSST: take longer ones, or a smaller hop")
+        rows_left, columns_left = rows - self.s_patchout_f, columns - self.s_patchout_t
+        if training and (min(rows_left, columns_left) < 1 or rows_left * columns_left <= self.u_patchout):
+            raise UserError(
+                f"patchout leaves nothing of {rows} x {columns} patches in {frames} frames: "
+                "lower s_patchout_f, s_patchout_t or u_patchout"
+            )
+
+
+@dataclass(frozen=True)
+class PasstConfig(PatchConfig):
     """A PaSST of any size, to be trained from scratch."""
 
     embed_dim: int = 96
@@ -37,12 +82,6 @@ class PasstConfig:
     """Transformer blocks."""
     num_heads: int = 4
     """Attention heads; must divide embed_dim."""
-    frames: int = 100
-    """Frames of a clip, for the time position embeddings."""
-    s_patchout_f: int = 0
-    """Rows (frequency) of the patch grid dropped in training; there are 12 without a stem."""
-    s_patchout_t: int = 0
-    """Columns (time) of the patch grid dropped in training; 9 for one second without a stem."""
     drop_rate: float = 0.0
     """Dropout after the position embeddings and inside the blocks."""
     stem_channels: tuple[int, ...] = ()
@@ -50,43 +89,58 @@ class PasstConfig:
     16x16 patches. A transformer that starts from convolutions needs far less data to learn from scratch."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "stem_channels", tuple(self.stem_channels))  # JSON and YAML know lists only
+        object.__setattr__(self, "stem_channels", tuple(self.stem_channels))
+        super().__post_init__()
         if self.embed_dim % self.num_heads:
             raise UserError(f"embed_dim {self.embed_dim} is no multiple of num_heads {self.num_heads}")
+        if self.stem_channels and self.stride != STRIDE:
+            raise UserError("stride is of patches and stem_channels of convolutions in their place: give one of them")
+
+    def grid(self, frames: int) -> tuple[int, int]:
+        return halved((N_MELS, frames), self.stem_channels) if self.stem_channels else super().grid(frames)
 
 
 @dataclass(frozen=True)
-class PasstSConfig:
+class PasstSConfig(PatchConfig):
     """The published passt_s_swa_p16_128_ap476 (width 768, depth 12), meant to start from its AudioSet weights."""
 
-    frames: int = 100
-    """Frames of a clip, for the time position embeddings."""
     s_patchout_f: int = 6
-    """Rows (frequency) of the patch grid dropped in training, of 12."""
-    s_patchout_t: int = 0
-    """Columns (time) of the patch grid dropped in training, of 9 for one second."""
 
 
 class _Wrapped(nn.Module):
-    """Log-mel (B, 1, 128, T) -> logits (B, K) of a hear21passt network, which gives features too.
+    """Log-mel (B, 1, 128, T) -> logits (B, K) by a transformer of hear21passt, which gives features too.
 
     Raises:
-        UserError: spectrograms of another size.
+        UserError: in `forward`, spectrograms that do not fit.
     """
 
-    def __init__(self, net: Any, frames: int) -> None:
+    def __init__(self, config: PatchConfig, n_classes: int, **size: Any) -> None:
         super().__init__()
-        self.net = net  # hear21passt's PaSST, which has no types
-        self.frames = frames
+        self.config = config
+        self.net: Any = third_party.passt().PaSST(  # which has no types
+            img_size=(N_MELS, config.frames),
+            patch_size=PATCH,
+            stride=config.stride,
+            in_chans=1,
+            num_classes=n_classes,
+            distilled=True,
+            u_patchout=config.u_patchout,
+            s_patchout_f=config.s_patchout_f,
+            s_patchout_t=config.s_patchout_t,
+            **size,
+        )
 
     def forward(self, log_mel: Tensor) -> Tensor:
         bands, frames = log_mel.shape[2:]
-        if (bands, frames) != (N_MELS, self.frames):  # hear21passt cuts or fails, depending on which is larger
+        if bands != N_MELS:
+            raise UserError(f"PaSST takes {N_MELS} mel bands, these clips have {bands}: set --mel.n_mels {N_MELS}")
+        if frames > self.config.frames:
             raise UserError(
-                f"PaSST takes {N_MELS} x {self.frames} spectrograms, these are {bands} x {frames}: "
-                f"set --mel.n_mels {N_MELS} and --model.frames {frames}"
+                f"these clips have {frames} frames, this PaSST's time position embeddings end at {self.config.frames}: "
+                f"set --model.frames {frames}, or take shorter clips"
             )
-        logits, _features = self.net(log_mel)
+        self.config.check(frames, self.training)
+        logits, _features = self.net(log_mel)  # (B, 1, F, T) -> (B, 2 + R C, E) -> (B, K)
         return logits
 
 
@@ -94,30 +148,25 @@ class Passt(_Wrapped):
     """A transformer of the configured size."""
 
     def __init__(self, config: PasstConfig, n_classes: int) -> None:
-        net = third_party.passt().PaSST(
-            img_size=(N_MELS, config.frames),
-            patch_size=16,
-            stride=STRIDE,
-            in_chans=1,
-            num_classes=n_classes,
-            embed_dim=config.embed_dim,
-            depth=config.depth,
-            num_heads=config.num_heads,
-            distilled=True,
-            drop_rate=config.drop_rate,
-            s_patchout_f=config.s_patchout_f,
-            s_patchout_t=config.s_patchout_t,
-            **({"embed_layer": partial(ConvolutionalStem, config.stem_channels)} if config.stem_channels else {}),
-        )
+        size: dict[str, Any] = {"embed_dim": config.embed_dim, "depth": config.depth, "num_heads": config.num_heads}
+        if config.stem_channels:
+            size["embed_layer"] = partial(ConvolutionalStem, config.stem_channels)
+        super().__init__(config, n_classes, drop_rate=config.drop_rate, **size)
         with torch.no_grad():  # PaSST draws with deviation 0.02, made for width 768; narrower, it hardly learns
-            for layer in net.modules():
+            for layer in self.net.modules():
                 if isinstance(layer, nn.Linear):
                     layer.weight.mul_(math.sqrt(768 / config.embed_dim))
-        super().__init__(net, config.frames)
+
+
+class PasstS(_Wrapped):
+    """The published architecture with fresh weights."""
+
+    def __init__(self, config: PasstSConfig, n_classes: int) -> None:
+        super().__init__(config, n_classes, embed_dim=768, depth=12, num_heads=12)
 
 
 class ConvolutionalStem(nn.Module):
-    """In the place of PaSST's patch embedding: (B, 1, F, T) -> (B, C, rows, columns) by strided convolutions.
+    """In the place of PaSST's patch embedding: (B, 1, F, T) -> (B, E, R, C) by strided convolutions.
 
     Source: Xiao et al., "Early convolutions help transformers see better", 2021.
     """
@@ -131,67 +180,15 @@ class ConvolutionalStem(nn.Module):
             self.layers.append(nn.BatchNorm2d(outputs))
             self.layers.append(nn.ReLU())
         self.layers.append(nn.Conv2d(widths[-1], embed_dim, 3, stride=2, padding=1))
-        halvings = len(widths)
         # what PaSST asks of its patch embedding, to size the position embeddings
-        self.grid_size = (-(-img_size[0] // 2**halvings), -(-img_size[1] // 2**halvings))
+        self.grid_size = halved(img_size, channels)
         self.num_patches = self.grid_size[0] * self.grid_size[1]
 
     def forward(self, log_mel: Tensor) -> Tensor:
         return self.layers(log_mel)
 
 
-class PasstS(_Wrapped):
-    """The published architecture with fresh weights."""
-
-    def __init__(self, config: PasstSConfig, n_classes: int) -> None:
-        with contextlib.redirect_stdout(io.StringIO()):  # get_model prints the whole network
-            net = third_party.passt().get_model(
-                arch="passt_s_swa_p16_128_ap476",
-                pretrained=False,
-                n_classes=n_classes,
-                in_channels=1,
-                fstride=STRIDE[0],
-                tstride=STRIDE[1],
-                input_fdim=N_MELS,
-                input_tdim=config.frames,
-                s_patchout_f=config.s_patchout_f,
-                s_patchout_t=config.s_patchout_t,
-            )
-        super().__init__(net, config.frames)
-
-
-def load_weights(model: Passt | PasstS, path: Path) -> None:
-    """Start from published PaSST weights (AudioSet, 10 s, 527 classes), in place.
-
-    The time position embeddings (99 columns) are averaged down to the model's; the two classifiers stay fresh when the
-    number of classes differs.
-
-    Raises:
-        UserError: the file is not there, is no state dict, or is of another architecture.
-    """
-    try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise UserError(
-            f"{path} cannot be read as PyTorch weights ({error.__class__.__name__}): give the .pt file"
-        ) from None
-    own = model.net.state_dict()
-    time = "time_new_pos_embed"
-    if not isinstance(weights, dict) or time not in weights:
-        raise UserError(f"{path} holds no PaSST state dict (no {time})")
-    columns = own[time].shape[-1]
-    if weights[time].shape[-1] != columns:
-        weights[time] = nn.functional.adaptive_avg_pool2d(weights[time], (1, columns))
-    classifiers = ("head.1.", "head_dist.")
-    kept = {
-        name: value
-        for name, value in weights.items()
-        if not (name.startswith(classifiers) and name in own and value.shape != own[name].shape)
-    }
-    try:
-        missing, unexpected = model.net.load_state_dict(kept, strict=False)
-    except RuntimeError as error:
-        raise UserError(f"{path} does not fit this PaSST: {str(error).splitlines()[-1].strip()}") from None
-    missing = [name for name in missing if not name.startswith(classifiers)]
-    if missing or unexpected:
-        raise UserError(f"{path} does not fit this PaSST: {(missing + unexpected)[0]} is missing or unknown")
+def halved(size: tuple[int, int], channels: tuple[int, ...]) -> tuple[int, int]:
+    """Rows and columns that a ConvolutionalStem makes of a spectrogram: every convolution halves both axes."""
+    halvings = len(channels) + 1
+    return -(-size[0] // 2**halvings), -(-size[1] // 2**halvings)
