@@ -79,7 +79,12 @@ def train_qat(
     chosen = reproducible.settle(device, threads)
     student, mel, card = trained.load(model, "student")
     with Clips(data) as clips:
-        if card.data["checksum"] != clips.checksum:
+        if card.data["checksum"] is None:
+            trained.check_labels(card, clips)
+            print(
+                f"{model} was imported: whether it heard the training clips of {data}, or its test clips, is not known"
+            )
+        elif card.data["checksum"] != clips.checksum:
             raise UserError(f"{model} was trained on another data set than {data}: make it again with `make student`")
         loss = student_loss(distillation, teacher_logits(teacher, clips, examples, chosen))
         random = np.random.default_rng(seed)

@@ -2,13 +2,14 @@
 
 The signature is the command line. A frozen dataclass parameter becomes nested flags (`--mel.n_mels 256`), the
 docstrings under its fields become their help, `--config recipe.yaml` fills in any of them, and later flags override it.
-Hyphens in flags are as good as underscores, and a switch needs no value.
+Hyphens in flags are as good as underscores, and a switch needs no value. A parameter before a `/` in the signature is
+given without a flag.
 """
 
 import sys
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
@@ -33,12 +34,16 @@ def run(command: Callable[..., object], arguments: Sequence[str] | None = None) 
     description = (command.__doc__ or "").split("\nArgs:")[0].split("\n    Args:")[0].strip()
     parser = ArgumentParser(prog=program, description=description)
     parser.add_argument("--config", action="config", help="a YAML recipe; flags after it override it")
-    parser.add_function_arguments(command, fail_untyped=True)
+    given = signature(command).parameters.values()
+    unflagged = [parameter.name for parameter in given if parameter.kind is Parameter.POSITIONAL_ONLY]
+    parser.add_function_arguments(command, as_positional=bool(unflagged), fail_untyped=True)
     parsed = parser.parse_args(_as_declared(command, sys.argv[1:] if arguments is None else arguments))
     del parsed["config"]
     token = _resolved.set(parser.dump(parsed))
     try:
-        command(**_values(parser, parsed))
+        values = _values(parser, parsed)
+        first = [values.pop(name) for name in unflagged]
+        command(*first, **values)
     except (UserError, OSError) as error:  # a full disk or a folder one may not write to is bad input too
         print(f"{program}: {error}", file=sys.stderr)
         return 1

@@ -44,13 +44,15 @@ def predict(model: nn.Module, mel: FrontEnd, clips: Clips, indices: np.ndarray, 
     return np.concatenate(logits)
 
 
-def score_test(logits_of: Callable[[np.ndarray], np.ndarray], clips: Clips, train_devices: list[str]) -> metrics.Score:
+def score_test(
+    logits_of: Callable[[np.ndarray], np.ndarray], clips: Clips, train_devices: list[str] | None
+) -> metrics.Score:
     """Score on the test split, with all breakdowns.
 
     Args:
         logits_of: clip numbers (n,) -> logits (n, K).
         clips: the data set.
-        train_devices: those that the model heard in training.
+        train_devices: those that the model heard in training; none = not known.
 
     Raises:
         UserError: the data set has no test clips, or no labels.

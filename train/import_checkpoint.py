@@ -1,0 +1,182 @@
+"""Command: make a student run of a published CP-Mobile checkpoint, a `.ckpt` file of PyTorch Lightning.
+
+    python -m train.import_checkpoint FILE --arch cp_mobile --out RUN
+
+Nothing in the file is run, every tensor in it is accounted for by name and shape, and the size of the network is read
+from the shapes. Strides and front-end are not in such a file. There are two published forms, which the response norm
+tells apart: CP-Mobile of 2023, and the baseline of 2024 and 2025 without it; each has its own strides and front-end.
+Writes model.safetensors, recipe.yaml, model_card.json.
+
+Sources: fschmid56/cpjku_dcase23, CPJKU/dcase2024_task1_baseline.
+"""
+
+import re
+from collections import Counter
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from tinyasc import artifact, cost, dcase, front_end, models, recipe, weights
+from tinyasc.artifact import ModelCard, new_run
+from tinyasc.clips import Clips
+from tinyasc.errors import UserError
+from tinyasc.mel import MEL_CONFIGS, MelConfig
+from tinyasc.models.cp_mobile import CPMobileConfig, round_channels
+from tinyasc.models.sizes import SIZES
+from train import reproducible, trained
+from train.evaluate import predict, score_test, summary
+
+MEL_BUFFERS: dict[str, dict[str, tuple[int, ...]]] = {
+    "cp_mobile": {"mel.window": (3072,), "mel.preemphasis_coefficient": (1, 1, 2)},
+    "baseline_2024": {
+        "mel.0.kernel": (320, 1, 459),  # resamples from 44.1 to 32 kHz
+        "mel.1.spectrogram.window": (3072,),
+        "mel.1.mel_scale.fb": (2049, 256),
+    },
+}
+"""Published form -> shapes of its front-end's buffers, which a file may hold and which are not needed."""
+RENAMED = ((r"^stem\.", "in_c."), (r"^head\.", "feed_forward."), (r"\.norm\.", ".after_block_norm."))
+"""What modules of `tinyasc.models.cp_mobile` are called there."""
+BLOCK = re.compile(r"model\.stages\.s(\d{1,2})\.b(\d{1,2})\.")
+FACTORS = [number / 10**digits for digits in (1, 2, 3) for number in range(10**digits, 10 * 10**digits)]
+"""Values that a multiplier or an expansion rate may have, the roundest first. Several give the same network."""
+
+
+def import_checkpoint(
+    checkpoint: Path,
+    /,
+    *,
+    arch: Literal["cp_mobile"],
+    out: Path,
+    labels: list[str] | None = None,
+    data: Path | None = None,
+) -> None:
+    """Make a student run of a published CP-Mobile checkpoint.
+
+    Args:
+        checkpoint: the .ckpt file.
+        arch: architecture of the network in it.
+        out: run folder to write.
+        labels: class names in the order of the logits; none = TAU's ten scenes in alphabetical order.
+        data: prepared data set (.h5) whose test split it is scored on; none = the run states no accuracy.
+    """
+    found = weights.read(checkpoint, "state_dict")
+    form = "cp_mobile" if any(".after_block_norm." in name for name in found) else "baseline_2024"
+    network, config, n_classes = _rebuild(found, form, checkpoint)
+    names: list[str] = labels or [*dcase.SCENES]
+    if len(set(names)) != n_classes or len(names) != n_classes:
+        raise UserError(f"{checkpoint} tells {n_classes} classes apart: name each of them with --labels")
+    size = SIZES[form]
+    mel = MEL_CONFIGS[str(size.front_end)]
+    card = ModelCard(
+        stage="student",
+        architecture=arch,
+        config=models.resolve(arch, config),
+        mel=asdict(mel),
+        labels=names,
+        cost=cost.measure(network, (1, 1, *front_end.shape(mel, size.samples))).to_dict(),
+        accuracy={},
+        # what it was trained on is not in the file
+        data={
+            "checksum": None,
+            "source": checkpoint.name,
+            "source_sha256": artifact.file_sha256(checkpoint),
+            "subset": None,
+            "train_devices": None,
+        },
+        seed=0,
+    )
+    print(f"{arch} ({card.cost['parameters']:,} parameters); not in the file: strides and front-end, as in {form}")
+    if data is not None:
+        card = replace(card, accuracy=_accuracy(network, mel, card, data))
+    with new_run(out) as run:
+        trained.save(run.path(trained.FILE), network)
+        run.card = card
+    print(f"wrote {out}")
+
+
+def _rebuild(found: dict[str, Tensor], form: str, path: Path) -> tuple[nn.Module, dict[str, Any], int]:
+    """The network that holds the tensors of a checkpoint, its settings, and its number of classes.
+
+    Args:
+        found: tensors by the names of the published format.
+        form: cp_mobile or baseline_2024, which decides about strides and front-end.
+        path: of the checkpoint, for errors.
+
+    Raises:
+        UserError: a tensor is missing, unknown, or of another shape than its neighbours ask for.
+    """
+    config, n_classes = _sizes(found, path)
+    last = sum(config["n_blocks"])
+    strides = SIZES[form].config.get("strides", CPMobileConfig().strides)
+    config["strides"] = {block: pair for block, pair in strides.items() if int(block[1:]) <= last}
+    config["global_response_norm"] = form == "cp_mobile"
+    with torch.device("meta"):  # has shapes and takes no memory: a wrong file may ask for a lot
+        own = models.build("cp_mobile", config, n_classes).state_dict()
+        buffers = {name: torch.empty(shape) for name, shape in MEL_BUFFERS[form].items() if name in found}
+    expected = {_published_name(name): tensor for name, tensor in own.items()}
+    weights.check(found, expected | buffers, path, f"the published format of {form}")
+    network = models.build("cp_mobile", config, n_classes)
+    network.load_state_dict({name: found[_published_name(name)] for name in own})
+    return network.eval(), config, n_classes
+
+
+def _published_name(name: str) -> str:
+    """What the published format calls a tensor of `tinyasc.models.cp_mobile`."""
+    for ours, theirs in RENAMED:
+        name = re.sub(ours, theirs, name)
+    return f"model.{name}"
+
+
+def _sizes(found: dict[str, Tensor], path: Path) -> tuple[dict[str, Any], int]:
+    """Settings of CP-Mobile that give the shapes in a file, and the number of classes."""
+
+    def outputs(name: str) -> int:
+        if name not in found or found[name].ndim != 4:
+            raise UserError(f"{path} is no published CP-Mobile: it has no convolution {name}")
+        return len(found[name])
+
+    base = outputs("model.in_c.1.0.weight")
+    matches = filter(None, map(BLOCK.match, found))
+    blocks = sorted({(int(match[1]), int(match[2])) for match in matches}) or [(1, 1)]
+    multipliers, rates, inputs = FACTORS, FACTORS, base
+    for stage, block in blocks:
+        prefix = f"model.stages.s{stage}.b{block}.block"
+        wide, narrow = f"{prefix}.0.0.weight", f"{prefix}.2.0.weight"
+        inner, width = outputs(wide), outputs(narrow)
+        rates = [rate for rate in rates if round_channels(inputs * rate) == inner]
+        multipliers = [factor for factor in multipliers if round_channels(base * factor ** (stage - 1)) == width]
+        for name, left, setting in ((wide, rates, "expansion_rate"), (narrow, multipliers, "channels_multiplier")):
+            if not left:
+                raise UserError(
+                    f"{path} is no published CP-Mobile: {name} has {outputs(name)} channels, "
+                    f"and no {setting} gives that and the blocks before it"
+                )
+        inputs = width
+    depths = Counter(stage for stage, _ in blocks)
+    config = {
+        "base_channels": base,
+        "channels_multiplier": multipliers[0],
+        "expansion_rate": rates[0],
+        "n_blocks": tuple(depths[stage] for stage in sorted(depths)),
+    }
+    return config, outputs("model.feed_forward.0.weight")
+
+
+def _accuracy(network: nn.Module, mel: MelConfig, card: ModelCard, data: Path) -> dict[str, Any]:
+    device = reproducible.settle("auto", torch.get_num_threads())
+    with Clips(data) as clips:
+        trained.check_labels(card, clips)
+        if clips.sample_rate != mel.sample_rate:
+            raise UserError(f"{data} has {clips.sample_rate} Hz, the checkpoint's front-end {mel.sample_rate} Hz")
+        network.to(device)
+        score = score_test(lambda indices: predict(network, mel, clips, indices), clips, card.data["train_devices"])
+    print(summary(score))
+    return score.to_dict()
+
+
+if __name__ == "__main__":
+    raise SystemExit(recipe.run(import_checkpoint))
