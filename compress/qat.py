@@ -76,7 +76,7 @@ def train_qat(
     """
     if calibration_clips < 1 or not 0 < range_momentum <= 1:
         raise UserError("calibration_clips must be above zero and range_momentum lie in 0..1, above 0")
-    chosen = reproducible.settle(device, threads)
+    chosen = reproducible.settle(device, threads, seed)
     student, mel, card = trained.load(model, "student")
     with Clips(data) as clips:
         if card.data["checksum"] is None:
@@ -86,6 +86,8 @@ def train_qat(
             )
         elif card.data["checksum"] != clips.checksum:
             raise UserError(f"{model} was trained on another data set than {data}: make it again with `make student`")
+        if (subset := card.data.get("subset") or examples.subset) != examples.subset:
+            raise UserError(f"{model} was trained on {subset}: give --examples.subset {subset}")
         loss = student_loss(distillation, teacher_logits(teacher, clips, examples, chosen))
         random = np.random.default_rng(seed)
         calibration = random.permutation(clips.labelled(examples.subset))[:calibration_clips]

@@ -50,11 +50,13 @@ def write_data(path: Path, clips_of_each: int = 4) -> None:
             file[name] = column.astype(np.int32)
         file["digest"] = np.zeros((1, 32), np.uint8)
         file["file"] = [f"{i}.wav" for i in range(n)]
-        file["recordings"] = [f"r{i}" for i in range(columns["recording"].max() + 1)]
-        names = {"labels": LABELS, "devices": DEVICES, "cities": ["lyon"], "splits": list(clips.SPLITS)}
+        names = {"label": LABELS, "device": DEVICES, "city": ["lyon"], "split": list(clips.SPLITS), "subset": []}
+        names["recording"] = [f"r{i}" for i in range(columns["recording"].max() + 1)]
+        for name, values in names.items():
+            file.create_dataset(f"names/{name}", (len(values),), h5py.string_dtype(), np.array(values, object))
+        file["whole"] = np.ones(len(names["recording"]), np.int8)
         facts = {"source": "field trip", "checksum": "c0ffee", "versions": "{}"}
-        file.attrs.update(format=clips.FORMAT, sample_rate=32_000, **facts, **names)
-        file.attrs.create("subsets", [], (0,), dtype=h5py.string_dtype())
+        file.attrs.update(format=clips.FORMAT, sample_rate=32_000, **facts)
 
 
 def write_run(run: Path) -> None:
@@ -166,7 +168,7 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
     run, data = judged / "runs/export", judged / "data.h5"
     write_data(tmp_path / "other.h5")
     with h5py.File(tmp_path / "other.h5", "r+") as file:
-        file.attrs["labels"] = ["one", "two", "six"]
+        file["names/label"][:] = ["one", "two", "six"]  # type: ignore[index]
     for arguments, message in [
         (["--model", str(tmp_path), "--data", str(data)], "make export"),
         (["--model", str(run), "--data", str(tmp_path / "none.h5")], "make data"),

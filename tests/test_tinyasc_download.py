@@ -83,9 +83,9 @@ class Answer(BaseHTTPRequestHandler):
         if self.server.cuts[name]:
             self.server.cuts[name] -= 1
             content = content[: len(content) // 2]
-        self.wfile.write(content)
-        if name != "record":
+        if name != "record":  # noted before it is sent: the client may be gone on by then
             self.server.sent.append((name, wanted, len(content)))
+        self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
         """Silent."""

@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,9 +16,10 @@ import soundfile
 from tinyasc import recipe, sound
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.prepare import command, prepare
-from tinyasc.prepare.convert import pieces_in
-from tinyasc.prepare.folder import read_folder
+from tinyasc.prepare import command, partial, prepare
+from tinyasc.prepare.convert import ClipFormat, pieces_in
+from tinyasc.prepare.folder import Entry, read_folder, splits_by_place
+from tinyasc.verify import verify
 
 ROOT = Path(__file__).parent.parent
 FILES = {  # name: label, identifier, device, seconds, split
@@ -171,6 +174,19 @@ def test_a_folder_without_split_tables_is_split_by_place(root: Path, capsys: pyt
         assert len(clips.indices("train")) == 16
 
 
+def test_no_label_loses_its_last_place_to_the_test_split() -> None:
+    places = {"park": ["oslo", "rome"], "bus": ["rome"], "tram": ["oslo", "paris", "lyon"]}
+    for world in range(40):
+        entries = [
+            Entry(f"{label}{place}", label, "a", "c", f"{place}{world}", f"{label}{place}", None)
+            for label, found in places.items()
+            for place in found
+        ]
+        splits = splits_by_place(entries)
+        assert {entry.label for entry in entries if splits[entry.file] == "train"} == set(places)
+        assert len({(entry.place, splits[entry.file]) for entry in entries}) == 4
+
+
 def _damage(root: Path) -> dict[str, str]:
     """Every kind of bad file once, and what each is called."""
     meta = (root / "meta.csv").read_text()
@@ -203,12 +219,14 @@ def _damage(root: Path) -> dict[str, str]:
         "audio/dog-rome-9.wav": "listed twice",
         "audio/extra.wav": "not listed",
         "audio/park-oslo-1-2-1-a.wav": "other rate",
+        "park-oslo-1-2-a": "not joined",
     }
 
 
 def test_bad_files_are_one_table_and_left_out_on_demand(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     expected = _damage(root)
-    (root / "evaluation_setup/fold1_evaluate.csv").write_text("filename\naudio/cat.wav\n")
+    with (root / "evaluation_setup/fold1_evaluate.csv").open("a") as table:
+        table.write("audio/cat.wav\n")
     assert run(root) == 1
     assert not Path(f"{root}.h5").exists()
     told = capsys.readouterr()
@@ -221,6 +239,7 @@ def test_bad_files_are_one_table_and_left_out_on_demand(root: Path, capsys: pyte
     assert {kind for _, kind, severity, _ in table[1:] if severity == "note"} == {
         "listed twice",
         "not listed",
+        "not joined",
         "other rate",
     }
     assert run(root, "--on-error", "skip") == 0
@@ -247,7 +266,7 @@ def test_an_incomplete_recording_is_reported_and_cannot_be_read_whole(root: Path
     assert "park-oslo-1-2-a\tincomplete\tnote\t3 of 4 pieces" in Path(f"{root}.h5.problems.tsv").read_text()
     with Clips(f"{root}.h5") as clips:
         assert clips.joined[clips.indices("train")].tolist() == [0, 0, 1]
-        with pytest.raises(UserError, match="pieces of the recording park-oslo-1-2-a are missing"):
+        with pytest.raises(UserError, match=r"the recording park-oslo-1-2-a in .* is not whole"):
             clips.recording_waveform(int(clips.recording[0]))
 
 
@@ -285,6 +304,7 @@ def converted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
+@pytest.mark.parametrize("processes", ["1", "2"])
 @pytest.mark.parametrize(
     ("killed_in", "call", "left"),
     [
@@ -294,12 +314,12 @@ def converted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ],
 )
 def test_killed_at_any_moment_it_goes_on(
-    root: Path, converted: list[str], killed_in: str, call: int, left: list[str]
+    root: Path, converted: list[str], processes: str, killed_in: str, call: int, left: list[str]
 ) -> None:
     assert run(root) == 0
     whole = Path(f"{root}.h5").read_bytes()
     Path(f"{root}.h5").unlink()
-    flags = ["--root", str(root), "--out", f"{root}.h5", "--processes", "1"]
+    flags = ["--root", str(root), "--out", f"{root}.h5", "--processes", processes]
     process = subprocess.run([sys.executable, "-c", KILLED, killed_in, str(call), *flags], cwd=ROOT, check=False)
     assert process.returncode == -signal.SIGKILL
     assert not Path(f"{root}.h5").exists()
@@ -324,6 +344,86 @@ def test_a_torn_journal_and_lost_pages_cost_only_what_they_hold(root: Path, conv
     converted.clear()
     assert run(root) == 0
     assert converted == ["audio/dog-rome-9.wav", "audio/cat.wav"]
+
+
+def test_a_journal_alone_is_worth_nothing(root: Path, converted: list[str]) -> None:
+    flags = ["--root", str(root), "--out", f"{root}.h5", "--processes", "1"]
+    subprocess.run([sys.executable, "-c", KILLED, "finish", "1", *flags], cwd=ROOT, check=False)
+    journal, pcm = Path(f"{root}.h5.partial.journal"), Path(f"{root}.h5.partial")
+    with journal.open("a") as lines:
+        lines.write('{"synced": true}\n')  # what is before it is not read again
+    for damage in (pcm.unlink, lambda: os.truncate(pcm, pcm.stat().st_size - 1)):
+        kept = journal.read_bytes(), pcm.read_bytes()
+        damage()
+        converted.clear()
+        assert run(root) == 0
+        assert "audio/cat.wav" in converted
+        verify(Clips(f"{root}.h5"))
+        Path(f"{root}.h5").unlink()
+        journal.write_bytes(kept[0])
+        pcm.write_bytes(kept[1])
+    journal.write_text("no journal\n" + journal.read_text())
+    assert run(root) == 0
+    verify(Clips(f"{root}.h5"))
+
+
+def test_a_disk_that_takes_less_than_it_is_given_loses_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Reluctant(FileIO):
+        def write(self, content) -> int:  # type: ignore[override]
+            return super().write(memoryview(content)[: 1 + len(content) // 2])
+
+    monkeypatch.setattr(partial, "FileIO", Reluctant)
+    assert run(root) == 0
+    verify(Clips(f"{root}.h5"))
+
+
+def test_only_one_process_writes_and_only_with_the_settings_it_began_with(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with partial.Partial(Path(f"{root}.h5"), ClipFormat()):
+        other = [sys.executable, "-m", "tinyasc.prepare", "--root", str(root), "--out", f"{root}.h5"]
+        done = subprocess.run(other, cwd=ROOT, check=False, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert "is being written by another process: wait for it" in done.stderr
+    assert run(root, "--clip-seconds", "0.5") == 1
+    assert "was begun with other settings or versions" in capsys.readouterr().err
+    assert run(root) == 0
+
+
+def test_a_killed_worker_and_a_full_disk_are_one_line(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tinyasc.prepare.disk.shutil.disk_usage", lambda place: SimpleNamespace(free=100_000))
+    assert run(root) == 1
+    assert "100kB free and 384kB are needed for set.h5" in capsys.readouterr().err
+    monkeypatch.undo()
+    monkeypatch.setattr(command, "convert", _die)
+    assert run(root, "--processes", "2") == 1
+    assert "the system killed a process (out of memory?)" in capsys.readouterr().err
+
+
+def _die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_names_may_be_as_many_as_they_like(root: Path) -> None:
+    meta = root / "meta.csv"
+    more = "".join(f"audio/cat.wav\tcat{n}\tplace{n}-of-a-long-name-{'x' * 30}\tphone{n}\n" for n in range(3000))
+    meta.write_text(meta.read_text() + more.replace("audio/cat.wav", "audio/absent.wav"))
+    rows = meta.read_text().splitlines()
+    meta.write_text("\n".join([rows[0], *(row.replace("absent", f"{n}") for n, row in enumerate(rows[1:]))]) + "\n")
+    for number in range(4, 3004):
+        os.link(root / "audio/cat.wav", root / f"audio/{number}.wav")
+    assert run(root) == 0
+    with Clips(f"{root}.h5") as clips:
+        assert len(clips.labels) == 3003
+
+
+def test_what_cannot_be_joined_or_is_left_over_is_reported(root: Path) -> None:
+    assert run(root, "--clip-seconds", "0.5") == 0
+    table = Path(f"{root}.h5.problems.tsv").read_text()
+    assert "park-oslo-1-2-a\tnot joined\tnote\tits pieces are not consecutive" in table
+    assert "audio/dog-rome-9.wav\trest\tnote\tthe last 0.20 s, less than half a clip, are left out" in table
 
 
 def test_repaired_files_alone_are_converted_again(root: Path, converted: list[str]) -> None:
@@ -414,15 +514,26 @@ def test_bad_tables_are_one_clear_line_and_no_file(
 
 
 def test_the_command_needs_a_folder(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert recipe.run(prepare, ["--root", str(root)]) == 1
-    assert "give --root DIR" in capsys.readouterr().err
+    for flags, message in (
+        (["--root", str(root)], "give --out FILE.h5"),
+        (["--out", "x.h5"], "give either --root DIR or --download DIR"),
+        (["--root", str(root), "--download", str(root)], "give either"),
+        (["--download", str(root), "--out", "x.h5", "--dry-run"], "--dry-run writes nothing"),
+        (["--root", str(root), "--out", str(root)], "is a folder: --out is the file to write"),
+        (["--root", str(root), "--out", "x.h5", "--processes", "-1"], "processes is -1"),
+        (["--root", str(root), "--out", "x.h5", "--clip-seconds", "1e9"], "up to 600 s"),
+    ):
+        assert recipe.run(prepare, flags) == 1
+        error = capsys.readouterr().err
+        assert message in error
+        assert len(error.splitlines()) == 1
     assert run(root.parent) == 1
     assert "meta.csv is missing" in capsys.readouterr().err
 
 
 def test_a_downloaded_folder_is_prepared_at_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Path, str]] = []
-    monkeypatch.setattr(command.zenodo, "download", lambda folder, record: asked.append((folder, record)) or root)
+    monkeypatch.setattr(command.downloading, "download", lambda folder, record: asked.append((folder, record)) or root)
     flags = ["--download", str(root.parent), "--record", "http://127.0.0.1/records/7"]
     assert recipe.run(prepare, flags) == 0
     assert not Path(f"{root}.h5").exists()

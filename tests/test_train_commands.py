@@ -147,6 +147,7 @@ def test_killed_student_goes_on_and_ends_with_the_same_weights(folder, capfd):
         (["--augmentation.mixstyle_probability", "2"], "mixstyle_probability is 2"),
         (["--device", "tpu"], "choose from auto, cpu, cuda"),
         (["--threads", "0"], "threads is 0"),
+        (["--seed", "-1"], "seed is -1"),
         (["--fit.learning_rate", "1e30"], "lower --fit.learning_rate"),
         (["--examples.windows_per_recording", "1"], "cache keeps the spectrograms of fixed pieces"),
         (

@@ -141,6 +141,7 @@ def test_networks_of_the_waveform_are_given_it(clips):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
+        ({"subset": "test"}, "subset is test: train on train"),
         ({"windows_per_recording": -1}, "windows_per_recording is -1"),
         ({"windows_per_recording": 1, "cache": True}, "cache keeps the spectrograms of fixed pieces"),
     ],

@@ -171,9 +171,12 @@ def file_sha256(path: Path) -> str:
 def atomic_write(path: Path, content: bytes) -> None:
     """Write a file that is there whole or not at all."""
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(content)
-    _sync(temporary)
-    os.replace(temporary, path)
+    try:
+        temporary.write_bytes(content)
+        _sync(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _describe(folder: Path) -> dict[str, dict[str, Any]]:

@@ -4,15 +4,15 @@ The sound is kept once and read in two ways: as clips of equal length, and as th
 pieces of, whole or in windows that begin anywhere.
 
 Format 2: datasets `pcm` int16 (rows, S), contiguous; `row` (N,), where each clip is in it; `label` (-1: unknown),
-`device`, `city`, `recording` (N,), indices into the name lists; `split` (0 train, 1 test, 2 neither); `length` (N,),
-samples before the padding; `joined` (N,), whether a clip goes on where the one before it ends; `subset/NAME` (N,), 1
-for its members; `source_rate` (N,), Hz; `file` (N,); `recordings`, the one name list that grows with N; `digest`
-(R, 32), sha256 of the sound of each recording. Attributes: format, sample_rate, labels, devices, cities, splits,
-subsets, source, versions, checksum.
+`device`, `city`, `recording` (N,), indices into the lists `names/...`; `split` (0 train, 1 test, 2 neither); `length`
+(N,), samples before the padding; `joined` (N,), whether a clip goes on where the one before it ends; `subset/NAME`
+(N,), 1 for its members; `source_rate` (N,), Hz; `file` (N,); `whole` (R,), whether no piece of a recording is missing;
+`digest`, sha256 of the sound of each recording. Attributes: format, sample_rate, source, versions, checksum.
 
 Shapes: N clips in the file, R recordings, n clips asked for, S samples of a clip.
 """
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,6 @@ from tinyasc.errors import UserError
 
 FORMAT = 2
 SPLITS = ("train", "test", "neither")
-NAME_LISTS = {"label": "labels", "device": "devices", "city": "cities", "split": "splits"}
-"""Columns whose names are attributes, and the attributes' names."""
 FULL_SCALE = np.float32(2.0**-15)
 
 
@@ -58,30 +56,32 @@ class Clips:
             raise UserError(f"{self.path} has another format than {FORMAT}: make it again with tinyasc.prepare")
         self.sample_rate = int(attributes["sample_rate"])
         """Samples per second, Hz."""
-        self.labels: list[str] = list(attributes["labels"])
-        """Class names; none in a set without labels."""
-        self.devices: list[str] = list(attributes["devices"])
-        self.cities: list[str] = list(attributes["cities"])
-        self.recordings: list[str] = list(_dataset(file, "recordings").asstr()[:])
-        self.checksum = str(attributes["checksum"])
-        """sha256 of all sound, indices and names."""
-        self.source = str(attributes["source"])
-        """Name of the folder that the clips were prepared from."""
-        self.versions: dict[str, str] = json.loads(attributes["versions"])
-        """Of the packages that prepared them."""
+
+        def names(of: str) -> list[str]:
+            return list(_dataset(file, f"names/{of}").asstr()[:])
 
         def column(name: str) -> np.ndarray:
             return _dataset(file, name)[:].astype(np.int64)
 
+        self.labels = names("label")
+        """Class names; none in a set without labels."""
+        self.devices, self.cities, self.recordings = names("device"), names("city"), names("recording")
+        self.checksum = str(attributes["checksum"])
+        """sha256 of all sound, indices and names (`checksum`)."""
+        self.source = str(attributes["source"])
+        """Name of the folder that the clips were prepared from."""
+        self.versions: dict[str, str] = json.loads(attributes["versions"])
+        """Of the packages that prepared them."""
         self.label, self.device, self.city = column("label"), column("device"), column("city")  # (N,), as all below
         self.recording, self.split = column("recording"), column("split")
         self.length, self.joined, self.row = column("length"), column("joined"), column("row")
         self.source_rate = column("source_rate")
+        self.whole = column("whole")  # (R,)
         self.files: list[str] = list(_dataset(file, "file").asstr()[:])
-        self.subsets = {str(name): column(f"subset/{name}") for name in attributes["subsets"]}
+        self.subsets = {name: column(f"subset/{name}") for name in names("subset")}
         """Named subsets of the training split: 1 for each clip that belongs to one."""
         self.digests: list[str] = [digest.tobytes().hex() for digest in _dataset(file, "digest")[:]]
-        """sha256 of the sound of each recording: R."""
+        """sha256 of the sound of each recording, in the order of the clips."""
         # A plain memory map reads scattered clips far faster than HDF5 selections do, and survives a fork.
         mapped = np.memmap(self.path, "<i2", "r", offset=pcm.id.get_offset(), shape=pcm.shape)
         self.pcm = mapped.view(np.ndarray)
@@ -163,11 +163,14 @@ class Clips:
         """A recording as a whole, TAU's ten seconds: float32 (samples,) in [-1, 1).
 
         Raises:
-            UserError: pieces of it are missing.
+            UserError: it is not whole.
         """
+        if not self.whole[recording]:
+            raise UserError(
+                f"the recording {self.recordings[recording]} in {self.path} is not whole: pieces of it are missing, "
+                "or could not be joined"
+            )
         clips = np.flatnonzero(self.recording == recording)
-        if not self.joined[clips[1:]].all():
-            raise UserError(f"pieces of the recording {self.recordings[recording]} are missing in {self.path}")
         first = self.row[clips[0]]
         return self.pcm[first : first + len(clips)].reshape(-1)[: self.length[clips].sum()] * FULL_SCALE
 
@@ -189,6 +192,26 @@ class Clips:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def checksum(
+    sample_rate: int, digests: list[str], columns: dict[str, np.ndarray], names: dict[str, list[str]], files: list[str]
+) -> str:
+    """sha256 of all that a result can depend on.
+
+    Args:
+        sample_rate: of the clips, Hz.
+        digests: sha256 of the sound of each recording, in the order of the clips.
+        columns: every dataset of integers but `pcm` and `row`.
+        names: the lists of names.
+        files: the path of each clip's file, (N,).
+    """
+    digest = hashlib.sha256(json.dumps([sample_rate, digests]).encode())
+    for name in sorted(columns):
+        digest.update(name.encode())
+        digest.update(columns[name].astype("<i8").tobytes())
+    digest.update(json.dumps([names, files], sort_keys=True, ensure_ascii=False).encode())
+    return digest.hexdigest()
 
 
 def _dataset(file: h5py.File, name: str) -> h5py.Dataset:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tinyasc.errors import UserError
+from tinyasc.first_calls import warm_up
 from tinyasc.mel import MelConfig, frames, hann, mel_bank, mel_groups
 
 CHUNK = 2**20
@@ -28,9 +29,7 @@ class LogMel(nn.Module):
         self.config = config
         self.register_buffer("bank", torch.from_numpy(mel_bank(config).copy()), persistent=False)  # (F, K)
         self.register_buffer("window", torch.from_numpy(hann(config).copy()), persistent=False)
-        # A process's first logarithm must not run on several threads: one of them may take MKL's kernel of low accuracy
-        # (pytorch issue 188792), and the first batch would differ in some runs.
-        torch.ones(1).log()
+        warm_up()  # else the first batch would differ in some processes
 
     @torch.no_grad()
     def forward(self, waveform: Tensor, edges: tuple[float, float] | None = None) -> Tensor:

@@ -2,8 +2,8 @@
 
 The signature is the command line. A frozen dataclass parameter becomes nested flags (`--mel.n_mels 256`), the
 docstrings under its fields become their help, `--config recipe.yaml` fills in any of them, and later flags override it.
-Hyphens in flags are as good as underscores, and a switch needs no value. A parameter before a `/` in the signature is
-given without a flag.
+Hyphens in flags are as good as underscores, and a switch of the command itself needs no value. A parameter before a
+`/` in the signature is given without a flag.
 """
 
 import sys
@@ -45,7 +45,7 @@ def run(command: Callable[..., object], arguments: Sequence[str] | None = None) 
         first = [values.pop(name) for name in unflagged]
         command(*first, **values)
     except (UserError, OSError) as error:  # a full disk or a folder one may not write to is bad input too
-        print(f"{program}: {error}", file=sys.stderr)
+        print(f"{program}: {' '.join(str(error).splitlines())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"\n{program}: interrupted", file=sys.stderr)

@@ -1,5 +1,6 @@
 """Any sound file as mono float32 at one rate. The only place that knows audio formats."""
 
+import os
 import re
 import wave
 from pathlib import Path
@@ -66,9 +67,9 @@ def _plain_wav(path: Path) -> tuple[np.ndarray, int]:
         channels, width, rate, samples = file.getparams()[:4]
         if width not in (2, 3) or not rate:
             raise wave.Error(f"{8 * width} bits")
+        if samples * channels * width > os.fstat(stream.fileno()).st_size:
+            raise EOFError
         content = file.readframes(samples)
-    if len(content) != samples * channels * width:
-        raise EOFError
     if width == 2:
         integers = np.frombuffer(content, "<i2")
     else:  # four bytes from one before each sample on; what the first of them adds is cleared
@@ -89,7 +90,7 @@ def _any_format(path: Path) -> tuple[np.ndarray, int]:
             if len(waveform) != file.frames:
                 raise TruncatedError(f"{path}: ends after {len(waveform)} of {file.frames} samples")
             return _mono(waveform), file.samplerate
-    except soundfile.SoundFileError as error:
+    except (soundfile.SoundFileError, TypeError, ValueError, MemoryError) as error:  # by a header that makes no sense
         raise OSError(f"{path}: {error}") from None
 
 

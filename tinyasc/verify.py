@@ -6,14 +6,16 @@ Shapes: N clips of the file.
 """
 
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from tinyasc import recipe
-from tinyasc.clips import SPLITS, Clips
+from tinyasc.clips import SPLITS, Clips, checksum
 from tinyasc.errors import UserError
+
+COLUMNS = ("label", "device", "city", "recording", "split", "length", "joined", "source_rate", "whole")
 
 
 def describe(data: Path) -> None:
@@ -24,12 +26,11 @@ def describe(data: Path) -> None:
     """
     with Clips(data) as clips:
         rates = " and ".join(f"{rate:,}" for rate in np.unique(clips.source_rate))
-        whole = np.bincount(clips.recording, clips.joined == 0) == 1
         print(f"{data}: {clips.source}")
         print(
             f"  {len(clips):,} clips of {clips.samples:,} samples at {clips.sample_rate:,} Hz; recorded at {rates} Hz"
         )
-        print(f"  {len(clips.recordings):,} recordings, {whole.sum():,} of them without a gap")
+        print(f"  {len(clips.recordings):,} recordings, {clips.whole.sum():,} of them whole")
         for name in (*SPLITS, *sorted(clips.subsets, key=lambda subset: clips.subsets[subset].sum())):
             indices = clips.indices(name)
             devices = np.bincount(clips.device[indices], minlength=len(clips.devices))
@@ -47,39 +48,24 @@ def verify(clips: Clips) -> None:
     Raises:
         UserError: the file is not what was prepared.
     """
-    ends = np.append(np.flatnonzero(np.diff(clips.recording)) + 1, len(clips))
-    parts = [clips.row[begin:end] for begin, end in zip(np.append(0, ends[:-1]), ends, strict=True)]
-    digests = [hashlib.sha256(clips.pcm[rows].data).hexdigest() for rows in parts]
-    columns = ("label", "device", "city", "recording", "split", "length", "joined")
-    arrays: dict[str, np.ndarray] = {name: getattr(clips, name) for name in columns}
-    arrays |= {f"subset/{name}": members for name, members in clips.subsets.items()}
+    columns = {name: getattr(clips, name) for name in COLUMNS}
+    columns |= {f"subset/{name}": members for name, members in clips.subsets.items()}
     names = {"label": clips.labels, "device": clips.devices, "city": clips.cities, "recording": clips.recordings}
-    if digests != clips.digests:
-        wrong = [
-            place for place, (ours, stored) in enumerate(zip(digests, clips.digests, strict=True)) if ours != stored
-        ]
-        first = clips.recordings[clips.recording[ends[wrong[0]] - 1]]
-        raise UserError(
-            f"{clips.path}: the sound of {len(wrong)} recordings is damaged, first {first}: prepare it again"
-        )
-    if checksum(digests, arrays, {**names, "split": list(SPLITS)}) != clips.checksum:
+    names |= {"split": list(SPLITS), "subset": sorted(clips.subsets)}
+    tables_hold = checksum(clips.sample_rate, clips.digests, columns, names, clips.files) == clips.checksum
+    ends = np.append(np.flatnonzero(np.diff(clips.recording)) + 1, len(clips))
+    if not tables_hold or len(ends) != len(clips.digests) or clips.row.min() < 0 or clips.row.max() >= len(clips.pcm):
         raise UserError(f"{clips.path}: its tables are damaged: prepare it again")
-
-
-def checksum(digests: list[str], arrays: dict[str, np.ndarray], names: dict[str, list[str]]) -> str:
-    """sha256 of all that a result can depend on.
-
-    Args:
-        digests: sha256 of the sound of each recording, in order.
-        arrays: the columns, (N,) each.
-        names: the name lists.
-    """
-    digest = hashlib.sha256("".join(digests).encode())
-    for name in sorted(arrays):
-        digest.update(name.encode())
-        digest.update(arrays[name].astype("<i8").tobytes())
-    digest.update(json.dumps(names, sort_keys=True, ensure_ascii=False).encode())
-    return digest.hexdigest()
+    parts = zip(np.append(0, ends[:-1]), ends, clips.digests, strict=True)
+    wrong = [
+        clips.recordings[clips.recording[begin]]
+        for begin, end, stored in tqdm(parts, "verifying", len(ends), unit=" recordings", leave=False, mininterval=0.5)
+        if hashlib.sha256(clips.pcm[clips.row[begin:end]].data).hexdigest() != stored
+    ]
+    if wrong:
+        raise UserError(
+            f"{clips.path}: the sound of {len(wrong)} recordings is damaged, first {wrong[0]}: prepare it again"
+        )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from tinyasc.mel_torch import front_end
 from train.augment import Augmentation
 from train.augmentations.mixup import Mix
 from train.slicing import Slicing
-from train.sound_source import sound_source
+from train.sound_source import DiskSound, sound_source
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class ExamplesConfig:
     """Compute the features of all clips once and keep them in memory (4 F T bytes a clip)."""
 
     def __post_init__(self) -> None:
+        if self.subset in ("test", "neither"):
+            raise UserError(f"subset is {self.subset}: train on train, or on a subset of it that the data set names")
         if self.windows_per_recording < 0:
             raise UserError(f"windows_per_recording is {self.windows_per_recording}: take 0 (fixed pieces) or more")
         if self.cache and self.windows_per_recording:
@@ -85,7 +87,8 @@ class Batches:
         self.augmentation, self.cache = augmentation, examples.cache
         self.slicing = Slicing(clips, indices, examples.windows_per_recording, seed)
         self.front_end = front_end(augmentation.front_end).to(device)
-        self._source = sound_source(clips, indices, device)
+        # What is kept as features is read once.
+        self._source = DiskSound(clips, device) if examples.cache else sound_source(clips, indices, device)
         self._kept: Tensor | None = None  # (n, 1, F, T) on the CPU
 
     def __len__(self) -> int:
@@ -105,7 +108,7 @@ class Batches:
     def _computed(self, starts: list[np.ndarray], indices: list[np.ndarray]) -> Iterator[Tensor]:
         """Features of windows, the sound changed at random before."""
         for waveform, index in zip(self._source.windows(starts), indices, strict=True):
-            device = torch.from_numpy(self.clips.device[index]).to(self.device)
+            device = torch.from_numpy(self.clips.device[index])
             yield self.front_end(self.augmentation.waveform(waveform, device), self.augmentation.edges())
 
     def _cached(self, parts: list[np.ndarray]) -> Iterator[Tensor]:

@@ -60,7 +60,7 @@ def fit(
     Args:
         model: on the device of the batches.
         batches: the training clips.
-        loss: of one batch, a scalar; augmentation belongs here, drawn from torch's random state.
+        loss: of one batch, a scalar; what it draws, it draws from torch's random state.
         config: length and pace.
         partial: folder of the checkpoint and of metrics.csv while training goes on (`partial_of`).
         identity: everything that the result depends on, as text; a checkpoint of another identity is not continued.

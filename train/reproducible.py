@@ -5,22 +5,26 @@ import os
 import torch
 
 from tinyasc.errors import UserError
+from tinyasc.first_calls import warm_up
 
 DEVICES = ("auto", "cpu", "cuda")
 
 
-def settle(device: str, threads: int) -> torch.device:
+def settle(device: str, threads: int, seed: int = 0) -> torch.device:
     """Choose where to compute and make torch repeatable there. Call once, before any work.
 
     Args:
         device: "auto" (a CUDA device if there is one), "cpu" or "cuda".
         threads: CPU threads of torch; the last bits of sums depend on it, so it is part of a recipe.
+        seed: what the command will draw from.
 
     Raises:
-        UserError: an unknown device, no thread, or CUDA was asked for and is not there.
+        UserError: an unknown device, no thread, a seed below zero, or CUDA was asked for and is not there.
     """
     if device not in DEVICES:
         raise UserError(f"device is {device!r}: choose from {', '.join(DEVICES)}")
+    if seed < 0:
+        raise UserError(f"seed is {seed}: take 0 or more")
     if threads < 1:
         raise UserError(f"threads is {threads}: take 1 or more")
     if device == "cuda" and not torch.cuda.is_available():
@@ -32,12 +36,5 @@ def settle(device: str, threads: int) -> torch.device:
     torch.use_deterministic_algorithms(True, warn_only=on_cuda)
     # Filling memory that nothing reads costs an eighth of the time. (A property of the module: types do not know it.)
     setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010
-    _warm_up()
+    warm_up()
     return torch.device("cuda" if on_cuda else "cpu")
-
-
-def _warm_up() -> None:
-    """Call once what a process may get wrong in the last bits at its first call (pytorch issue 188792)."""
-    one = torch.ones(1)
-    for function in (torch.log, torch.exp, torch.sqrt, torch.cos, torch.sin, torch.tanh):
-        function(one)

@@ -38,8 +38,9 @@ class Slicing:
         self.clips, self.indices, self.seed = clips, indices, seed
         self.windows_per_recording = windows_per_recording
         first, last = clips.window_range(indices)
-        self._first, begins = np.unique(first, return_index=True)  # one each recording, as the next two
-        self._last, self._begin = last[begins], begins
+        # One each recording, in the order of the clips: where they lie in the file must not change what is drawn.
+        self._begin = np.sort(np.unique(first, return_index=True)[1])
+        self._first, self._last = first[self._begin], last[self._begin]
 
     def __len__(self) -> int:
         return len(self._first) * self.windows_per_recording or len(self.indices)
@@ -51,7 +52,7 @@ class Slicing:
             index = self.indices[random.permutation(len(self.indices))]
             return Epoch(index, self.clips.starts(index))
         recording = random.permutation(np.repeat(np.arange(len(self._first)), self.windows_per_recording))
-        start = random.integers(self._first[recording], self._last[recording], endpoint=True)
+        offset = random.integers(0, (self._last - self._first)[recording], endpoint=True)
         samples = self.clips.samples
-        piece = (start - self._first[recording] + samples // 2) // samples
-        return Epoch(self.indices[self._begin[recording] + piece], start)
+        piece = (offset + samples // 2) // samples
+        return Epoch(self.indices[self._begin[recording] + piece], self._first[recording] + offset)

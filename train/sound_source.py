@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from tinyasc.clips import FULL_SCALE, Clips
 
-SHARE = 0.5
-"""Part of a GPU's free memory that the sound may take."""
+SHARE = 0.7
+"""Part of a GPU's free memory that the sound may take; the rest is for training."""
 UPLOAD = 4096
 """Clips that are sent at a time."""
 
@@ -41,8 +41,10 @@ def sound_source(clips: Clips, indices: np.ndarray, device: torch.device) -> Sou
     """
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        if 2 * len(indices) * clips.samples <= SHARE * free:
+        needed = 2 * len(indices) * clips.samples
+        if needed <= SHARE * free:
             return DeviceSound(clips, indices, device)
+        tqdm.write(f"sound is read from disk: it takes {needed / 1e9:.1f} GB, the GPU has {free / 1e9:.1f} GB free")
     return DiskSound(clips, device)
 
 

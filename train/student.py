@@ -54,7 +54,7 @@ def train_student(
         threads: CPU threads.
     """
     with Clips(data) as clips:
-        chosen = reproducible.settle(device, threads)
+        chosen = reproducible.settle(device, threads, seed)
         loss = student_loss(distillation, teacher_logits(teacher, clips, examples, chosen))
         parents = [] if teacher is None else [teacher]
         job = Job("student", architecture, model, mel, fit, examples, augmentation, seed, parents)

@@ -9,8 +9,7 @@ same command goes on from the last whole epoch.
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from tinyasc import recipe
 from tinyasc.artifact import Run
@@ -23,9 +22,9 @@ from tinyasc.weights import locate
 from train import logits, reproducible
 from train.augment import AugmentConfig
 from train.evaluate import predict
-from train.loader import Batch, ExamplesConfig
+from train.loader import ExamplesConfig
 from train.loop import FitConfig
-from train.losses import soft_cross_entropy
+from train.losses import label_loss
 from train.stage import Job, train_float
 
 
@@ -65,7 +64,7 @@ def train_teacher(
         threads: CPU threads.
     """
     with Clips(data) as clips:
-        chosen = reproducible.settle(device, threads)
+        chosen = reproducible.settle(device, threads, seed)
         start = None if weights is None else locate(weights, weights_sha256)
 
         def initialize(network: nn.Module) -> None:
@@ -74,17 +73,13 @@ def train_teacher(
                     raise UserError(f"--weights are of PaSST, the architecture is {architecture}")
                 load_weights(network, start)
 
-        def loss(network: nn.Module, batch: Batch) -> Tensor:
-            target = batch.mix(F.one_hot(batch.label, len(clips.labels)).float())
-            return soft_cross_entropy(network(batch.features), target, label_smoothing)
-
         def keep_logits(run: Run, network: nn.Module) -> None:
             train = clips.indices(examples.subset)
             given = predict(network, mel, clips, train)
             logits.write(run.path(logits.FILE), given, train, clips.checksum)
 
         job = Job("teacher", architecture, model, mel, fit, examples, augmentation, seed, weights=start)
-        train_float(job, clips, out, chosen, loss, initialize=initialize, finish=keep_logits)
+        train_float(job, clips, out, chosen, label_loss(label_smoothing), initialize=initialize, finish=keep_logits)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,20 @@
-"""Command package: a folder of sound files in TAU's layout -> one .h5 of equal clips, the file that every stage reads.
+"""Command: a folder of sound files in TAU's layout -> one .h5 of equal clips, the file that every stage reads.
 
-python -m tinyasc.prepare --root DIR --out FILE.h5
-python -m tinyasc.prepare --download DIR --out FILE.h5
+    python -m tinyasc.prepare --root DIR --out FILE.h5
+    python -m tinyasc.prepare --download DIR --out FILE.h5
 
-folder     what the tables of a folder say
-convert    the files of one recording -> int16 pieces
-workers    that, in order, by many processes
-partial    FILE.h5.partial: finished pieces on disk, and what is needed to go on after a kill
-layout     the HDF5 around the pieces; `tinyasc.clips` reads it
-problems   what is wrong with files, and the one table that says so
-estimate   a dry run
-download   TAU from Zenodo
-command    all of it, in order
+Its rooms:
+
+    folder     what the tables of a folder say; tables reads one
+    convert    the files of one recording -> int16 pieces
+    workers    that, in order, by many processes
+    partial    FILE.h5.partial: finished pieces on disk, and what is needed to go on after a kill
+    layout     the HDF5 around the pieces; `tinyasc.clips` reads it
+    problems   what is wrong with files, and the one table that says so
+    estimate   what it will take, from a few recordings
+    download   TAU: zenodo (what a record holds), transfer (one file), unpack (archives)
+    disk       room, and files that appear whole
+    command    all of it, in order
 """
 
 from tinyasc.prepare.command import prepare

@@ -10,8 +10,8 @@ import numpy as np
 from tqdm import tqdm
 
 from tinyasc.errors import UserError
-from tinyasc.prepare import download as zenodo
-from tinyasc.prepare import estimate, layout, problems
+from tinyasc.prepare import download as downloading
+from tinyasc.prepare import estimate, layout, problems, zenodo
 from tinyasc.prepare.convert import ClipFormat, convert
 from tinyasc.prepare.disk import check_space, size
 from tinyasc.prepare.folder import Entry, Folder, read_folder, unlisted
@@ -47,29 +47,35 @@ def prepare(
             evaluation_setup/ are found without.
         sample_rate: of the prepared clips, Hz.
         clip_seconds: their length; shorter files are padded with silence.
-        longer: cut longer files into clips, or refuse them.
+        longer: cut longer files into clips (a rest of less than half a clip is left out), or refuse them.
         on_error: stop: files that cannot be used are shown, and no OUT is written; skip: they are left out.
         dry_run: say how long it would take, how many bytes it needs and what is missing, and write nothing.
         processes: how many processes convert; default: one per CPU core.
     """
-    if download is not None:
-        root = zenodo.download(download, record)
-    if root is None or (out is None and download is None):
-        raise UserError("give --root DIR (or --download DIR) and --out FILE.h5")
-    if out is None:
-        return
+    if (download is None) == (root is None):
+        raise UserError("give either --root DIR or --download DIR")
+    if out is None and (root is not None or dry_run):
+        raise UserError("give --out FILE.h5, the file to write")
+    if download is not None and dry_run:
+        raise UserError("--dry-run writes nothing, --download does: download first, then give --root")
+    if processes is not None and processes < 1:
+        raise UserError(f"processes is {processes}: take 1 or more")
     clip = _clip_format(sample_rate, clip_seconds, longer)
+    if download is not None:
+        root = downloading.download(download, record)
+    if root is None or out is None:
+        return
     folder = read_folder(root, subsets)
     recordings = [list(entries) for _, entries in groupby(folder.entries, key=lambda entry: entry.recording)]
     if dry_run:
         estimate.show(folder, recordings, clip, out, processes)
         return
-    # Every file gives one clip or more; what is there of an unfinished file is room too.
-    check_space(out.parent, len(folder.entries) * clip.samples * 2 - max(0, size(partial_of(out))), out.name)
+    needed = estimate.bytes_needed(folder, recordings, clip)
+    check_space(out.parent, needed - max(0, size(partial_of(out))), f"{out.name}, estimated from some of the files")
     with Partial(out, clip) as unfinished:
         done = _convert_all(root, recordings, clip, unfinished, processes)
         found = [*folder.problems, *(problem for one in done for problem in one.problems)]
-        found += [*unlisted(folder), *_unusual_rates(done), *_incomplete(recordings, done)]
+        found += [*unlisted(folder), *_unusual_rates(done), *_not_whole(recordings, done)]
         problems.show(found, problems.table_path(out))
         left_out = [problem for problem in found if problem.severity == "error"]
         if left_out and on_error == "stop":
@@ -78,18 +84,18 @@ def prepare(
                 f"({problems.count(left_out)}; all in {problems.table_path(out)}): repair them and give the same "
                 "command again, which converts only them, or leave them out with --on_error skip"
             )
-        _finish(unfinished, folder, clip, done)
+        _finish(unfinished, folder, clip, recordings, done)
     if folder.split_by_place:
-        print("no evaluation_setup/ in the folder: a fifth of each label's places is the test split")
+        print("no split tables in evaluation_setup/: a fifth of each label's places is the test split")
     print(f"wrote {out}: {_summary(done)}, {out.stat().st_size / 1e6:,.0f} MB")
 
 
 def _clip_format(sample_rate: int, clip_seconds: float, longer: Literal["cut", "refuse"]) -> ClipFormat:
-    samples = round(sample_rate * clip_seconds) if clip_seconds > 0 else 0
+    samples = round(sample_rate * clip_seconds) if 0 < clip_seconds <= 600 else 0
     if not 1_000 <= sample_rate <= 384_000 or samples < 1:
         raise UserError(
             f"sample_rate is {sample_rate} Hz and clip_seconds {clip_seconds:g}: "
-            "take 1,000 to 384,000 Hz, and a length above zero"
+            "take 1,000 to 384,000 Hz, and a length above zero, up to 600 s"
         )
     return ClipFormat(sample_rate, samples, longer)
 
@@ -108,15 +114,21 @@ def _convert_all(
     return [unfinished[key] for key in keys]
 
 
-def _finish(unfinished: Partial, folder: Folder, clip: ClipFormat, done: list[Done]) -> None:
+def _finish(
+    unfinished: Partial, folder: Folder, clip: ClipFormat, recordings: list[list[Entry]], done: list[Done]
+) -> None:
     used = [one for one in done if one.files]
     if not used:
         raise UserError(f"no file of {folder.root} can be used: nothing to prepare")
     counts = [sum(len(file.lengths) for file in one.files) for one in used]
-    rows = np.concatenate([np.arange(one.row, one.row + count) for one, count in zip(used, counts, strict=True)])
-    files = [file for one in used for file in one.files]
-    digests = [one.digest for one in used]
-    unfinished.finish(lambda path: layout.write_indices(path, folder, clip, files=files, rows=rows, digests=digests))
+    broken = {problem.file for problem in _not_whole(recordings, done)}
+    contents = layout.Contents(
+        files=[file for one in used for file in one.files],
+        rows=np.concatenate([np.arange(one.row, one.row + count) for one, count in zip(used, counts, strict=True)]),
+        digests=[one.digest for one in used],
+        whole={entries[0].recording for entries in recordings} - broken,
+    )
+    unfinished.finish(lambda path: layout.write_indices(path, folder, clip, contents))
 
 
 def _unusual_rates(done: list[Done]) -> list[Problem]:
@@ -131,14 +143,19 @@ def _unusual_rates(done: list[Done]) -> list[Problem]:
     ]
 
 
-def _incomplete(recordings: list[list[Entry]], done: list[Done]) -> list[Problem]:
-    """Recordings in pieces that lack some: their ten seconds cannot be put together whole."""
+def _not_whole(recordings: list[list[Entry]], done: list[Done]) -> list[Problem]:
+    """Recordings in pieces whose ten seconds cannot be put together."""
     most = max((len(entries) for entries in recordings if entries[0].piece is not None), default=0)
-    return [
-        Problem(entries[0].recording, "incomplete", "note", f"{len(one.files)} of {most} pieces")
-        for entries, one in zip(recordings, done, strict=True)
-        if entries[0].piece is not None and len(one.files) < most
-    ]
+    found = []
+    for entries, one in zip(recordings, done, strict=True):
+        if entries[0].piece is None:
+            continue
+        if len(one.files) < most:
+            found.append(Problem(entries[0].recording, "incomplete", "note", f"{len(one.files)} of {most} pieces"))
+        elif not all(file.joined for file in one.files[1:]):
+            detail = "its pieces are not consecutive, of one rate and a clip's length each"
+            found.append(Problem(entries[0].recording, "not joined", "note", detail))
+    return found
 
 
 def _summary(done: list[Done]) -> str:

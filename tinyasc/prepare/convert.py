@@ -95,6 +95,9 @@ def convert(root: Path, clip: ClipFormat, entries: list[Entry]) -> Recording:
         for place, (entry, (start, end)) in enumerate(zip(run.entries, pairwise(starts), strict=True)):
             pieces = to_pieces(resampled[start:end], clip.samples)
             kept = min(end - start, pieces.size)
+            if (rest := int(end - start - kept)) > 0:
+                left = f"the last {rest / clip.sample_rate:.2f} s, less than half a clip, are left out"
+                problems.append(Problem(entry.file, "rest", "note", left))
             full = (clip.samples,) * (len(pieces) - 1)
             files.append(Converted(entry.file, run.rate, (*full, int(kept) - sum(full)), joined=place > 0))
             clips.append(pieces)
@@ -127,6 +130,8 @@ def _usable_sound(path: Path, clip: ClipFormat) -> tuple[np.ndarray, int] | str:
     except sound.TruncatedError:
         return "truncated"
     except OSError as error:
+        if error.errno:
+            return f"unreadable: {error.strerror}"
         return f"not audio: {str(error).removeprefix(f'{path}: ')}"
     return _flaw(waveform, rate, clip) or (waveform, rate)
 

@@ -14,9 +14,14 @@ def check_space(folder: Path, needed: int, what: str) -> None:
     Raises:
         UserError: there is not.
     """
-    existing = next(place for place in (folder, *folder.resolve().parents) if place.exists())
-    if (free := shutil.disk_usage(existing).free) < needed:
-        raise UserError(f"{existing} has {readable(free)} free and {readable(needed)} are needed for {what}")
+    place = existing(folder)
+    if (free := shutil.disk_usage(place).free) < needed:
+        raise UserError(f"{place} has {readable(free)} free and {readable(needed)} are needed for {what}")
+
+
+def existing(folder: Path) -> Path:
+    """The folder, or the innermost one around it that exists."""
+    return next(place for place in (folder, *folder.resolve().parents) if place.exists())
 
 
 def unfinished(path: Path) -> Path:

@@ -9,11 +9,19 @@ from tqdm import tqdm
 
 from tinyasc.prepare import problems
 from tinyasc.prepare.convert import ClipFormat, convert
+from tinyasc.prepare.disk import existing
 from tinyasc.prepare.folder import Entry, Folder, unlisted
 from tinyasc.prepare.problems import Problem
 
-SAMPLE = 48
-"""Recordings that are converted to see how long it takes; spread evenly over the folder."""
+SAMPLE, FEW = 48, 12
+"""Recordings that are converted to see how long it takes, and how many bytes; spread evenly over the folder."""
+
+
+def bytes_needed(folder: Folder, recordings: list[list[Entry]], clip: ClipFormat) -> int:
+    """How large the prepared file will be, estimated from a few recordings."""
+    chosen = _some(recordings, FEW)
+    clips = sum(len(convert(folder.root, clip, entries).clips) for entries in chosen)
+    return round(2 * clip.samples * clips * len(recordings) / len(chosen))
 
 
 def show(folder: Folder, recordings: list[list[Entry]], clip: ClipFormat, out: Path, processes: int | None) -> None:
@@ -32,7 +40,7 @@ def show(folder: Folder, recordings: list[list[Entry]], clip: ClipFormat, out: P
         if not (folder.root / entry.file).is_file()
     ]
     absent = {problem.file for problem in missing}
-    chosen = recordings[:: max(1, len(recordings) // SAMPLE)]
+    chosen = _some(recordings, SAMPLE)
     started = time.perf_counter()
     sample = [
         convert(folder.root, clip, [entry for entry in entries if entry.file not in absent])
@@ -41,7 +49,7 @@ def show(folder: Folder, recordings: list[list[Entry]], clip: ClipFormat, out: P
     share = len(recordings) / len(chosen)
     seconds = (time.perf_counter() - started) * share / (processes or os.cpu_count() or 1)
     needed = 2 * clip.samples * share * sum(len(one.clips) for one in sample)
-    place = next(parent for parent in out.resolve().parents if parent.exists())
+    place = existing(out.parent)
     found = [*folder.problems, *missing, *unlisted(folder), *(problem for one in sample for problem in one.problems)]
     splits = {split: sum(entry.split == split for entry in folder.entries) for split in ("train", "test", "neither")}
     print(f"{folder.root}: {len(folder.entries):,} files of {len(recordings):,} recordings")
@@ -54,3 +62,7 @@ def show(folder: Folder, recordings: list[list[Entry]], clip: ClipFormat, out: P
     print(f"problems seen so far: {problems.count(found) or 'none'}")
     for problem in found[: problems.SHOWN]:
         print(f"  {problem.kind}: {problem.file}  {problem.detail}".rstrip())
+
+
+def _some(recordings: list[list[Entry]], count: int) -> list[list[Entry]]:
+    return recordings[:: max(1, len(recordings) // count)]

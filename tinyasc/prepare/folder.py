@@ -91,34 +91,43 @@ def read_folder(root: Path, subsets: Path | None = None) -> Folder:
     table = _file_table(root)
     labelled = not set(header(table)) <= {"filename", "device_id"}
     columns = ("filename", "scene_label", "identifier", "source_label") if labelled else ("filename",)
-    rows = _once(read_table(table, columns), problems)
+    listed = read_table(table, columns)
+    names = {row["filename"] for row in listed}
+    rows = _once(listed, problems)
+    if not rows:
+        raise UserError(f"{table}: no file in it can be used, all its rows contradict one another")
     entries = [_entry(file, row) for file, row in rows.items()]
     by_place = False
     if labelled:
-        splits = _read_splits(root, rows)
+        splits = _read_splits(root, names)
         by_place = splits is None
         splits = splits_by_place(entries) if splits is None else splits
         entries = [replace(entry, split=splits.get(entry.file, "neither")) for entry in entries]
         _forbid_shared_recordings(root, entries)
     else:
         entries = [replace(entry, split="test") for entry in entries]
-    named = _read_subsets(root, subsets, {entry.file: entry.split for entry in entries})
+    contradicted = dict.fromkeys(names - rows.keys(), "train")
+    named = _read_subsets(root, subsets, {entry.file: entry.split for entry in entries} | contradicted)
     return Folder(root, _by_recording(entries), named, by_place, problems)
 
 
 def splits_by_place(entries: list[Entry]) -> dict[str, str]:
     """A test split of its own for a folder that has none: of each label's places, one in five, chosen by their names.
 
-    No place is in both splits, as in TAU; a label that was recorded at one place only is not tested.
+    No place is in both splits, as in TAU, and every label keeps a place to train on: one that was recorded at few
+    places, or at the same as others, may not be tested.
     """
     places: dict[str | None, set[str]] = defaultdict(set)
     for entry in entries:
         places[entry.label].add(entry.place)
     tested: set[str] = set()
     for found in places.values():
-        wanted = (len(found) + TEST_SHARE - 1) // TEST_SHARE if len(found) > 1 else 0
-        chance = sorted(found, key=lambda place: (place not in tested, hashlib.sha256(place.encode()).digest()))
-        tested |= set(chance[:wanted])
+        wanted = (len(found) + TEST_SHARE - 1) // TEST_SHARE
+        for place in sorted(found - tested, key=lambda place: hashlib.sha256(place.encode()).digest()):
+            if len(found & tested) >= wanted:
+                break
+            if all(others - tested - {place} for others in places.values() if place in others):
+                tested.add(place)
     return {entry.file: "test" if entry.place in tested else "train" for entry in entries}
 
 
@@ -159,14 +168,14 @@ def _once(rows: list[dict[str, str]], problems: list[Problem]) -> dict[str, dict
     return found
 
 
-def _read_splits(root: Path, rows: dict[str, dict[str, str]]) -> dict[str, str] | None:
+def _read_splits(root: Path, listed: set[str]) -> dict[str, str] | None:
     """File -> split; None: the folder has no split tables."""
     if not any((root / table).is_file() for table in SPLIT_TABLES.values()):
         return None
     splits: dict[str, str] = {}
     for split, table in SPLIT_TABLES.items():
         files = [row["filename"] for row in read_table(root / table, ("filename",))]
-        _forbid(root / table, [file for file in files if file not in rows], f"files that {META} does not name")
+        _forbid(root / table, [file for file in files if file not in listed], f"files that {META} does not name")
         _forbid(root / table, [file for file in files if splits.get(file, split) != split], "files of another split")
         splits |= dict.fromkeys(files, split)
     return splits
@@ -178,6 +187,8 @@ def _read_subsets(root: Path, folder: Path | None, splits: dict[str, str]) -> di
     found: dict[str, set[str]] = {}
     for place in (root / "evaluation_setup", *([folder] if folder is not None else [])):
         for table in sorted(place.glob(SUBSETS)):
+            if table.stem in found:
+                raise UserError(f"{table} is in {root / 'evaluation_setup'} too: leave out --subsets, or one of them")
             files = {row["filename"] for row in read_table(table, ("filename",))}
             outside = sorted(file for file in files if splits.get(file) != "train")
             _forbid(table, outside, "files that are not in the training split")

@@ -7,16 +7,16 @@ Shapes: N clips, S samples of a clip.
 """
 
 import json
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from tinyasc.clips import FORMAT, NAME_LISTS, SPLITS
+from tinyasc.clips import FORMAT, SPLITS, checksum
 from tinyasc.prepare.convert import ClipFormat, Converted
 from tinyasc.prepare.folder import Folder
-from tinyasc.verify import checksum
 
 RECORDED_PACKAGES = ("tinyasc", "numpy", "h5py", "soundfile", "soxr")
 """Packages whose version can change a sample."""
@@ -48,55 +48,61 @@ def head(scratch: Path, rows: int, samples: int) -> bytes:
     return content
 
 
-def write_indices(
-    path: Path, folder: Folder, clip: ClipFormat, *, files: list[Converted], rows: np.ndarray, digests: list[str]
-) -> None:
-    """Add everything but the sound to a file whose head and sound are written.
+@dataclass(frozen=True)
+class Contents:
+    """What a prepared file holds beside the sound."""
 
-    Args:
-        path: the file.
-        folder: what was prepared.
-        clip: what its clips are.
-        files: those that gave clips, in order.
-        rows: int64 (N,), where each clip is in the sound.
-        digests: sha256 of the sound of each recording, in order.
-    """
+    files: list[Converted]
+    """Those that gave clips, in order."""
+    rows: np.ndarray
+    """int64 (N,), where each clip is in the sound."""
+    digests: list[str]
+    """sha256 of the sound of each recording, in order."""
+    whole: set[str]
+    """Recordings of which no piece is missing."""
+
+
+def write_indices(path: Path, folder: Folder, clip: ClipFormat, contents: Contents) -> None:
+    """Add everything but the sound to a file whose head and sound are written."""
+    files = contents.files
     counts = [len(file.lengths) for file in files]
     listed = {entry.file: entry for entry in folder.entries}
     entries = [listed[file.name] for file in files]
-    columns = {
+    named = {
         "label": [entry.label for entry in entries],
         "device": [entry.device for entry in entries],
         "city": [entry.city for entry in entries],
         "recording": [entry.recording for entry in entries],
     }
-    names = {column: sorted({value for value in values if value is not None}) for column, values in columns.items()}
-    columns["split"], names["split"] = [entry.split for entry in entries], list(SPLITS)
+    names = {column: sorted({value for value in values if value is not None}) for column, values in named.items()}
+    named["split"], names["split"] = [entry.split for entry in entries], list(SPLITS)
+    names["subset"] = sorted(folder.subsets)
+    columns: dict[str, np.ndarray] = {}
+    for column, values in named.items():
+        place: dict[str | None, int] = {None: -1, **{name: index for index, name in enumerate(names[column])}}
+        columns[column] = np.repeat(np.array([place[value] for value in values], "<i4"), counts)
+    columns["length"] = np.array([length for file in files for length in file.lengths], "<i4")
+    columns["joined"] = np.array([n > 0 or f.joined for f in files for n in range(len(f.lengths))], "i1")
+    columns["source_rate"] = np.repeat(np.array([file.source_rate for file in files], "<i4"), counts)
+    columns["whole"] = np.array([recording in contents.whole for recording in names["recording"]], "i1")
+    for subset, members in folder.subsets.items():
+        columns[f"subset/{subset}"] = np.repeat([entry.file in members for entry in entries], counts).astype("i1")
+    paths = [entry.file for entry, count in zip(entries, counts, strict=True) for _ in range(count)]
     text = h5py.string_dtype()
     with h5py.File(path, "r+") as file:
-        arrays: dict[str, np.ndarray] = {}
-        for column, values in columns.items():
-            place: dict[str | None, int] = {None: -1, **{name: index for index, name in enumerate(names[column])}}
-            arrays[column] = np.repeat(np.array([place[value] for value in values], "<i4"), counts)
-        arrays["length"] = np.array([length for file in files for length in file.lengths], "<i4")
-        arrays["joined"] = np.array([n > 0 or f.joined for f in files for n in range(len(f.lengths))], "i1")
-        for subset, members in folder.subsets.items():
-            arrays[f"subset/{subset}"] = np.repeat([entry.file in members for entry in entries], counts).astype("i1")
-        for name, values in arrays.items():
+        for name, values in columns.items():
             file.create_dataset(name, data=values)
-        file.create_dataset("row", data=rows.astype("<i8"))
-        file.create_dataset("source_rate", data=np.repeat(np.array([f.source_rate for f in files], "<i4"), counts))
-        file.create_dataset("file", data=np.repeat(np.array([e.file for e in entries], object), counts), dtype=text)
-        # An attribute holds 64 KB at most; TAU has 23,000 recordings.
-        file.create_dataset("recordings", data=np.array(names["recording"], object), dtype=text)
-        file.create_dataset("digest", data=np.frombuffer(bytes.fromhex("".join(digests)), "u1").reshape(-1, 32))
-        for column, attribute in NAME_LISTS.items():
-            file.attrs.create(attribute, names[column], (len(names[column]),), dtype=text)
-        file.attrs.create("subsets", sorted(folder.subsets), (len(folder.subsets),), dtype=text)
+        for name, values in names.items():  # not attributes, which hold 64 KB at most; TAU has 23,000 recordings
+            file.create_dataset(f"names/{name}", (len(values),), text, np.array(values, object))
+        file.create_dataset("row", data=contents.rows.astype("<i8"))
+        file.create_dataset("file", data=np.array(paths, object), dtype=text)
+        file.create_dataset(
+            "digest", data=np.frombuffer(bytes.fromhex("".join(contents.digests)), "u1").reshape(-1, 32)
+        )
         file.attrs.update(
             format=FORMAT,
             sample_rate=clip.sample_rate,
             source=folder.source,
             versions=json.dumps(versions()),
-            checksum=checksum(digests, arrays, names),
+            checksum=checksum(clip.sample_rate, contents.digests, columns, names, paths),
         )

@@ -70,11 +70,13 @@ class Partial:
 
         Args:
             out: the prepared file that it will be.
-            clip: what its clips are; with others than it was begun with, the work starts over.
+            clip: what its clips are.
 
         Raises:
-            UserError: another process is writing it.
+            UserError: another process is writing it, it was begun with other settings, or `out` is a folder.
         """
+        if out.is_dir():
+            raise UserError(f"{out} is a folder: --out is the file to write, e.g. {out / 'data.h5'}")
         self.path = partial_of(out)
         self.out, self.clip = out, clip
         self._scratch, journal = (self.path.with_name(self.path.name + end) for end in (".head", ".journal"))
@@ -82,8 +84,8 @@ class Partial:
         self._journal_path = journal
         self._journal = _open(journal)
         try:
-            fcntl.flock(self._journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            fcntl.lockf(self._journal, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, not handed on to workers
+        except OSError:
             raise UserError(f"{self.path} is being written by another process: wait for it") from None
         self._file = _open(self.path)
         self._begin = len(layout.head(self._scratch, 1, clip.samples))
@@ -108,7 +110,8 @@ class Partial:
 
     def append(self, key: str, recording: Recording) -> None:
         """Add the clips of a recording."""
-        os.pwrite(self._file.fileno(), recording.clips.data, self._place(self.rows))
+        self._file.seek(self._place(self.rows))
+        _write_all(self._file, recording.clips.reshape(-1).view("u1").data)
         self._write_line(
             {"key": key, "digest": recording.digest, "files": recording.files, "problems": recording.problems}
         )
@@ -123,9 +126,13 @@ class Partial:
             write_indices: called with the path of a valid HDF5 file that has the sound and nothing else.
         """
         self._sync()
-        os.pwrite(self._file.fileno(), layout.head(self._scratch, self.rows, self.clip.samples), 0)
+        self._file.seek(0)
+        _write_all(self._file, memoryview(layout.head(self._scratch, self.rows, self.clip.samples)))
         os.ftruncate(self._file.fileno(), self._place(self.rows))
-        write_indices(self.path)
+        try:
+            write_indices(self.path)
+        except (RuntimeError, OSError) as error:  # h5py's way to say that the disk is full, and more
+            raise UserError(f"{self.path} cannot be finished ({' '.join(str(error).split())})") from None
         os.fsync(self._file.fileno())
         self.path.replace(self.out)
         self._journal_path.unlink()
@@ -139,7 +146,7 @@ class Partial:
         self.rows += sum(len(file.lengths) for file in files)
 
     def _write_line(self, line: dict[str, Any]) -> None:
-        self._journal.write(json.dumps(line, default=asdict).encode() + b"\n")
+        _write_all(self._journal, memoryview(json.dumps(line, default=asdict).encode() + b"\n"))
 
     def _sync(self) -> None:
         os.fdatasync(self._file.fileno())
@@ -148,18 +155,18 @@ class Partial:
         self._synced = time.monotonic()
 
     def _go_on(self) -> None:
-        """Take over what the journal vouches for, and forget the rest."""
+        """Take over what the journal vouches for and the file holds, and forget the rest."""
         begun = {"format": layout.FORMAT, "clip": asdict(self.clip), "versions": layout.versions()}
-        lines = self._journal.read().splitlines(keepends=True)
-        whole = [line for line in lines if line.endswith(b"\n")]
-        first = json.loads(whole[0]) if whole else None
-        if first is not None and first != begun:
-            tqdm.write(f"{self.path} was begun with other settings or versions: starting over")
-        kept = len(whole[0]) if first == begun else 0
-        trusted = max((n for n, line in enumerate(whole) if json.loads(line) == SYNCED), default=0)
-        for number, text in enumerate(whole[1:] if kept else (), 1):
-            line = json.loads(text)
-            if line != SYNCED and not self._take_over(line, check=number > trusted):
+        lines = [(text, _parsed(text)) for text in self._journal.readall().splitlines(keepends=True)]
+        if lines and lines[0][1] is not None and lines[0][1] != begun:
+            raise UserError(
+                f"{self.path} was begun with other settings or versions: give the command that began it, "
+                "another --out, or remove it"
+            )
+        kept = len(lines[0][0]) if lines and lines[0][1] else 0
+        trusted = max((number for number, (_, line) in enumerate(lines) if line == SYNCED), default=0)
+        for number, (text, line) in enumerate(lines[1:] if kept else (), 1):
+            if line != SYNCED and not (line and self._take_over(line, check=number > trusted)):
                 break
             kept += len(text)
         self._journal.truncate(kept)
@@ -170,15 +177,31 @@ class Partial:
             tqdm.write(f"going on after {len(self._done):,} recordings in {self.path}")
 
     def _take_over(self, line: dict[str, Any], check: bool) -> bool:
+        """Whether the file holds what a line of the journal says; then it is done."""
         files = [Converted(**{**file, "lengths": tuple(file["lengths"])}) for file in line["files"]]
-        if check:
-            size = self._place(sum(len(file.lengths) for file in files)) - self._begin
-            content = os.pread(self._file.fileno(), size, self._place(self.rows))
-            if hashlib.sha256(content).hexdigest() != line["digest"]:
-                return False
+        begin, end = self._place(self.rows), self._place(self.rows + sum(len(file.lengths) for file in files))
+        if os.fstat(self._file.fileno()).st_size < end:
+            return False
+        if check and hashlib.sha256(os.pread(self._file.fileno(), end - begin, begin)).hexdigest() != line["digest"]:
+            return False
         self._note(line["key"], line["digest"], files, [Problem(**problem) for problem in line["problems"]])
         return True
 
 
 def _open(path: Path) -> FileIO:
     return FileIO(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+")
+
+
+def _write_all(file: FileIO, content: memoryview) -> None:
+    """A raw file may take less than it is given, e.g. the last bytes of a disk."""
+    while content:
+        content = content[file.write(content) or 0 :]
+
+
+def _parsed(text: bytes) -> dict[str, Any] | None:
+    """A line of the journal; None if it was torn."""
+    try:
+        line = json.loads(text) if text.endswith(b"\n") else None
+    except ValueError:
+        return None
+    return line if isinstance(line, dict) else None

@@ -29,12 +29,13 @@ def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
         text = path.read_bytes().decode("utf-8-sig")  # a spreadsheet may put a byte order mark in front
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start} is not): save it as UTF-8") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t")
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)
     missing = [column for column in columns if column not in (reader.fieldnames or ())]
     if missing:
         raise UserError(f"{path}: no column {', '.join(missing)} in its first line (columns are separated by tabs)")
-    rows = list(reader)
-    short = [str(line) for line, row in enumerate(rows, 2) if not all(row[column] for column in columns)]
+    numbered = [(reader.line_num, row) for row in reader]
+    rows = [row for _, row in numbered]
+    short = [str(line) for line, row in numbered if not all(row[column] for column in columns)]
     if short or not rows:
         raise UserError(f"{path}: " + (f"empty fields in line {some_of(short)}" if short else "no files in it"))
     return rows

@@ -1,12 +1,12 @@
 """Work on many recordings, in order, by several processes, without ever holding more than a few of them in memory."""
 
+import ctypes
 import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
 from itertools import islice
 from typing import TypeVar
 
@@ -16,6 +16,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 CHUNK = 4
 """Items that go to a process at a time: large enough to make little talk, small enough to share out."""
+PR_SET_PDEATHSIG = 1
+"""Linux: the signal that a process is sent when its parent ends (prctl(2))."""
 AHEAD = 3
 """Chunks for each process that are begun before their turn."""
 
@@ -37,7 +39,7 @@ def in_order(work: Callable[[T], R], items: Iterable[T], processes: int | None) 
     processes = processes or os.cpu_count() or 1
     items = iter(items)
     waiting: deque[Future[list[R]]] = deque()
-    executor = ProcessPoolExecutor(processes, initializer=_leave_interrupts_to_the_parent)
+    executor = ProcessPoolExecutor(processes, initializer=_belong_to_the_parent)
     try:
         while True:
             while len(waiting) < AHEAD * processes and (chunk := list(islice(items, CHUNK))):
@@ -57,4 +59,7 @@ def _work_on(work: Callable[[T], R], chunk: list[T]) -> list[R]:
     return [work(item) for item in chunk]
 
 
-_leave_interrupts_to_the_parent = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
+def _belong_to_the_parent() -> None:
+    """Leave Ctrl-C to the parent process, and die with it even if it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
