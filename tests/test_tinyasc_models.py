@@ -3,29 +3,72 @@
 import pytest
 import torch
 
+from tinyasc import front_end
 from tinyasc.errors import UserError
+from tinyasc.mel import MEL_CONFIGS
 from tinyasc.models import ARCHITECTURES, build, resolve
 from tinyasc.models.cp_mobile import round_channels
 from tinyasc.models.layers.grn import GlobalResponseNorm
+from tinyasc.models.sizes import SIZES, Size
 
-INPUT_SHAPE = {"cp_mobile": (2, 1, 256, 64), "passt": (2, 1, 128, 100), "passt_s": (2, 1, 128, 100)}
+SMALL = {  # what runs quickly; the figures of all sizes are tested beside their architectures
+    "passt": Size("passt", "", {"embed_dim": 16, "depth": 1, "num_heads": 2}, front_end="passt"),
+    "acdnet": SIZES["micro_acdnet"],
+    "bc_resnet": SIZES["bc_resnet_1"],
+}
+FIRST = {
+    name: next(size for size in SIZES.values() if size.architecture == name)
+    for name in ARCHITECTURES
+    if name not in SMALL
+}
+
+
+def input_shape(size: Size, batch: int) -> tuple[int, ...]:
+    mel = None if size.front_end is None else MEL_CONFIGS[size.front_end]
+    return (batch, 1, *front_end.shape(mel, size.samples))
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_logits_of_every_architecture_quiet_and_rebuilt_from_its_config(name, capsys):
-    config = resolve(name, {})
-    torch.manual_seed(0)
-    model = build(name, config, 7).eval()
-    with torch.no_grad():
-        logits = model(torch.randn(INPUT_SHAPE[name]))
-    assert logits.shape == (2, 7)
-    assert torch.isfinite(logits).all()
+def test_every_architecture_runs_learns_and_is_rebuilt_from_its_config(name, capsys):
+    size = (SMALL | FIRST)[name]
+    config = resolve(name, size.config)
     assert resolve(name, config) == config
+    torch.manual_seed(0)
+    model = build(name, config, 7)
+    x = torch.randn(input_shape(size, 2))
+    logits = model.train()(x)
+    assert logits.shape == (2, 7)
+    logits.square().sum().backward()
+    silent = [key for key, parameter in model.named_parameters() if parameter.grad is None]
+    assert all("head_dist" in key for key in silent)  # PaSST's second classifier, which it never runs
+    with torch.no_grad():
+        first, second = (model.eval()(x) for _ in range(2))
+    assert torch.isfinite(first).all()
+    assert torch.equal(first, second)
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize("name", [name for name in ARCHITECTURES if name != "passt_s"])
+def test_every_architecture_is_exported(name):
+    size = (SMALL | FIRST)[name]
+    model = build(name, size.config, size.n_classes).eval()
+    x = torch.randn(input_shape(size, 1))
+    program = torch.export.export(model, (x,))
+    with torch.no_grad():
+        torch.testing.assert_close(program.module()(x), model(x))
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_every_size_is_a_whole_config_of_its_architecture(name):
+    size = SIZES[name]
+    assert resolve(size.architecture, resolve(size.architecture, size.config)) == resolve(
+        size.architecture, size.config
+    )
+    assert all(side > 0 for side in input_shape(size, 1))
+
+
 def test_architecture_or_setting_that_is_not_there_is_one_line():
-    with pytest.raises(UserError, match="cp_mobile, passt"):
+    with pytest.raises(UserError, match=r"choose from cp_mobile, .*passt"):
         build("resnet", {}, 10)
     with pytest.raises(UserError, match="base_channels"):
         build("cp_mobile", {"width": 3}, 10)
