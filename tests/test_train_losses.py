@@ -4,9 +4,12 @@ import math
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
-from train.losses import distillation_loss, soft_cross_entropy
+from train.augmentations.mixup import Mix
+from train.loader import Batch
+from train.losses import distillation_loss, label_loss
 
 
 def test_distillation_by_hand():
@@ -32,9 +35,16 @@ def test_distillation_at_its_ends():
     assert logits.grad.abs().max() < 1e-6  # a shift of all logits is no difference
 
 
-def test_soft_targets():
-    logits = torch.tensor([[math.log(3.0), 0.0]])  # probabilities 3/4, 1/4
-    target = torch.tensor([[0.5, 0.5]])
-    assert soft_cross_entropy(logits, target).item() == pytest.approx(-0.5 * math.log(0.75 * 0.25))
-    smoothed = soft_cross_entropy(logits, torch.tensor([[1.0, 0.0]]), smoothing=0.2).item()
-    assert smoothed == pytest.approx(-0.9 * math.log(0.75) - 0.1 * math.log(0.25))
+@pytest.mark.parametrize(("smoothing", "shares"), [(0.0, (0.7, 0.3)), (0.2, (0.66, 0.34))])
+def test_labels_are_mixed_like_the_clips_and_smoothed(smoothing, shares):
+    logits = torch.tensor([[math.log(3.0), 0.0], [0.0, 0.0]])  # probabilities 3/4 and 1/4, twice 1/2
+    mix = Mix(torch.tensor([0.7, 0.6]), torch.tensor([1, 0]))
+    batch = Batch(logits, torch.tensor([0, 1]), torch.tensor([0, 1]), mix)
+    expected = -(shares[0] * math.log(0.75) + shares[1] * math.log(0.25) + math.log(0.5)) / 2
+    assert label_loss(smoothing)(nn.Identity(), batch).item() == pytest.approx(expected)
+
+
+def test_labels_without_a_mix():
+    logits = torch.tensor([[math.log(3.0), 0.0]])
+    batch = Batch(logits, torch.tensor([1]), torch.tensor([0]))
+    assert label_loss()(nn.Identity(), batch).item() == pytest.approx(-math.log(0.25))

@@ -16,7 +16,7 @@ from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from train import logits, trained
 from train.loader import Batch, ExamplesConfig
-from train.losses import distillation_loss
+from train.losses import distillation_loss, label_loss, mixed_labels
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,15 @@ def teacher_logits(teacher: Path | None, clips: Clips, examples: ExamplesConfig,
 
 def student_loss(distillation: DistillationConfig, given: Tensor | None) -> Callable[[nn.Module, Batch], Tensor]:
     """The loss of a batch: distillation from the logits `given` (N, K), or cross entropy without them."""
+    if given is None:
+        return label_loss()
 
     def loss(network: nn.Module, batch: Batch) -> Tensor:
         output = network(batch.features)
-        target = batch.mix(F.one_hot(batch.label, output.shape[1]).to(output.dtype))
-        if given is None:
-            return F.cross_entropy(output, target)
         return distillation_loss(
             output,
             batch.mix(F.softmax(given[batch.index] / distillation.temperature, dim=1)),
-            target,
+            mixed_labels(batch, output),
             temperature=distillation.temperature,
             hard_weight=distillation.hard_weight,
         )

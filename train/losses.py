@@ -1,7 +1,30 @@
 """Losses of the float stages. Shapes: B clips, K classes."""
 
-from torch import Tensor
+from collections.abc import Callable
+
+from torch import Tensor, nn
 from torch.nn import functional as F
+
+from train.loader import Batch
+
+
+def label_loss(smoothing: float = 0.0) -> Callable[[nn.Module, Batch], Tensor]:
+    """The loss of a batch: cross entropy with its labels, which are mixed where the clips are.
+
+    Args:
+        smoothing: share of each target that is spread over all classes.
+    """
+
+    def loss(network: nn.Module, batch: Batch) -> Tensor:
+        output = network(batch.features)
+        return F.cross_entropy(output, mixed_labels(batch, output), label_smoothing=smoothing)
+
+    return loss
+
+
+def mixed_labels(batch: Batch, output: Tensor) -> Tensor:
+    """Target distributions (B, K) of a batch for the logits `output` (B, K): one-hot, mixed where the clips are."""
+    return batch.mix(F.one_hot(batch.label, output.shape[1]).to(output.dtype))
 
 
 def distillation_loss(
@@ -21,14 +44,3 @@ def distillation_loss(
     """
     soft = F.kl_div(F.log_softmax(logits / temperature, dim=1), teacher, reduction="none").mean()
     return hard_weight * F.cross_entropy(logits, target) + (1 - hard_weight) * temperature**2 * soft
-
-
-def soft_cross_entropy(logits: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Cross entropy with target distributions (B, K), for mixed clips.
-
-    Args:
-        logits: (B, K).
-        target: (B, K), rows that sum to 1.
-        smoothing: share of each target that is spread over all classes.
-    """
-    return F.cross_entropy(logits, target, label_smoothing=smoothing)
