@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from scipy import stats
 from torch import Tensor
 
 from tinyasc import recipe, third_party
@@ -128,6 +129,28 @@ def test_kept_spectrograms_are_rolled_by_frames_and_waveforms_left_alone():
     assert set(((-rolled[:, 0, 0, 0] + 32) % 64 - 32).int().tolist()) == set(range(-8, 9))
     same, _ = augmentation(AugmentConfig(time_roll=4_100)).features(places)
     assert same is places
+
+
+def test_shares_are_those_of_the_recipe():
+    # Clip i has mean 1 in band i alone: what is left of it there is its own share.
+    features = torch.eye(1000)[:, None, :, None] + torch.tensor([-1.0, 1.0])
+    shares = stats.beta(2, 2)
+    torch.manual_seed(0)
+    changes = augmentation(AugmentConfig(mixstyle_probability=1, mixstyle_alpha=2))
+    own = changes.features(features)[0].mean(3)[:, 0].diagonal()
+    assert stats.kstest(own.numpy(), shares.cdf).pvalue > 0.001
+    mixed, mix = augmentation(AugmentConfig(mixup_alpha=2)).features(features)
+    own = mixed.mean(3)[:, 0].diagonal()
+    assert stats.kstest(own.numpy(), lambda x: np.where(x < 0.5, 0, shares.cdf(x) - shares.cdf(1 - x))).pvalue > 0.001
+    assert torch.equal(mixed, mix(features))
+
+
+def test_mixstyle_changes_the_asked_share_of_the_batches():
+    torch.manual_seed(0)
+    features = torch.randn(8, 1, 4, 6)
+    changes = augmentation(AugmentConfig(mixstyle_probability=0.3))
+    changed = sum(not torch.equal(changes.features(features)[0], features) for _ in range(1000))
+    assert stats.binomtest(changed, 1000, 0.3).pvalue > 0.001
 
 
 def test_mixup_works_on_waveforms_too():

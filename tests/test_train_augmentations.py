@@ -1,12 +1,16 @@
 """The single changes of clips, waveforms, spectrograms and pairs. B clips, S samples, F bands, T frames."""
 
 import math
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import Tensor
 from torch.nn import functional as F
 
+from tinyasc import third_party
 from tinyasc.models.layers.mixstyle import frequency_mixstyle, mixstyle
 from train.augmentations.mixup import Mix
 from train.augmentations.roll import roll
@@ -25,12 +29,13 @@ def spectrograms() -> Tensor:
     return torch.randn(CLIPS, 1, BANDS, FRAMES) * torch.rand(CLIPS, 1, BANDS, 1).add(0.5) + 3
 
 
+def assert_distributed(values: Tensor, cumulative: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Kolmogorov and Smirnov's test at 0.1 %."""
+    assert stats.kstest(values.double().numpy(), cumulative).pvalue > 0.001
+
+
 def assert_uniform(values: Tensor, low: float, high: float) -> None:
-    """Kolmogorov and Smirnov's test at 0.1 %, and nothing outside."""
-    assert low <= values.min()
-    assert values.max() <= high
-    place = (values.sort().values - low) / (high - low)
-    assert (place - torch.linspace(0, 1, len(values))).abs().max() < 1.95 / math.sqrt(len(values))
+    assert_distributed(values, stats.uniform(low, high - low).cdf)
 
 
 def assert_share(count: int, of: int, probability: float) -> None:
@@ -58,6 +63,8 @@ def test_noise_meets_the_ratio_in_the_chosen_clips_only():
     assert unit.pow(4).mean().item() == pytest.approx(3, abs=0.1)  # Gaussian, but for its exact power
     assert abs((unit[:, 1:] * unit[:, :-1]).mean().item()) < 0.01  # white
     assert abs((unit * loud).mean().item()) < 0.01  # independent of the clip
+    first, second = (noise(clips, 1.0, (5.0, 5.0)) - clips for _ in range(2))
+    assert abs(F.cosine_similarity(first[200:], second[200:]).mean().item()) < 0.01  # another one each time
 
 
 @pytest.mark.parametrize("shape", [(CLIPS, FRAMES), (CLIPS, 1, BANDS, FRAMES)])
@@ -68,6 +75,23 @@ def test_roll_moves_each_clip_by_its_own_shift_within_the_limit(shape):
     assert set(shifts.tolist()) == set(range(-4, 5))
     for clip, shift in zip(rolled, shifts.tolist(), strict=True):
         assert torch.equal(clip, places[0].roll(shift, -1))
+
+
+@pytest.mark.parametrize(("axis", "most"), [(2, 8), (3, 5)])
+def test_masks_are_those_of_torchaudio(axis, most):
+    original = spectrograms()
+    torch.manual_seed(1)
+    expected = third_party.torchaudio().functional.mask_along_axis_iid(original, most, 0.0, axis)
+    torch.manual_seed(1)
+    assert torch.equal(mask_block(original, most, axis), expected)
+
+
+def test_mask_widths_are_equally_likely_and_their_places_too():
+    blank = mask_block(torch.ones(5000, 1, 1, 1000), 40, axis=3)[:, 0, 0] == 0
+    width = blank.sum(1)
+    assert stats.chisquare(torch.bincount(width, minlength=40).numpy()).pvalue > 0.001
+    start = blank.int().argmax(1)[width > 0]
+    assert_uniform((start + torch.rand(len(start))) / (1000 - width[width > 0]), 0, 1)
 
 
 def test_mask_blanks_one_block_and_nothing_else():
@@ -92,8 +116,7 @@ def test_mixstyle_exchanges_mean_and_deviation_of_its_axes_and_nothing_else(chan
         deviation, mean = torch.std_mean(x, dim=axes, keepdim=True)
         return mean, deviation, (x - mean) / deviation
 
-    shares = []
-    for _ in range(50):  # with two clips the other one is known
+    for _ in range(20):  # with two clips the other one is known
         pair = spectrograms()[:2].expand(2, 3, BANDS, FRAMES) * torch.rand(2, 3, 1, 1).add(0.5)
         mean, deviation, shape = statistics(pair)
         new_mean, new_deviation, new_shape = statistics(change(pair, 0.3))
@@ -102,11 +125,20 @@ def test_mixstyle_exchanges_mean_and_deviation_of_its_axes_and_nothing_else(chan
         share = ((new_mean - mean.flip(0)) * step).sum((1, 2, 3), True) / step.square().sum((1, 2, 3), True)
         for new, old in ((new_mean, mean), (new_deviation, deviation)):
             torch.testing.assert_close(new, share * old + (1 - share) * old.flip(0), atol=1e-4, rtol=1e-4)
-        shares.append(share.flatten())
-    share = torch.cat(shares)
-    assert -1e-4 < share.min() < 0.1
-    assert 0.9 < share.max() < 1 + 1e-4
-    assert ((share > 0.2) & (share < 0.8)).sum() > 5
+
+
+@pytest.mark.parametrize("alpha", [0.3, 2.0])
+@pytest.mark.parametrize("change", [frequency_mixstyle, mixstyle])
+def test_mixstyle_shares_are_of_the_beta_distribution_and_the_others_a_permutation(change, alpha):
+    clips = 1000  # clip i has mean 1 in band i alone, so that the new means are the shares of all the clips
+    x = torch.eye(clips)[:, None, :, None] + torch.tensor([-1.0, 1.0])
+    new = change(x if change is frequency_mixstyle else x.transpose(1, 2), alpha).mean(3).view(clips, clips)
+    own = new.diagonal()
+    assert_distributed(own, stats.beta(alpha, alpha).cdf)
+    torch.testing.assert_close(new.sum(1), torch.ones(clips), atol=1e-4, rtol=0)
+    torch.testing.assert_close(new.square().sum(1), own.square() + (1 - own).square(), atol=1e-4, rtol=0)
+    other = (new - new.diagonal().diag()).abs().argmax(1)[own < 0.99]
+    assert len(set(other.tolist())) == len(other)
 
 
 def test_mixstyle_passes_no_gradient_through_the_statistics():
@@ -134,6 +166,18 @@ def test_mix_treats_clips_hard_and_soft_targets_alike_and_keeps_the_larger_share
     torch.testing.assert_close(mix(soft), own * soft + (1 - own) * soft[mix.other])
     torch.testing.assert_close(mix(features)[:, 0, :, 1], mix(soft))
     assert torch.equal(mix(hard).argmax(1), label)
+
+
+def test_mixup_shares_are_of_the_beta_distribution_the_larger_one_the_clips_own():
+    for alpha in (0.3, 2.0):
+        share = Mix.draw(5000, alpha).own
+        assert share is not None
+        shares = stats.beta(alpha, alpha)
+        assert_distributed(share, lambda x, shares=shares: np.where(x < 0.5, 0, shares.cdf(x) - shares.cdf(1 - x)))
+
+
+def test_without_mixup_nothing_is_drawn():
+    features = spectrograms()
     before = torch.get_rng_state()
     nothing = Mix.draw(CLIPS, 0.0)
     assert nothing(features) is features

@@ -10,7 +10,7 @@ from tinyasc import sound
 from tinyasc.errors import UserError
 from tinyasc.scenes.devices import DEVICES, impulse_response
 from tinyasc.scenes.synthesis import RATE
-from train.augmentations.impulse_responses import PHONES, convolve, made_up, recorded, through_devices
+from train.augmentations.impulse_responses import PHONES, convolve, files_in, made_up, recorded, through_devices
 
 
 def curve(response: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -70,16 +70,17 @@ def test_a_folder_is_read_and_resampled_once(tmp_path, monkeypatch):
     device = impulse_response(DEVICES["s1"], 1.0)
     (tmp_path / "deeper").mkdir()
     soundfile.write(tmp_path / "deeper" / "b.WAV", device, RATE, "FLOAT", format="WAV")
-    soundfile.write(tmp_path / "a.flac", 0.5 * np.eye(1, 100)[0], 32_000)
+    soundfile.write(tmp_path / "z.flac", 0.5 * np.eye(1, 100)[0], 32_000)
     (tmp_path / "LICENCE.txt").write_text("not a sound")
     for _ in range(2):
         responses = recorded(tmp_path, 32_000).numpy()
-    assert sorted(read) == ["a.flac", "b.WAV"]
+    assert read == ["b.WAV", "z.flac"]
+    assert files_in(tmp_path) == [tmp_path / "deeper" / "b.WAV", tmp_path / "z.flac"]
     np.testing.assert_allclose(np.square(responses).sum(1), 1, rtol=1e-5)
-    np.testing.assert_array_equal(responses[0], np.eye(1, responses.shape[1])[0])  # of the clips' rate: untouched
-    found, wanted = curve(responses[1], 32_000), curve(device, RATE)
+    np.testing.assert_array_equal(responses[1], np.eye(1, responses.shape[1])[0])  # of the clips' rate: untouched
+    found, wanted = curve(responses[0], 32_000), curve(device, RATE)
     assert np.ptp(found - wanted) < 0.5  # dB; the level alone is another
-    lag = np.argmax(np.abs(responses[1]))
+    lag = np.argmax(np.abs(responses[0]))
     assert 80 < lag < 110  # 3 ms
 
 

@@ -5,7 +5,7 @@
     features, mix = augmentation.features(features)
     target = mix(target)
 
-Random slicing, the other change of the sound, is the loader's. Everything is drawn from torch's state on the CPU.
+Random slicing, the other change of the sound, is the loader's. Everything follows from torch's state on the CPU.
 
 Shapes: B clips, S samples, F mel bands, T frames.
 """
@@ -59,10 +59,10 @@ class AugmentConfig:
     """Hz: for each batch the upper edge moves by up to half of this either way, as in hear21passt. CP-Mobile: 1000;
     hear21passt itself: 1000; EfficientAT on DCASE 2020: 2000."""
     frequency_mask: int = 0
-    """A block of fewer than this many mel bands is blanked in each clip (SpecAugment). CP-Mobile, CP-ResNet, PaSST and
+    """In each clip a block of 0 to this less one mel bands is blanked (SpecAugment). CP-Mobile, CP-ResNet, PaSST and
     the 2024 baseline: 48."""
     time_mask: int = 0
-    """A block of fewer than this many frames is blanked in each clip (SpecAugment). PaSST: 20; CP-Mobile: 0."""
+    """In each clip a block of 0 to this less one frames is blanked (SpecAugment). PaSST: 20; CP-Mobile: 0."""
     mixup_alpha: float = 0.0
     """Parameter of the Beta distribution by which clips and their targets are mixed in pairs (Zhang et al., 2018).
     CP-JKU's 2022 student, TF-SepNet and EfficientAT: 0.3; CP-Mobile: 0."""
@@ -141,7 +141,7 @@ class Augmentation:
 
         Args:
             waveform: float (B, S).
-            device: int64 (B,), the clips' devices.
+            device: int64 (B,), on the CPU, the clips' recording devices.
 
         Returns:
             (B, S), not clipped to full scale.

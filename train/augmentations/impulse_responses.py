@@ -25,6 +25,11 @@ _LEAD = 128
 sample would be cut off, at a cost of several dB here and there. The delay of 3 ms that remains does no harm."""
 
 
+def files_in(folder: Path) -> list[Path]:
+    """All sound files in and below a folder, by their SUFFIXES, in order: what `recorded` reads."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+
+
 @lru_cache(maxsize=4)
 def recorded(folder: Path, sample_rate: int) -> Tensor:
     """All sound files in and below a folder, e.g. of MicIRP, as responses; read and resampled once in a process.
@@ -39,7 +44,7 @@ def recorded(folder: Path, sample_rate: int) -> Tensor:
     Raises:
         UserError: there is none, or one of them is unreadable, silent or not finite.
     """
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    files = files_in(folder)
     if not files:
         raise UserError(
             f"augmentation: no sound files ({' '.join(SUFFIXES)}) in {folder}: give a folder of impulse responses, "
@@ -96,7 +101,7 @@ def through_devices(waveform: Tensor, responses: Tensor, probability: float, eli
         waveform: (B, S).
         responses: (R, L), on the same device.
         probability: with which an eligible clip is convolved.
-        eligible: (B,) bool, the clips that may be; none = all.
+        eligible: (B,) bool on the CPU, the clips that may be; none = all.
 
     Returns:
         (B, S): what rings on past the end is cut off.
@@ -104,11 +109,11 @@ def through_devices(waveform: Tensor, responses: Tensor, probability: float, eli
     chosen = torch.rand(len(waveform)) < probability
     which = torch.randint(len(responses), (len(waveform),))
     if eligible is not None:
-        chosen &= eligible.cpu()
+        chosen &= eligible
     if not chosen.any():
         return waveform
-    which = which[chosen].to(waveform.device)
-    places = chosen.nonzero().flatten().to(waveform.device)  # (n,)
+    which = which[chosen].to(waveform.device, non_blocking=True)
+    places = chosen.nonzero().flatten().to(waveform.device, non_blocking=True)  # (n,)
     return waveform.index_copy(0, places, convolve(waveform[places], responses[which]))
 
 

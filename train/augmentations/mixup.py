@@ -34,5 +34,5 @@ class Mix:
         """(B, ...) -> same shape, mixed along the first axis; without a mix the argument itself."""
         if self.own is None or self.other is None:
             return values
-        own = self.own.to(values.device).view(-1, *[1] * (values.ndim - 1))
-        return own * values + (1 - own) * values[self.other.to(values.device)]
+        own = self.own.to(values.device, non_blocking=True).view(-1, *[1] * (values.ndim - 1))
+        return own * values + (1 - own) * values[self.other.to(values.device, non_blocking=True)]

@@ -17,4 +17,5 @@ def roll(values: Tensor, most: int) -> Tensor:
     start = -torch.randint(-most, most + 1, (batch,)) % size
     # Every roll of a clip is a window into two of it in a row: no index of each sample is made, nor sent to a GPU.
     windows = torch.cat([values, values], -1).unfold(-1, size, 1)  # (B, ..., T + 1, T)
-    return windows[torch.arange(batch, device=values.device), ..., start.to(values.device), :]
+    clips = torch.arange(batch, device=values.device)
+    return windows[clips, ..., start.to(values.device, non_blocking=True), :]

@@ -5,13 +5,17 @@ from torch import Tensor
 
 
 def mask_block(log_mel: Tensor, most: int, axis: int) -> Tensor:
-    """In each clip one block along `axis` set to 0, the middle of the normalised scale; its width uniform in 0..most.
+    """In each clip one block along `axis` set to 0, as wide as 0..most - 1 whole bands or frames, all equally likely.
 
+    Widths and places are drawn as torchaudio's `mask_along_axis_iid` draws them, by which the last band or frame is
+    never blanked. The value differs from the original recipes: 0 is the middle of the normalised scale here; in
+    hear21passt masked values end at 0.9 (they are 0 before its normalisation), and DCASE's 2024 baseline masks before
+    the logarithm, so that they end at its lowest value.
     Source: Park et al., "SpecAugment", 2019.
 
     Args:
-        log_mel: (B, 1, F, T).
-        most: the block is narrower than this many bands or frames.
+        log_mel: (B, 1, F, T), normalised.
+        most: the block is narrower than this.
         axis: 2 for bands, 3 for frames.
     """
     size = log_mel.shape[axis]
@@ -21,4 +25,4 @@ def mask_block(log_mel: Tensor, most: int, axis: int) -> Tensor:
     blank = (position >= start) & (position < start + width.floor())  # (B, size)
     shape = [len(log_mel), 1, 1, 1]
     shape[axis] = size
-    return log_mel.masked_fill(blank.view(shape).to(log_mel.device), 0.0)
+    return log_mel.masked_fill(blank.view(shape).to(log_mel.device, non_blocking=True), 0.0)

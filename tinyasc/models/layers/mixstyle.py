@@ -68,8 +68,8 @@ def _exchanged(x: Tensor, alpha: float, axes: tuple[int, int], epsilon: float = 
     # As in the paper, no gradient flows through the statistics.
     variance, mean = torch.var_mean(x.detach(), dim=axes, keepdim=True)  # (B, C, 1, 1) or (B, 1, F, 1), unbiased
     deviation = (variance + epsilon).sqrt()
-    own = torch.distributions.Beta(alpha, alpha).sample((len(x), 1, 1, 1)).to(x)
-    other = torch.randperm(len(x)).to(x.device)
+    own = torch.distributions.Beta(alpha, alpha).sample((len(x), 1, 1, 1)).to(x, non_blocking=True)
+    other = torch.randperm(len(x)).to(x.device, non_blocking=True)
     mixed_mean = own * mean + (1 - own) * mean[other]
     mixed_deviation = own * deviation + (1 - own) * deviation[other]
     return (x - mean) / deviation * mixed_deviation + mixed_mean
