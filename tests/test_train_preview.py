@@ -11,6 +11,7 @@ from tinyasc import recipe
 from tinyasc.clips import Clips
 from tinyasc.mel import MelConfig
 from train.preview import CHANGES, chosen, preview, rows
+from train.preview_picture import loudest_moment
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,32 @@ def test_one_picture_is_written_whole(data, tmp_path):
     assert recipe.run(preview, ["--data", str(data), "--out", str(out), "--clips", "1"]) == 0
     assert out.read_bytes().startswith(b"\x89PNG")
     assert [file.name for file in tmp_path.iterdir()] == ["preview.png"]
+
+
+@pytest.mark.parametrize("loudest", [3, 500, 996])
+def test_the_moment_lies_around_the_loudest_sample(loudest):
+    waveform = np.zeros(1000)
+    waveform[loudest] = -1
+    shown = loudest_moment(waveform, 8000)
+    assert shown.start >= 0
+    assert len(waveform[shown]) == 80
+    assert np.abs(waveform[shown]).max() == 1
+    assert loudest != 500 or np.abs(waveform[shown]).argmax() == 40
+
+
+def test_a_folder_is_no_picture(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(Clips, "__init__", None)  # so that nothing can be read
+    out = tmp_path / "folder"
+    out.mkdir()
+    assert recipe.run(preview, ["--data", str(data), "--out", str(out)]) == 1
+    assert f"--out {out} is a folder: name the picture, e.g. {out}/preview.png\n" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder"]
+
+
+def test_negative_seeds_are_refused(data, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        recipe.run(preview, ["--data", str(data), "--out", str(tmp_path / "preview.png"), "--seed", "-1"])
+    assert "seed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("clips", [0, 9])

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jsonargparse.typing import NonNegativeInt
 from torch import Tensor
 
 from tinyasc import artifact, front_end, recipe
@@ -62,7 +63,12 @@ CHANGES = (
 )
 
 
-def preview(data: Path, out: Path, clips: int = 3, seed: int = 0) -> None:
+def preview(
+    data: Path,
+    out: Path,
+    clips: int = 3,
+    seed: NonNegativeInt = 0,  # pyright: ignore[reportInvalidTypeForm]
+) -> None:
     """Draw a few training clips, waveform and log-mel, before and after each augmentation.
 
     Args:
@@ -73,6 +79,8 @@ def preview(data: Path, out: Path, clips: int = 3, seed: int = 0) -> None:
     """
     if not 1 <= clips <= MOST:
         raise UserError(f"--clips is {clips}: take 1 to {MOST}")
+    if out.is_dir():
+        raise UserError(f"--out {out} is a folder: name the picture, e.g. {out / 'preview.png'}")
     with Clips(data) as source:
         train = source.indices("train")
         if len(train) < clips:

@@ -48,7 +48,7 @@ MOMENT = 0.01
 """Length of the moment that shows single waves, s."""
 FIRST = {
     "clip": "waveform, full scale = 1",
-    "moment": f"{1000 * MOMENT:g} ms of the waveform",
+    "moment": f"{1000 * MOMENT:g} ms around its loudest sample",
     "bands": "mel band over its mean level",
 }
 """What the first panel of a row may show."""
@@ -65,7 +65,7 @@ class Row:
     log_mel: Tensor
     """(B, 1, F, T)."""
     first: Literal["clip", "moment", "bands"]
-    """What the first panel shows: the whole clip, a moment in its middle, or the bands' mean level (`FIRST`)."""
+    """What the first panel shows: the whole clip, its loudest moment, or the bands' mean level (`FIRST`)."""
     notes: Sequence[str] = ()
     """What was drawn for each clip: B, or none."""
 
@@ -103,15 +103,22 @@ def draw(rows: Sequence[Row], titles: Sequence[str], sample_rate: int) -> Figure
         return figure
 
 
+def loudest_moment(waveform: np.ndarray, sample_rate: int) -> slice:
+    """MOMENT seconds of a waveform (S,), around its loudest sample as far as its ends allow."""
+    samples = round(MOMENT * sample_rate)
+    start = int(np.abs(waveform).argmax()) - samples // 2
+    start = max(0, min(start, len(waveform) - samples))
+    return slice(start, start + samples)
+
+
 def _waveform(axes: Axes, original: Row, row: Row, clip: int, sample_rate: int) -> None:
     before, after = original.waveform[clip].numpy(), row.waveform[clip].numpy()
     if row.first == "moment":
-        middle, half = len(before) // 2, round(MOMENT * sample_rate / 2)
-        shown = slice(middle - half, middle + half)
+        shown = loudest_moment(before, sample_rate)
         milliseconds = np.arange(len(before))[shown] * 1000 / sample_rate
         axes.plot(milliseconds, before[shown], color=BEFORE, linewidth=1.6)
         axes.plot(milliseconds, after[shown], color=AFTER, linewidth=1)
-        axes.set_xticks(milliseconds[[0, half, -1]].round())
+        axes.set_xticks(milliseconds[[0, len(milliseconds) // 2, -1]].round())
         axes.xaxis.set_major_formatter("{x:g} ms")
     else:
         columns = np.array_split(after, COLUMNS)
