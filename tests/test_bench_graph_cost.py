@@ -1,11 +1,19 @@
-"""Counts against hand-made graphs and against the published figures of NeSsi."""
+"""Counts against hand-made graphs, against the published figures of NeSsi, and one format against the other."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from bench import graph_cost
-from tests import tiny_models
+from export.columns import group_frames
+from export.to_onnx import to_onnx
+from export.to_tflite import to_tflite
+from tests import tiny_models, tiny_programs
+from tinyasc import cost as network_cost
 from tinyasc.errors import UserError
 
 KWS = Path(__file__).parents[2] / "shared/data/models/kws_ref_model.tflite"
@@ -63,8 +71,127 @@ def test_published_figures_of_mlperf_tiny_keyword_spotting() -> None:
     assert cost.file_bytes == 53_936
 
 
+@pytest.mark.parametrize("integer", [True, False])
+def test_both_formats_of_a_program_agree(tmp_path: Path, integer: bool) -> None:
+    program = tiny_programs.quantized().to_program() if integer else tiny_programs.float_program()
+    (tmp_path / "m.tflite").write_bytes(to_tflite(program))
+    to_onnx(program, tmp_path / "m.onnx", {})
+    tflite, onnx_ = graph_cost.read(tmp_path / "m.tflite"), graph_cost.read(tmp_path / "m.onnx")
+
+    # The .onnx is the network; the .tflite's stem is regrouped over columns, with zeros among its weights.
+    assert tflite.macs - tflite.zero_macs == onnx_.macs - onnx_.zero_macs
+    stem = next(program.convolutions())
+    columns = group_frames(stem, tiny_programs.T)
+    assert columns is not None
+    wide = columns.convolution
+    positions = np.prod(program.values[stem.output].shape[1:])
+    in_a_column = columns.frames // stem.stride[1]
+    assert tflite.macs - onnx_.macs == positions * (wide.weight.size // in_a_column - stem.weight.size)
+    more = wide.weight.size + wide.bias.size - stem.weight.size - stem.bias.size
+    assert tflite.parameters - onnx_.parameters == more
+
+    poolings = [c for c in program.convolutions() if not c.trainable]  # written as convolutions, in both files
+    assert onnx_.parameters == program.parameter_count + sum(c.weight.size + c.bias.size for c in poolings)
+    element = 1 if integer else 4
+    assert onnx_.weight_bytes == element * sum(c.weight.size for c in program.convolutions())
+    assert (tflite.integer_weights, onnx_.integer_weights) == (integer, integer)
+    assert (tflite.float_operations > 0, onnx_.float_operations > 0) == (not integer, not integer)
+
+    shape = (1, 1, tiny_programs.F, tiny_programs.T)
+    peak = element * network_cost.measure(tiny_programs.network(), shape).peak_activations
+    assert onnx_.peak_activation_bytes == peak
+    assert tflite.peak_activation_bytes > peak  # a padded copy beside its original
+
+
+def write_onnx(path: Path, nodes: list[Any], constants: dict[str, Any], shapes: list[Any]) -> Path:
+    """A float network from `x` to `y`; a size that is a word is open."""
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in zip("xy", shapes, strict=True)
+    ]
+    held = [numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()]
+    graph = helper.make_graph(nodes, "foreign", ends[:1], ends[1:], held)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    return path
+
+
+def ones(*shape: int) -> np.ndarray:
+    return np.ones(shape, np.float32)
+
+
+def test_foreign_onnx_with_an_open_batch(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Conv", ["x", "w1"], ["c1"], pads=[1, 1, 1, 1], strides=[2, 2]),
+        helper.make_node("BatchNormalization", ["c1", "gamma", "beta", "mean", "variance"], ["b1"]),
+        helper.make_node("Relu", ["b1"], ["r1"]),
+        helper.make_node("Conv", ["r1", "w2", "bias2"], ["c2"], pads=[1, 1, 1, 1], group=4),
+        helper.make_node("Clip", ["c2", "low", "high"], ["r2"]),
+        helper.make_node("Add", ["r1", "r2"], ["a"]),
+        helper.make_node("MaxPool", ["a"], ["p"], kernel_shape=[2, 1], strides=[2, 1]),
+        helper.make_node("ReduceMean", ["p", "axes"], ["m"], keepdims=0),
+        helper.make_node("MatMul", ["m", "w3"], ["h"]),
+        helper.make_node("Add", ["h", "bias3"], ["g"]),
+        helper.make_node("Gemm", ["g", "w4", "bias4"], ["y"], transB=1),
+    ]
+    constants = {"w1": ones(4, 1, 3, 3), "w2": ones(4, 1, 3, 3), "bias2": ones(4), "w3": ones(4, 6), "bias3": ones(6)}
+    constants |= {"w4": np.eye(3, 6, dtype=np.float32), "bias4": ones(3), "axes": np.array([2, 3])}
+    constants |= {"low": np.float32(0), "high": np.float32(6)}
+    constants |= {name: ones(4) for name in ("gamma", "beta", "mean", "variance")}
+    cost = graph_cost.read(write_onnx(tmp_path / "m.onnx", nodes, constants, [["N", 1, 8, 6], ["N", 3]]))
+    assert [(layer.operation, layer.macs, layer.weights, layer.biases) for layer in cost.layers] == [
+        ("Conv", 12 * 4 * 9, 36, 0),
+        ("BatchNormalization", 0, 16, 0),
+        ("Conv", 12 * 4 * 9, 36, 4),
+        ("Add", 12 * 4, 0, 0),
+        ("MaxPool", 6 * 4 * 2, 0, 0),
+        ("ReduceMean", 6 * 4, 0, 0),
+        ("MatMul", 6 * 4, 24, 0),
+        ("Add", 6, 6, 0),
+        ("Gemm", 3 * 6, 18, 3),
+    ]
+    assert cost.zero_macs == 3 * 5
+    assert cost.constant_bytes == 4 * cost.parameters + 2 * 8
+    assert cost.peak_activation_bytes == 4 * 3 * 48  # Add
+
+
+def test_foreign_onnx_with_float_ends_and_integers_between(tmp_path: Path) -> None:
+    grid = {"scale": np.float32(0.1), "zero": np.uint8(3), "w_scale": np.float32(0.1), "w_zero": np.int8(-1)}
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["d"]),
+        helper.make_node("DequantizeLinear", ["w", "w_scale", "w_zero"], ["w_real"]),
+        helper.make_node("Conv", ["d", "w_real"], ["c"]),
+        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("QuantizeLinear", ["r", "scale", "zero"], ["s"]),
+        helper.make_node("DequantizeLinear", ["s", "scale", "zero"], ["y"]),
+    ]
+    weight = np.array([-1, 0, 1, -1], np.int8).reshape(2, 2, 1, 1)
+    path = write_onnx(tmp_path / "m.onnx", nodes, {**grid, "w": weight}, [[1, 2, 5, 4], [1, 2, 5, 4]])
+    cost = graph_cost.read(path)
+    assert [(layer.operation, layer.macs, layer.output_type, layer.live_bytes) for layer in cost.layers] == [
+        ("QuantizeLinear", 0, "UINT8", 160 + 40),
+        ("Conv", 80, "UINT8", 40 + 40),
+        ("DequantizeLinear", 0, "FLOAT32", 40 + 160),
+    ]
+    assert (cost.parameters, cost.constant_bytes, cost.zero_macs) == (4, 4, 40)
+
+
+@pytest.mark.parametrize(
+    ("node", "shapes", "reason"),
+    [
+        (helper.make_node("Conv", ["x", "w"], ["y"]), [[1, 2, "F", 4], [1, 2, "F", 4]], "which shape"),
+        (helper.make_node("QLinearConv", ["x", *"swswsws"], ["y"]), [[1, 2, 3, 4], [1, 2, 3, 4]], "QLinearConv"),
+        (helper.make_node("MaxPool", ["x"], ["y"]), [[1, 2, 3, 4], [1, 2, 3, 4]], "damaged ONNX model"),
+    ],
+)
+def test_onnx_that_cannot_be_counted_gets_one_line(tmp_path: Path, node: Any, shapes: Any, reason: str) -> None:
+    path = write_onnx(tmp_path / "m.onnx", [node], {"w": ones(2, 2, 1, 1)}, shapes)
+    with pytest.raises(UserError, match=reason):
+        graph_cost.read(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a zip file", b"\xff\xff\xff\x7fTFL3" + b"\xff" * 40])
 def test_bad_files_get_one_line(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "m.tflite").write_bytes(content)
-    with pytest.raises(UserError, match="TFLite model"):
-        graph_cost.read(tmp_path / "m.tflite")
+    for name, kind in (("m.tflite", "TFLite model"), ("m.onnx", "ONNX model")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match=kind):
+            graph_cost.read(tmp_path / name)

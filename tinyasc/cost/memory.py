@@ -4,8 +4,10 @@ Rule: operations run in the order of the network. An activation lives from the o
 that reads it, the clip from the start, the logits to the end. Views are free. Results that nothing reads take nothing.
 An operation element by element on one activation (an activation function, a batch norm, arithmetic with constants)
 writes over what it reads, if nothing reads that later: integer kernels do it while they write the result of the
-operation before. A fused attention holds its scores, as the graph of a deployed network does. Nothing is said of how a
-runtime packs the activations: its arena is at least as large.
+operation before. A fused attention holds its scores, as the graph of a deployed network does.
+
+The exported .onnx needs just this; a .tflite more where it pads in an operation of its own (`bench.graph_cost`). Nothing
+is said of how a runtime packs the activations: its arena is at least as large.
 """
 
 from math import prod
