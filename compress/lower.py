@@ -15,6 +15,7 @@ from torch.fx import Node
 
 from compress.program import Addition, Convolution, Mean, Operation, Program, Value
 from tinyasc.errors import UserError
+from tinyasc.models.layers.frequency_damping import fold_damping
 
 INPUT = "log_mel"
 OUTPUT = "logits"
@@ -24,7 +25,7 @@ def lower(model: nn.Module, shape: tuple[int, int, int]) -> Program:
     """The float program of a network in evaluation mode.
 
     Batch norm is folded into the convolution before it (Jacob et al. 2018, section 3.2), ReLU into the operation before
-    it, and a padded average pooling becomes the depthwise convolution that it is.
+    it, frequency damping into the weights, and a padded average pooling becomes the depthwise convolution that it is.
 
     Args:
         model: maps (B, C, F, T) to (B, K).
@@ -33,7 +34,7 @@ def lower(model: nn.Module, shape: tuple[int, int, int]) -> Program:
     Raises:
         UserError: the network has an operation that the INT8 program does not have.
     """
-    model = model.eval().cpu()
+    model = fold_damping(model).eval().cpu()
     exported = export(model, (torch.zeros(1, *shape),))
     return _Lowering(exported, shape).program()
 

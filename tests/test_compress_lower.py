@@ -1,5 +1,6 @@
 """The float program is the network: same logits, and what it cannot say is refused."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from compress.program import Convolution
 from tests import tiny_programs
 from tinyasc import models
 from tinyasc.errors import UserError
+from tinyasc.models.layers.frequency_damping import damp
 
 
 def test_lowered_network_gives_the_same_logits() -> None:
@@ -23,6 +25,17 @@ def test_lowered_network_gives_the_same_logits() -> None:
         expected = network(log_mel)
     torch.testing.assert_close(run_float(program, log_mel)[program.output], expected, rtol=0, atol=2e-5)
     assert expected.std() > 0.1  # the logits vary, so that equality means something
+
+
+def test_frequency_damping_is_in_the_weights() -> None:
+    network, log_mel = copy.deepcopy(tiny_programs.network()), torch.from_numpy(tiny_programs.log_mel(4))
+    plain = lower(network, tuple(log_mel.shape[1:]))
+    damp(network, 0.01)
+    damped = lower(network, tuple(log_mel.shape[1:]))
+    with torch.no_grad():
+        torch.testing.assert_close(run_float(damped, log_mel)[damped.output], network(log_mel), rtol=0, atol=2e-5)
+    assert damped.parameter_count == plain.parameter_count
+    assert not torch.allclose(run_float(plain, log_mel)[plain.output], run_float(damped, log_mel)[damped.output])
 
 
 @pytest.mark.parametrize(
