@@ -29,9 +29,10 @@ def test_lowered_network_gives_the_same_logits() -> None:
 
 def test_frequency_damping_is_in_the_weights() -> None:
     network, log_mel = copy.deepcopy(tiny_programs.network()), torch.from_numpy(tiny_programs.log_mel(4))
-    plain = lower(network, tuple(log_mel.shape[1:]))
+    _, channels, bands, frames = log_mel.shape
+    plain = lower(network, (channels, bands, frames))
     damp(network, 0.01)
-    damped = lower(network, tuple(log_mel.shape[1:]))
+    damped = lower(network, (channels, bands, frames))
     with torch.no_grad():
         torch.testing.assert_close(run_float(damped, log_mel)[damped.output], network(log_mel), rtol=0, atol=2e-5)
     assert damped.parameter_count == plain.parameter_count

@@ -314,7 +314,7 @@ def converted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ],
 )
 def test_killed_at_any_moment_it_goes_on(
-    root: Path, converted: list[str], processes: str, killed_in: str, call: int, left: list[str]
+    root: Path, converted: list[str], *, processes: str, killed_in: str, call: int, left: list[str]
 ) -> None:
     assert run(root) == 0
     whole = Path(f"{root}.h5").read_bytes()

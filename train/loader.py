@@ -102,8 +102,9 @@ class Batches:
         computed = self._cached(indices) if self.cache else self._computed(starts, indices)
         for index, unchanged in zip(indices, computed, strict=True):
             features, mix = self.augmentation.features(unchanged)
-            label = torch.from_numpy(self.clips.label[index]).to(self.device)
-            yield Batch(features, label, torch.from_numpy(index).to(self.device), mix)
+            label = torch.from_numpy(self.clips.label[index]).to(self.device, non_blocking=True)
+            number = torch.from_numpy(index).to(self.device, non_blocking=True)
+            yield Batch(features, label, number, mix)
 
     def _computed(self, starts: list[np.ndarray], indices: list[np.ndarray]) -> Iterator[Tensor]:
         """Features of windows, the sound changed at random before."""
@@ -118,4 +119,4 @@ class Batches:
             bar = tqdm(self._source.windows(starts), "features", len(starts), leave=False)
             self._kept = torch.cat([self.front_end(waveform).cpu() for waveform in bar])
         for part in parts:
-            yield self._kept[torch.from_numpy(np.searchsorted(indices, part))].to(self.device)
+            yield self._kept[torch.from_numpy(np.searchsorted(indices, part))].to(self.device, non_blocking=True)

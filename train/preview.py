@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jsonargparse.typing import NonNegativeInt
 from torch import Tensor
 
 from tinyasc import artifact, front_end, recipe
@@ -63,12 +62,7 @@ CHANGES = (
 )
 
 
-def preview(
-    data: Path,
-    out: Path,
-    clips: int = 3,
-    seed: NonNegativeInt = 0,  # pyright: ignore[reportInvalidTypeForm]
-) -> None:
+def preview(data: Path, out: Path, clips: int = 3, seed: int = 0) -> None:
     """Draw a few training clips, waveform and log-mel, before and after each augmentation.
 
     Args:
@@ -79,6 +73,8 @@ def preview(
     """
     if not 1 <= clips <= MOST:
         raise UserError(f"--clips is {clips}: take 1 to {MOST}")
+    if seed < 0:
+        raise UserError(f"--seed is {seed}: take 0 or more")
     if out.is_dir():
         raise UserError(f"--out {out} is a folder: name the picture, e.g. {out / 'preview.png'}")
     with Clips(data) as source:

@@ -62,7 +62,7 @@ class DiskSound:
                 waveform = pending.result()
                 if following is not None:
                     pending = reader.submit(self.clips.windows, following)
-                yield torch.from_numpy(waveform).to(self.device)
+                yield torch.from_numpy(waveform).to(self.device, non_blocking=True)
 
 
 class DeviceSound:
@@ -81,8 +81,8 @@ class DeviceSound:
         every_window = self._sound.unfold(0, samples, 1)  # (R S - S + 1, S), a view
         for starts in parts:
             rows, offsets = np.divmod(starts, samples)
-            local = torch.from_numpy(np.searchsorted(self._rows, rows) * samples + offsets).to(self.device)
-            yield every_window[local] * FULL_SCALE.item()
+            local = torch.from_numpy(np.searchsorted(self._rows, rows) * samples + offsets)
+            yield every_window[local.to(self.device, non_blocking=True)] * FULL_SCALE.item()
 
     def _uploaded(self) -> Tensor:
         sound = torch.empty((len(self._rows), self.clips.samples), dtype=torch.int16, device=self.device)

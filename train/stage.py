@@ -21,6 +21,7 @@ from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
 from train import loop, trained
 from train.augment import Augmentation, AugmentConfig
+from train.augmentations.impulse_responses import files_in
 from train.evaluate import predict, score_test, summary
 from train.loader import Batch, Batches, ExamplesConfig
 
@@ -166,8 +167,9 @@ def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, device: torc
 def _identity(job: Job, clips: Clips) -> str:
     """Everything the weights depend on: the recipe and the files it names, data, parents, torch and its threads."""
     parents = [artifact.file_sha256(parent / artifact.CARD) for parent in job.parents]
-    responses = job.augmentation.impulse_responses
-    files = [*([job.weights] if job.weights else []), *(sorted(responses.iterdir()) if responses else [])]
-    given = [artifact.file_sha256(file) for file in files if file.is_file()]
+    changes = job.augmentation
+    responses = changes.impulse_responses if changes.impulse_response_probability else None
+    files = [*([job.weights] if job.weights else []), *(files_in(responses) if responses else [])]
+    given = [artifact.file_sha256(file) for file in files]
     parts = [job, clips.checksum, parents, given, torch.__version__, torch.get_num_threads(), recipe.resolved()]
     return hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()
