@@ -38,7 +38,7 @@ class Layer:
 
 
 def layers(trace: Trace, model: nn.Module) -> list[Layer]:
-    """The rows in the order in which they ran, then the parameters that are neither weights nor a normalization's.
+    """The rows in the order in which they ran, then the parameters that nothing reads.
 
     Args:
         trace: one forward pass of `model`.
@@ -87,8 +87,11 @@ class _Rows:
             self._product(operation, product)
         elif operation.name in NORMS:
             self._norm(operation)
-        elif operation.name in AFFINE:
-            self._affine(operation)
+        else:
+            if operation.name in AFFINE:
+                self._affine(operation)
+            for name in (name for one in operation.inputs for name in one.parameters if name not in self.multiplied):
+                self._row(_place(name)[0]).parameters[name] = None
 
     def table(self, modules: dict[str, nn.Module]) -> list[Layer]:
         taken = {name for row in self.rows.values() for name in row.parameters}

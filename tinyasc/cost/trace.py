@@ -100,6 +100,8 @@ def trace(model: nn.Module, input_shape: tuple[int, ...]) -> Trace:
         restore.callback(setattr, torch.backends.mkldnn, "enabled", torch.backends.mkldnn.enabled)
         torch.backends.mha.set_fastpath_enabled(False)
         torch.backends.mkldnn.enabled = False
+        restore.callback(torch.set_num_threads, torch.get_num_threads())
+        torch.set_num_threads(1)  # for a single clip: on a busy machine threads would wait for one another
         model.eval()
         first = recorder.begin(clip)
         with torch.no_grad(), recorder:
