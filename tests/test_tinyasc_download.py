@@ -74,17 +74,18 @@ class Answer(BaseHTTPRequestHandler):
         start = int(wanted[len("bytes=") : -1]) if wanted and self.server.ranges else 0
         if name in self.server.answers:
             start, (status, content) = 0, self.server.answers[name]
-        self.send_response(206 if start else status)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        content = content[start:]
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
+        whole, content = len(content), content[start:]
+        promised = len(content)
         if self.server.cuts[name]:
             self.server.cuts[name] -= 1
-            content = content[: len(content) // 2]
-        if name != "record":  # noted before it is sent: the client may be gone on by then
+            content = content[: promised // 2]
+        if name != "record":  # noted before anything is sent: the test may be far ahead by then
             self.server.sent.append((name, wanted, len(content)))
+        self.send_response(206 if start else status)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
+        self.send_header("Content-Length", str(promised))
+        self.end_headers()
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
