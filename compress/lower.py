@@ -16,6 +16,7 @@ from torch.fx import Node
 from compress.program import Addition, Convolution, Mean, Operation, Program, Value
 from tinyasc.errors import UserError
 from tinyasc.models.layers.frequency_damping import fold_damping
+from tinyasc.models.layers.grn import GlobalResponseNorm
 
 INPUT = "log_mel"
 OUTPUT = "logits"
@@ -36,13 +37,16 @@ def lower(model: nn.Module, shape: tuple[int, int, int]) -> Program:
     """
     model = fold_damping(model).eval().cpu()
     exported = export(model, (torch.zeros(1, *shape),))
-    return _Lowering(exported, shape).program()
+    normed = any(isinstance(layer, GlobalResponseNorm) for layer in model.modules())
+    advice = "--model.global_response_norm false" if normed else "an architecture without it"
+    return _Lowering(exported, shape, f"train {advice}").program()
 
 
 class _Lowering:
     """One walk over the exported graph."""
 
-    def __init__(self, exported: ExportedProgram, shape: tuple[int, int, int]):
+    def __init__(self, exported: ExportedProgram, shape: tuple[int, int, int], advice: str):
+        self.advice = advice
         signature = exported.graph_signature
         state = {**exported.state_dict, **exported.constants}
         targets = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
@@ -71,8 +75,7 @@ class _Lowering:
                 rule = self.rules.get(str(node.target))
                 if rule is None:
                     raise UserError(
-                        f"the network has {node.target}, which the INT8 program does not have: "
-                        "train an architecture without it (for cp_mobile: --model.global_response_norm false)"
+                        f"the network has {node.target}, which the INT8 program does not have: {self.advice}"
                     )
                 self.name_of[node] = rule(node)
             elif node.op == "output":

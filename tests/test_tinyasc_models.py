@@ -5,8 +5,8 @@ import torch
 
 from tinyasc import front_end
 from tinyasc.errors import UserError
-from tinyasc.mel import MEL_CONFIGS
-from tinyasc.models import ARCHITECTURES, build, resolve
+from tinyasc.mel import MEL_CONFIGS, MelConfig
+from tinyasc.models import ARCHITECTURES, build, check_front_end, resolve
 from tinyasc.models.cp_mobile import round_channels
 from tinyasc.models.layers.grn import GlobalResponseNorm
 from tinyasc.models.sizes import SIZES, Size
@@ -74,6 +74,38 @@ def test_architecture_or_setting_that_is_not_there_is_one_line():
         build("cp_mobile", {"width": 3}, 10)
     with pytest.raises(UserError, match="b1 to b6"):
         build("cp_mobile", {"strides": {"b7": [2, 2]}}, 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "message"),
+    [
+        ("cp_mobile", {"n_blocks": 3}, "n_blocks.*Got value: 3"),
+        ("cp_mobile", {"base_channels": 8.0}, "base_channels.*int.*8.0"),
+        ("cp_mobile", {"channels_multiplier": float("nan")}, "channels_multiplier is nan"),
+        ("cp_mobile", {"strides": {"b2": [0, 2]}}, "strides are 1 or more"),
+        ("cp_resnet", {"groups": "two"}, "groups.*two"),
+        ("passt", {"stride": [10]}, r"stride.*2 elements.*\[10\]"),
+        ("passt", {"num_heads": 0}, "above zero"),
+        ("passt", {"depth": -1}, "above zero"),
+        ("passt", {"stem_channels": [0]}, "above zero"),
+        ("passt", {"drop_rate": 3.0}, "drop_rate from 0 to below 1"),
+        ("mobilevit", {"channels": [1.5, 2]}, "channels.*elements"),
+        ("acdnet", {"samples": 10}, "at least"),
+    ],
+)
+def test_wrong_settings_are_one_line_that_names_them(name, config, message):
+    with pytest.raises(UserError, match=message) as error:
+        build(name, config, 10)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_spectrograms_and_waveforms_are_not_mistaken_for_one_another(name):
+    size = (SMALL | FIRST)[name]
+    mel = None if size.front_end is None else MEL_CONFIGS[size.front_end]
+    check_front_end(name, mel)
+    with pytest.raises(UserError, match="--mel"):
+        check_front_end(name, MelConfig() if mel is None else None)
 
 
 @pytest.mark.parametrize(("channels", "expected"), [(8, 8), (54.4, 56), (92.48, 96), (60.8, 64), (3, 8), (49, 48)])

@@ -94,8 +94,8 @@ def train_float(
     """
     torch.manual_seed(job.seed)
     network = models.build(job.architecture, job.model, len(clips.labels))
+    counted = _measured(job, network, clips)
     initialize(network)
-    counted = cost.measure(network, (1, 1, *front_end.shape(job.mel, clips.samples)))
 
     def write(run: Run) -> None:
         trained.save(run.path(trained.FILE), network)
@@ -103,6 +103,24 @@ def train_float(
 
     parts = Parts(loss, lambda indices: predict(network, job.mel, clips, indices), write, counted.to_dict())
     train(job, network, clips, out, device=device, parts=parts)
+
+
+def _measured(job: Job, network: nn.Module, clips: Clips) -> cost.Cost:
+    """What a network costs on a clip of the data set, which shows before any work whether it takes one.
+
+    Raises:
+        UserError: it does not.
+    """
+    models.check_front_end(job.architecture, job.mel)
+    rate = models.resolve(job.architecture, job.model).get("sample_rate", clips.sample_rate)
+    if rate != clips.sample_rate:
+        raise UserError(f"{clips.path} has {clips.sample_rate} Hz, the network is for {rate}: set --model.sample_rate")
+    rows, columns = front_end.shape(job.mel, clips.samples)
+    try:
+        return cost.measure(network, (1, 1, rows, columns))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{job.architecture} with these settings cannot take {rows} x {columns} ({reason})") from None
 
 
 def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, device: torch.device, parts: Parts) -> None:

@@ -5,13 +5,17 @@ front end gives, log-mel (B, 1, F, T) or the waveform (B, 1, 1, S), and gives lo
 sizes of all of them.
 """
 
+import copy
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from jsonargparse import ArgumentError, ArgumentParser
 from torch import nn
 
 from tinyasc.errors import UserError
+from tinyasc.mel import MelConfig
 from tinyasc.models.acdnet import ACDNet, ACDNetConfig
 from tinyasc.models.bc_resnet import BCResNet, BCResNetConfig
 from tinyasc.models.cp_mobile import CPMobile, CPMobileConfig
@@ -30,6 +34,8 @@ class Architecture:
     """Its frozen config dataclass."""
     network: Callable[..., nn.Module]
     """(config, n_classes) -> the network."""
+    takes_waveform: bool = False
+    """Whether it takes the waveform itself, not log-mel."""
 
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -37,7 +43,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "cp_resnet": Architecture(CPResNetConfig, CPResNet),
     "passt": Architecture(PasstConfig, Passt),
     "passt_s": Architecture(PasstSConfig, PasstS),
-    "acdnet": Architecture(ACDNetConfig, ACDNet),
+    "acdnet": Architecture(ACDNetConfig, ACDNet, takes_waveform=True),
     "mobileast": Architecture(MobileASTConfig, MobileAST),
     "mobilevit": Architecture(MobileViTConfig, MobileViT),
     "tf_sepnet": Architecture(TFSepNetConfig, TFSepNet),
@@ -69,6 +75,19 @@ def build(architecture: str, config: dict[str, Any], n_classes: int) -> nn.Modul
     return ARCHITECTURES[architecture].network(settings, n_classes)
 
 
+def check_front_end(architecture: str, mel: MelConfig | None) -> None:
+    """A network of spectrograms must be given them, one of the waveform must not.
+
+    Raises:
+        UserError: it is not so.
+    """
+    takes_waveform = ARCHITECTURES[architecture].takes_waveform
+    if takes_waveform and mel is not None:
+        raise UserError(f"{architecture} takes the waveform: give --mel null")
+    if not takes_waveform and mel is None:
+        raise UserError(f"{architecture} takes log-mel spectrograms: give the settings of --mel")
+
+
 def _config(architecture: str, config: dict[str, Any]) -> Any:
     if architecture not in ARCHITECTURES:
         raise UserError(f"unknown architecture {architecture!r}: choose from {', '.join(ARCHITECTURES)}")
@@ -76,7 +95,14 @@ def _config(architecture: str, config: dict[str, Any]) -> Any:
     names = [item.name for item in fields(kind)]
     if unknown := sorted(set(config) - set(names)):
         raise UserError(f"{architecture} has no setting {', '.join(unknown)}: choose from {', '.join(names)}")
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--model", type=kind)
     try:
-        return kind(**config)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"settings of {architecture} are not usable: {error}") from None
+        settings = parser.instantiate(parser.parse_object({"model": copy.deepcopy(config)})).model
+    except (ArgumentError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).removeprefix("Validation failed: ").split())
+        raise UserError(f"settings of {architecture} are not usable: {reason}") from None
+    for name, value in asdict(settings).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"{architecture}: {name} is {value}: give a number")
+    return settings

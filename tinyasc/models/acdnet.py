@@ -90,6 +90,8 @@ class ACDNet(nn.Module):
         self.apply(_initialize)
 
     def forward(self, waveform: Tensor) -> Tensor:
+        if waveform.shape[2] != 1:
+            raise UserError(f"ACDNet takes the waveform, these have {waveform.shape[2]} bands: give --mel null")
         if waveform.shape[3] != self.samples:
             raise UserError(
                 f"this ACDNet takes clips of {self.samples} samples, these have {waveform.shape[3]}: "

@@ -43,6 +43,8 @@ class CPMobileConfig:
         if min(self.channels_multiplier, self.expansion_rate) <= 0 or not self.n_blocks or min(self.n_blocks) < 1:
             raise UserError("channels_multiplier and expansion_rate must be positive, every stage needs a block")
         known = {f"b{number}" for number in range(1, sum(self.n_blocks) + 1)}
+        if min((side for pair in self.strides.values() for side in pair), default=1) < 1:
+            raise UserError("strides are 1 or more along both axes")
         if unknown := sorted(set(self.strides) - known):
             raise UserError(f"strides name {', '.join(unknown)}: the blocks are b1 to b{sum(self.n_blocks)}")
 

@@ -91,6 +91,10 @@ class PasstConfig(PatchConfig):
     def __post_init__(self) -> None:
         object.__setattr__(self, "stem_channels", tuple(self.stem_channels))
         super().__post_init__()
+        if min(self.embed_dim, self.depth, self.num_heads, *self.stem_channels) < 1 or not 0 <= self.drop_rate < 1:
+            raise UserError(
+                "take embed_dim, depth, num_heads, stem_channels above zero, and drop_rate from 0 to below 1"
+            )
         if self.embed_dim % self.num_heads:
             raise UserError(f"embed_dim {self.embed_dim} is no multiple of num_heads {self.num_heads}")
         if self.stem_channels and self.stride != STRIDE:
