@@ -4,13 +4,14 @@ import contextlib
 import hashlib
 import io
 import threading
+import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import torch
 
 from tests import tiny_data
-from tests.hostile import Touch
+from tests.hostile import Touch, pack
 from tinyasc import models, recipe, weights
 from tinyasc.errors import UserError
 from tinyasc.models.passt import Passt
@@ -104,6 +105,8 @@ def test_a_local_file_is_taken_as_it_is_or_checked(tmp_path):
     path = tmp_path / "own.pt"
     with pytest.raises(UserError, match=r"own\.pt is missing"):
         weights.locate(str(path))
+    with pytest.raises(UserError, match=f"{tmp_path} is a folder: give a file"):
+        weights.locate(str(tmp_path))
     path.write_bytes(CONTENT)
     assert weights.locate(str(path)) == weights.locate(str(path), SHA256) == path
     with pytest.raises(UserError, match=f"has the sha256 {SHA256}, not 000"):
@@ -120,7 +123,11 @@ def test_a_local_file_is_taken_as_it_is_or_checked(tmp_path):
         (lambda _: {"weight": torch.ones(2).to_sparse()}, "'weight', which is no plain tensor"),
         (lambda _: {"weight": torch.ones(2, device="meta")}, "'weight', which is no plain tensor"),
         (lambda _: {"weight": torch.ones(1).expand(10**12)}, "holds fewer bytes than its tensors"),
-        (lambda _: {"weight": torch.tensor([1.0, float("nan")])}, "values in weight that are not finite"),
+        (lambda _: {"weight": torch.ones(2, dtype=torch.complex64)}, "'weight' of the type torch.complex64: what is"),
+        (lambda _: {"weight": torch.ones(2).to(torch.float8_e4m3fn)}, "of the type torch.float8_e4m3fn: what is taken"),
+        (lambda _: {1: torch.ones(2)}, "holds 1, which is no plain tensor"),
+        (lambda _: {"\x1b[2J\n": 3}, r"holds '\\x1b\[2J\\n', which is no plain tensor"),
+        (lambda _: {"w" * 10_000: 3}, r"holds 'w{79}\.\.\., which is no plain tensor"),
     ],
 )
 def test_a_hostile_or_foreign_file_is_one_line(tmp_path, content, message):
@@ -131,12 +138,82 @@ def test_a_hostile_or_foreign_file_is_one_line(tmp_path, content, message):
     assert not (tmp_path / "mark").exists()
 
 
-@pytest.mark.parametrize("length", [0, 1, 100, -1])
-def test_a_damaged_file_is_one_line(tmp_path, length):
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        ({"weight": torch.tensor([1.0, torch.nan])}, "in weight that are not finite as torch.float32"),
+        (
+            {"weight": torch.tensor([1.0, 1e300], dtype=torch.float64)},
+            "in weight that are not finite as torch.float32",
+        ),
+        ({"bn.running_var": torch.tensor([1.0, -1.0])}, "negative variances in bn.running_var"),
+        ({"weight": torch.ones(3)}, r"weight has the shape \(3,\) and must have \(2,\)"),
+        ({"weight": torch.ones(2).long()}, "weight has the type torch.int64"),
+        ({"\x1b[2J": torch.ones(2)}, r"'\\x1b\[2J' is unknown"),
+    ],
+)
+def test_what_would_compute_nan_or_does_not_fit_is_one_line(tmp_path, tensors, message):
+    expected = {"weight": torch.zeros(2), "bn.running_var": torch.zeros(2)}
+    with pytest.raises(UserError, match=message):
+        weights.fitted({"weight": torch.ones(2), "bn.running_var": torch.ones(2)} | tensors, expected, tmp_path, "it")
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_float_types_are_cast_to_the_network_s(tmp_path, kind):
+    expected = {"weight": torch.zeros(2), "steps": torch.zeros((), dtype=torch.int64)}
+    found = {"weight": torch.ones(2, dtype=kind), "steps": torch.tensor(7)}
+    torch.save(found, tmp_path / "weights.pt")
+    taken = weights.fitted(weights.read(tmp_path / "weights.pt"), expected, tmp_path, "it")
+    assert {name: (tensor.dtype, tensor.tolist()) for name, tensor in taken.items()} == {
+        "weight": (torch.float32, [1.0, 1.0]),
+        "steps": (torch.int64, 7),
+    }
+
+
+def test_a_file_that_would_fill_the_memory_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "weights.pt"
+    torch.save({"weight": torch.zeros(10**6)}, path)
+    with zipfile.ZipFile(path) as archive:
+        assert len(archive.read("weights/data/0")) == 4 * 10**6
+    longer = tmp_path / "longer.pt"
+    longer.write_bytes(path.read_bytes())
+    prefixed = tmp_path / "prefixed.pt"
+    prefixed.write_bytes(weights.ZIP + path.read_bytes())
+    pack(path)
+    assert path.stat().st_size < 10**4
+    with zipfile.ZipFile(longer, "a") as archive:  # names what it has a second time
+        archive.filelist.append(archive.getinfo("weights/data/0"))
+        archive.writestr("more", "")
+    monkeypatch.setattr(torch, "load", None)
+    for file in (path, longer, prefixed):
+        with pytest.raises(UserError, match=r"is packed as torch.save packs nothing: save"):
+            weights.read(file)
+
+
+def test_files_of_old_versions_of_torch_are_read(tmp_path):
+    torch.save({"weight": torch.ones(2)}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    assert weights.read(tmp_path / "old.pt")["weight"].tolist() == [1, 1]
+
+
+def test_a_folder_is_called_one(tmp_path):
+    with pytest.raises(UserError, match=f"{tmp_path} is a folder: give a file"):
+        weights.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("length", "message"),
+    [
+        (0, "is no PyTorch checkpoint"),
+        (1, "is no PyTorch checkpoint"),
+        (100, "cannot be read as PyTorch weights: it is damaged"),
+        (-1, "cannot be read as PyTorch weights: it is damaged"),
+    ],
+)
+def test_a_damaged_file_is_one_line(tmp_path, length, message):
     path = tmp_path / "weights.pt"
     torch.save({"weight": torch.ones(100)}, path)
     path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(UserError, match="cannot be read as PyTorch weights") as error:
+    with pytest.raises(UserError, match=message) as error:
         weights.read(path)
     assert "\n" not in str(error.value)
 
@@ -177,7 +254,12 @@ def test_a_teacher_starts_from_weights_at_an_address(site, tmp_path, capsys):
     command = ["--config", str(tmp_path / "teacher.yaml"), *places, "--weights", site.address]
     assert recipe.run(train_teacher, command) == 1
     assert "give the sha256" in capsys.readouterr().err
-    assert recipe.run(train_teacher, [*command, "--weights_sha256", hashlib.sha256(site.content).hexdigest()]) == 0
+    sha256 = hashlib.sha256(site.content).hexdigest()
+    student = ["--architecture", "cp_mobile", "--model", "{}", "--weights_sha256", sha256]
+    assert recipe.run(train_teacher, [*command, *student]) == 1
+    assert "--weights are of PaSST, the architecture is cp_mobile" in capsys.readouterr().err
+    assert site.asked == []
+    assert recipe.run(train_teacher, [*command, "--weights_sha256", sha256]) == 0
     trained_network, _, _ = trained.load(tmp_path / "run")
     assert isinstance(trained_network, Passt)
     torch.testing.assert_close(trained_network.net.cls_token, published.net.cls_token)

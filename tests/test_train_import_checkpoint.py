@@ -12,7 +12,7 @@ from compress.qat import train_qat
 from tests import tiny_data
 from tests.hostile import Touch
 from tinyasc import artifact, dcase, models, recipe
-from tinyasc.mel import MEL_CONFIGS
+from tinyasc.mel import MEL_CONFIGS, mel_bank
 from tinyasc.models.sizes import SIZES
 from train import trained
 from train.evaluate import evaluate
@@ -71,9 +71,12 @@ def test_the_same_logits_after_import(tmp_path, size):
     state = state_of(network)
     if size == "cp_mobile":
         assert {name: tuple(state[name].shape) for name in TENSORS} == TENSORS
-        state["mel.window"] = torch.hann_window(3072)
+        state["mel.window"] = torch.hann_window(3072, periodic=False)
+        state["mel.preemphasis_coefficient"] = torch.tensor([[[-0.97, 1]]])
     if size == "baseline_2024":
-        state["mel.1.mel_scale.fb"] = torch.zeros(2049, 256)
+        state["mel.0.kernel"] = torch.zeros(320, 1, 459)
+        state["mel.1.spectrogram.window"] = torch.hann_window(3072)
+        state["mel.1.mel_scale.fb"] = torch.tensor(mel_bank(MEL_CONFIGS["baseline_2024"]).T) + 2e-5
     assert run(write(tmp_path / "file.ckpt", state), tmp_path / "run") == 0
 
     imported, mel, card = trained.load(tmp_path / "run", "student")
@@ -100,17 +103,22 @@ BLOCK = "model.stages.s1.b2.block."
         ("model.in_c.1.0.weight", None, "has no convolution model.in_c.1.0.weight"),
         (BLOCK + "1.1.bias", None, f"{BLOCK}1.1.bias is missing"),
         ("model.stages.s2.b5.after_block_norm.beta", None, "s2.b5.after_block_norm.beta is missing"),
-        ("model.fc.weight", torch.ones(2), "model.fc.weight is unknown"),
-        ("teacher.weight", torch.ones(2), "teacher.weight is unknown"),
+        ("model.fc.weight", torch.ones(2), "'model.fc.weight' is unknown"),
+        ("teacher.weight", torch.ones(2), "'teacher.weight' is unknown"),
         ("model.stages.s4.b7.block.0.0.weight", torch.ones(64, 32, 1, 1), "no convolution model.stages.s4.b7.block.2"),
-        ("mel.1.mel_scale.fb", torch.ones(2049, 256), "mel.1.mel_scale.fb is unknown"),  # of the other form
+        ("mel.1.mel_scale.fb", torch.ones(2049, 256), "'mel.1.mel_scale.fb' is unknown"),  # of the other form
         ("mel.window", torch.ones(800), r"mel.window has the shape \(800,\) and must have \(3072,\)"),
+        ("mel.window", torch.hann_window(3072), "of another front-end than cp_mobile: mel.window has other values"),
+        ("mel.preemphasis_coefficient", torch.tensor([[[-0.9, 1]]]), "another front-end than cp_mobile: mel.preemph"),
         (BLOCK + "0.0.weight", torch.ones(8, 8, 1, 1), "block.0.0.weight has 8 channels, and no expansion_rate"),
         (BLOCK + "0.0.weight", torch.ones(16, 7, 1, 1), r"block.0.0.weight has the shape \(16, 7, 1, 1\)"),
         (BLOCK + "2.0.weight", torch.ones(9, 16, 1, 1), "block.2.0.weight has 9 channels, and no channels_mult"),
         (BLOCK + "1.0.weight", torch.ones(16, 1, 5, 5), "block.1.0.weight has the shape"),
         (BLOCK + "0.1.weight", torch.ones(16).long(), "block.0.1.weight has the type torch.int64"),
         (BLOCK + "0.1.weight", torch.full((16,), torch.inf), "values in .*block.0.1.weight that are not finite"),
+        (BLOCK + "0.1.weight", torch.full((16,), 1e300, dtype=torch.float64), "block.0.1.weight that are not finite"),
+        (BLOCK + "0.1.weight", torch.ones(16).to(torch.float8_e4m3fn), "block.0.1.weight' of the type torch.float8_"),
+        (BLOCK + "0.1.running_var", -torch.ones(16), "negative variances in .*block.0.1.running_var"),
         (BLOCK + "0.1.weight", torch.ones(1).expand(10**9), "holds fewer bytes than its tensors"),
         ("model.feed_forward.0.weight", torch.ones(9, 32, 1, 1), "feed_forward.1.weight has the shape"),
     ],
@@ -129,13 +137,20 @@ def test_a_hostile_a_damaged_and_another_file_are_one_line(tmp_path, capsys):
     whole.write_bytes(whole.read_bytes()[:-1000])
     refused(whole, capsys, "cannot be read")
     whole.write_bytes(b"no checkpoint")
-    refused(whole, capsys, "cannot be read")
+    refused(whole, capsys, "is no PyTorch checkpoint")
     write(whole, {"weight": torch.ones(2, 2)})
     refused(whole, capsys, "is no published CP-Mobile: it has no convolution")
     torch.save(state, whole)
     refused(whole, capsys, "holds no tensors by name in 'state_dict'")
     whole.unlink()
     refused(whole, capsys, "file.ckpt is missing")
+
+
+def test_another_filter_bank_than_the_form_s_is_refused(tmp_path, capsys):
+    state = state_of(network_of(SIZES["baseline_2024"].config))
+    for bank in (torch.zeros(2049, 256), torch.tensor(mel_bank(MEL_CONFIGS["tf_sepnet"])[::2].T)):
+        path = write(tmp_path / "file.ckpt", state | {"mel.1.mel_scale.fb": bank})
+        refused(path, capsys, "of another front-end than baseline_2024: mel.1.mel_scale.fb has other values")
 
 
 def refused(checkpoint: Path, capsys: pytest.CaptureFixture[str], message: str) -> None:
@@ -162,6 +177,7 @@ def test_the_command_asks_for_its_file_and_an_architecture_it_knows(capsys):
         assert end.value.code == (0 if arguments == ["--help"] else 2)
     said = capsys.readouterr()
     assert "the .ckpt file" in said.out
+    assert "scoring with --data is the check" in " ".join(said.out.split())
     assert "cp_mobile" in said.err
 
 

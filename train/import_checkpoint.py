@@ -3,8 +3,10 @@
     python -m train.import_checkpoint FILE --arch cp_mobile --out RUN
 
 Nothing in the file is run, every tensor in it is accounted for by name and shape, and the size of the network is read
-from the shapes. Strides and front-end are not in such a file. There are two published forms, which the response norm
-tells apart: CP-Mobile of 2023, and the baseline of 2024 and 2025 without it; each has its own strides and front-end.
+from the shapes. Strides are not in such a file, and of the front-end at most the window and the filter bank, which are
+compared with ours. There are two published forms, which the response norm tells apart: CP-Mobile of 2023, and the
+baseline of 2024 and 2025 without it; each has its own strides and front-end. Whether a network that somebody trained
+himself keeps to them only its accuracy shows: score it with --data.
 Writes model.safetensors, recipe.yaml, model_card.json.
 
 Sources: fschmid56/cpjku_dcase23, CPJKU/dcase2024_task1_baseline.
@@ -23,21 +25,14 @@ from tinyasc import artifact, cost, dcase, front_end, models, recipe, weights
 from tinyasc.artifact import ModelCard, new_run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.mel import MEL_CONFIGS, MelConfig
+from tinyasc.mel import MEL_CONFIGS, MelConfig, hann, mel_bank
 from tinyasc.models.cp_mobile import CPMobileConfig, round_channels
 from tinyasc.models.sizes import SIZES
 from train import reproducible, trained
 from train.evaluate import predict, score_test, summary
 
-MEL_BUFFERS: dict[str, dict[str, tuple[int, ...]]] = {
-    "cp_mobile": {"mel.window": (3072,), "mel.preemphasis_coefficient": (1, 1, 2)},
-    "baseline_2024": {
-        "mel.0.kernel": (320, 1, 459),  # resamples from 44.1 to 32 kHz
-        "mel.1.spectrogram.window": (3072,),
-        "mel.1.mel_scale.fb": (2049, 256),
-    },
-}
-"""Published form -> shapes of its front-end's buffers, which a file may hold and which are not needed."""
+TOLERANCE = 4e-4
+"""Of windows and filter banks: torchaudio's differ from ours by 2e-5, other kinds of either by 7e-4 and more."""
 RENAMED = ((r"^stem\.", "in_c."), (r"^head\.", "feed_forward."), (r"\.norm\.", ".after_block_norm."))
 """What modules of `tinyasc.models.cp_mobile` are called there."""
 BLOCK = re.compile(r"model\.stages\.s(\d{1,2})\.b(\d{1,2})\.")
@@ -56,12 +51,15 @@ def import_checkpoint(
 ) -> None:
     """Make a student run of a published CP-Mobile checkpoint.
 
+    Strides and front-end are taken from the published form that the file has; scoring with --data is the check of them.
+
     Args:
         checkpoint: the .ckpt file.
         arch: architecture of the network in it.
         out: run folder to write.
         labels: class names in the order of the logits; none = TAU's ten scenes in alphabetical order.
-        data: prepared data set (.h5) whose test split it is scored on; none = the run states no accuracy.
+        data: prepared data set (.h5) whose test split it is scored on, the only check of the strides; none = the run
+            states no accuracy.
     """
     found = weights.read(checkpoint, "state_dict")
     form = "cp_mobile" if any(".after_block_norm." in name for name in found) else "baseline_2024"
@@ -89,7 +87,7 @@ def import_checkpoint(
         },
         seed=0,
     )
-    print(f"{arch} ({card.cost['parameters']:,} parameters); not in the file: strides and front-end, as in {form}")
+    print(f"{arch} ({card.cost['parameters']:,} parameters); strides and front-end assumed as in {form}")
     if data is not None:
         card = replace(card, accuracy=_accuracy(network, mel, card, data))
     with new_run(out) as run:
@@ -116,12 +114,28 @@ def _rebuild(found: dict[str, Tensor], form: str, path: Path) -> tuple[nn.Module
     config["global_response_norm"] = form == "cp_mobile"
     with torch.device("meta"):  # has shapes and takes no memory: a wrong file may ask for a lot
         own = models.build("cp_mobile", config, n_classes).state_dict()
-        buffers = {name: torch.empty(shape) for name, shape in MEL_BUFFERS[form].items() if name in found}
     expected = {_published_name(name): tensor for name, tensor in own.items()}
-    weights.check(found, expected | buffers, path, f"the published format of {form}")
+    buffers = {name: tensor for name, tensor in _mel_buffers(form).items() if name in found}
+    found = weights.fitted(found, expected | buffers, path, f"the published format of {form}")
+    for name, tensor in buffers.items():
+        if not tensor.is_meta and not torch.allclose(found[name], tensor, rtol=0, atol=TOLERANCE):
+            raise UserError(f"{path} is of another front-end than {form}: {name} has other values")
     network = models.build("cp_mobile", config, n_classes)
     network.load_state_dict({name: found[_published_name(name)] for name in own})
     return network.eval(), config, n_classes
+
+
+def _mel_buffers(form: str) -> dict[str, Tensor]:
+    """What a published file may hold of its front-end; of the resampler, which is not ours, the shape alone."""
+    mel = MEL_CONFIGS[str(SIZES[form].front_end)]
+    window = torch.tensor(hann(mel))
+    if form == "cp_mobile":
+        return {"mel.window": window, "mel.preemphasis_coefficient": torch.tensor([[[-mel.pre_emphasis, 1.0]]])}
+    return {
+        "mel.0.kernel": torch.empty(320, 1, 459, device="meta"),  # from 44.1 to 32 kHz
+        "mel.1.spectrogram.window": window,
+        "mel.1.mel_scale.fb": torch.tensor(mel_bank(mel).T),
+    }
 
 
 def _published_name(name: str) -> str:

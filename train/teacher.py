@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from tinyasc import recipe
+from tinyasc import models, recipe
 from tinyasc.artifact import Run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
@@ -63,14 +63,15 @@ def train_teacher(
         device: auto, cpu or cuda.
         threads: CPU threads.
     """
+    models.resolve(architecture, model)
+    if weights is not None and models.ARCHITECTURES[architecture].network not in (Passt, PasstS):
+        raise UserError(f"--weights are of PaSST, the architecture is {architecture}")
     with Clips(data) as clips:
         chosen = reproducible.settle(device, threads, seed)
         start = None if weights is None else locate(weights, weights_sha256)
 
         def initialize(network: nn.Module) -> None:
-            if start is not None:
-                if not isinstance(network, Passt | PasstS):
-                    raise UserError(f"--weights are of PaSST, the architecture is {architecture}")
+            if start is not None and isinstance(network, Passt | PasstS):
                 load_weights(network, start)
 
         def keep_logits(run: Run, network: nn.Module) -> None:

@@ -47,8 +47,7 @@ def load_weights(model: Passt | PasstS, path: Path) -> None:
                 f"{advice}, or train without --weights"
             )
         found[name] = pooled(found[name], axis, needed)
-    weights.check(found, own, path, "this PaSST")
-    model.net.load_state_dict(found)
+    model.net.load_state_dict(weights.fitted(found, own, path, "this PaSST"))
 
 
 def pooled(tensor: Tensor, axis: int, length: int) -> Tensor:
