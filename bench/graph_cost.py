@@ -3,7 +3,8 @@
 MACs follow NeSsi, the counter of DCASE Task 1: convolutions, fully connected layers and pooling by their kernels, means
 and additions by their elements, every other operation and every bias 0. Deviations: products that NeSsi leaves out
 (batched matrix products, transposed convolutions) count, and a fully connected layer counts all of its weights; NeSsi
-multiplies by the last input dimension only, which is too few when the input is not flattened.
+multiplies by the last input dimension only, which is too few when the input is not flattened. Against the deployed MACs
+of `tinyasc.cost`, an exported .onnx has those of the biases less, and those of poolings, means and additions more.
 
 The two formats of one exported program agree but for the layout of the .tflite. Its first convolution may be regrouped
 over columns of frames for speed, which adds weights and multiplications by zeros: `macs - zero_macs` is equal. And its

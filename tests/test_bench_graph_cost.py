@@ -9,6 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from bench import graph_cost
+from compress.program import Convolution
 from export.columns import group_frames
 from export.to_onnx import to_onnx
 from export.to_tflite import to_tflite
@@ -101,6 +102,26 @@ def test_both_formats_of_a_program_agree(tmp_path: Path, integer: bool) -> None:
     peak = element * network_cost.measure(tiny_programs.network(), shape).peak_activations
     assert onnx_.peak_activation_bytes == peak
     assert tflite.peak_activation_bytes > peak  # a padded copy beside its original
+
+
+@pytest.mark.parametrize("integer", [True, False])
+def test_file_and_network_differ_by_biases_poolings_means_and_additions(tmp_path: Path, integer: bool) -> None:
+    program = tiny_programs.quantized().to_program() if integer else tiny_programs.float_program()
+    to_onnx(program, tmp_path / "m.onnx", {})
+    (tmp_path / "m.tflite").write_bytes(to_tflite(program))
+    in_onnx, in_tflite = graph_cost.read(tmp_path / "m.onnx"), graph_cost.read(tmp_path / "m.tflite")
+
+    def positions(convolution: Convolution) -> int:
+        return int(np.prod(program.values[convolution.output].shape[1:]))
+
+    biases = sum(one.bias.size * positions(one) for one in program.convolutions() if one.trainable)
+    poolings = sum(one.weight.size * positions(one) for one in program.convolutions() if not one.trainable)
+    others = sum(layer.macs for layer in in_onnx.layers if layer.operation != "Conv")
+    assert min(biases, poolings, others) > 0
+    shape = (1, 1, tiny_programs.F, tiny_programs.T)
+    network = network_cost.fold(network_cost.measure(tiny_programs.network(), shape)).macs
+    assert in_onnx.macs == network - biases + poolings + others
+    assert in_tflite.macs - in_tflite.zero_macs == in_onnx.macs - in_onnx.zero_macs
 
 
 def write_onnx(path: Path, nodes: list[Any], constants: dict[str, Any], shapes: list[Any]) -> Path:

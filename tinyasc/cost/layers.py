@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
-from tinyasc.cost.products import Product, product_of
+from tinyasc.cost.products import Product, product_of, refuse_unknown
 from tinyasc.cost.trace import Operation, Trace, Value
 
 BATCH_NORMS = ("native_batch_norm", "_native_batch_norm_legit_no_training", "cudnn_batch_norm")
@@ -88,6 +88,7 @@ class _Rows:
         elif operation.name in NORMS:
             self._norm(operation)
         else:
+            refuse_unknown(operation)
             if operation.name in AFFINE:
                 self._affine(operation)
             for name in (name for one in operation.inputs for name in one.parameters if name not in self.multiplied):
@@ -103,6 +104,8 @@ class _Rows:
         elements = _Elements()
         found = []
         for name, row in self.rows.items():
+            if not row.products and not row.parameters:
+                continue
             new = {parameter: elements.new(self.trace.parameters[parameter]) for parameter in row.parameters}
             macs, deployed_macs = (
                 sum(product.macs_with_bias(deployed) for product in row.products) for deployed in (False, True)
@@ -164,6 +167,8 @@ class _Rows:
 
     def _multiplies(self, row: _Row, *factors: Value | None) -> None:
         names = [name for factor in factors if factor is not None for name in factor.parameters]
+        for name in set(names) - self.multiplied:  # read before as something else: the first step of a recurrent layer
+            self._row(_place(name)[0]).parameters.pop(name, None)
         self.multiplied.update(names)
         row.parameters |= dict.fromkeys(names)
 

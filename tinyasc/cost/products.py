@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import prod
 
 from tinyasc.cost.trace import Operation, Value
+from tinyasc.errors import UserError
 
 FACTORS = {
     "convolution": (0, 1, 2),
@@ -18,6 +19,8 @@ FACTORS = {
 """ATen's products: where the two factors and the bias stand in their arguments. Everything else is made of them."""
 ATTENTION = "_scaled_dot_product"
 """Beginning of the names of the fused attentions; query, key and value are their first arguments."""
+COPIES = ("cat", "stack", "copy", "index", "index_select", "gather", "embedding", "_embedding_bag_forward_only")
+"""Operations that take elements of a parameter from one place to another."""
 
 
 @dataclass
@@ -77,3 +80,20 @@ def product_of(operation: Operation) -> Product | None:
     bias = bias if weight is not None and bias is not None and bias.parameters else None
     outputs = output.shape[axis] if output.shape else 1
     return Product(weight, bias, outputs, output.elements // outputs, axis, macs)
+
+
+def refuse_unknown(operation: Operation) -> None:
+    """A kernel of its own that multiplies activations by weights must not count as nothing.
+
+    Args:
+        operation: on activations, neither a product nor a normalization.
+
+    Raises:
+        UserError: it reads weights, and neither element by element nor to copy them.
+    """
+    weights = [name for one in operation.inputs if len(one.shape) > 1 for name in one.parameters]
+    if weights and not operation.pointwise and operation.name not in COPIES:
+        raise UserError(
+            f"multiply-accumulates of {operation.name} with {weights[0]} are not known: "
+            "write it with convolutions, linear layers or matrix products"
+        )

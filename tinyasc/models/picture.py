@@ -73,9 +73,17 @@ def draw(points: Sequence[Point]) -> Figure:
         for axis in (corner.xaxis, corner.yaxis):
             axis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 7)))
         whole.add_patch(Rectangle(box.min, *box.size, fill=False, edgecolor=MUTED, linestyle="dotted"))
-        whole.set_ylabel("multiply-accumulates for one clip")
+        note: dict[str, Any] = {
+            "color": MUTED,
+            "fontsize": 8,
+            "ha": "right",
+            "va": "top",
+            "textcoords": "offset points",
+        }
+        whole.annotate("enlarged on the right", (box.x0, box.y1), (-4, 0), **note)
+        whole.set_ylabel("multiply-accumulates for one clip, as trained, at every token")
         whole.legend(loc="lower right", frameon=False, labelcolor="linecolor")
-        figure.supxlabel("parameters, batch norms folded (in INT8: bytes)", color=MUTED, fontsize=10)
+        figure.supxlabel("parameters as trained (in INT8: bytes)", color=MUTED, fontsize=10)
         for axes in (whole, corner):
             _limits(axes)
         figure.draw_without_rendering()  # settles the scales, by which the labels are placed
