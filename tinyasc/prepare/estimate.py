@@ -13,7 +13,7 @@ from tinyasc.prepare.disk import existing
 from tinyasc.prepare.folder import Entry, Folder, unlisted
 from tinyasc.prepare.problems import Problem
 
-SAMPLE, FEW = 48, 12
+SAMPLE, FEW = 48, 4
 """Recordings that are converted to see how long it takes, and how many bytes; spread evenly over the folder."""
 
 
