@@ -1,60 +1,26 @@
-"""Sound from a folder in TAU's layout into the prepared file: what is read, joined, reported, resumed and refused."""
+"""Sound from a folder in TAU's layout into the prepared file: what is read, joined, reported and refused."""
 
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
-from io import FileIO
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 
+from tests import tiny_folder
+from tests.tiny_folder import FILES, run
 from tinyasc import recipe, sound
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.prepare import command, partial, prepare
-from tinyasc.prepare.convert import ClipFormat, pieces_in
-from tinyasc.prepare.folder import Entry, read_folder, splits_by_place
-from tinyasc.verify import verify
-
-ROOT = Path(__file__).parent.parent
-FILES = {  # name: label, identifier, device, seconds, split
-    "audio/park-oslo-1-2-0-a.wav": ("park", "oslo-1", "a", 1.0, "train"),
-    "audio/park-oslo-1-2-1-a.wav": ("park", "oslo-1", "a", 1.0, "train"),
-    "audio/dog-rome-9.wav": ("dog", "rome-9", "phone", 2.7, "evaluate"),
-    "audio/cat.wav": ("cat", "rome-8", "phone", 0.2, None),
-}
+from tinyasc.prepare import command, prepare
+from tinyasc.prepare.convert import pieces_in
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A folder of four noises, 32 kHz, full scale."""
-    folder = tmp_path / "set"
-    (folder / "audio").mkdir(parents=True)
-    random = np.random.default_rng(1)
-    meta = ["filename\tscene_label\tidentifier\tsource_label"]
-    splits = {"train": ["filename\tscene_label"], "evaluate": ["filename\tscene_label"]}
-    for file, (label, identifier, device, seconds, split) in FILES.items():
-        loudest = np.array([-(2**15), 2**15 - 1])
-        samples = np.append(loudest, random.integers(-(2**15), 2**15, round(32_000 * seconds) - 2)).astype(np.int16)
-        soundfile.write(folder / file, samples, 32_000, "PCM_16")
-        meta.append(f"{file}\t{label}\t{identifier}\t{device}")
-        if split:
-            splits[split].append(f"{file}\t{label}")
-    (folder / "meta.csv").write_text("\n".join(meta) + "\n")
-    (folder / "evaluation_setup").mkdir()
-    for split, lines in splits.items():
-        (folder / f"evaluation_setup/fold1_{split}.csv").write_text("\n".join(lines) + "\n")
-    return folder
-
-
-def run(root: Path, *flags: str) -> int:
-    """The command with one process, to set.h5 beside the folder."""
-    return recipe.run(prepare, ["--root", str(root), "--out", f"{root}.h5", "--processes", "1", *flags])
+    """A folder of four noises."""
+    return tiny_folder.write(tmp_path / "set")
 
 
 def test_sound_and_names_come_back(root: Path) -> None:
@@ -118,73 +84,11 @@ def test_another_rate_and_length(root: Path) -> None:
         assert clips.joined.tolist() == [0, 0, 0, 1, 0]  # pieces shorter than a clip cannot be joined
 
 
-def test_a_byte_order_mark_is_no_part_of_a_table(root: Path) -> None:
-    entries = read_folder(root).entries
-    for table in root.rglob("*.csv"):
-        table.write_text(table.read_text(), encoding="utf-8-sig")
-    assert read_folder(root).entries == entries
-
-
 @pytest.mark.parametrize(
     ("length", "pieces"), [(1, 1), (32_000, 1), (47_999, 1), (48_000, 2), (64_000, 2), (320_000, 10)]
 )
 def test_pieces(length: int, pieces: int) -> None:
     assert pieces_in(length, 32_000) == pieces
-
-
-def test_subsets_of_the_training_split(root: Path, tmp_path: Path) -> None:
-    table = "filename\tscene_label\naudio/park-oslo-1-2-{}-a.wav\tpark\n"
-    (root / "evaluation_setup/split5.csv").write_text(table.format(1))
-    (tmp_path / "more").mkdir()
-    (tmp_path / "more/split10.csv").write_text(table.format(0))
-    assert run(root, "--subsets", str(tmp_path / "more")) == 0
-    with Clips(f"{root}.h5") as clips:
-        assert [clips.indices(name).tolist() for name in ("split5", "split10")] == [[1], [0]]
-        with pytest.raises(UserError, match="no subset split7: choose from train, test, neither, split10, split5"):
-            clips.indices("split7")
-
-
-@pytest.mark.parametrize("table", ["meta.csv", "evaluation_setup/fold1_test.csv"])
-def test_an_evaluation_set_without_labels(root: Path, table: str) -> None:
-    for name in ("meta.csv", "evaluation_setup/fold1_train.csv", "evaluation_setup/fold1_evaluate.csv"):
-        (root / name).unlink()
-    rows = [f"{file}\t{device}" for file, device in zip(FILES, ("a", "a", "s9", "s9"), strict=True)]
-    (root / table).write_text("\n".join(["filename\tdevice_id", *rows]) + "\n")
-    assert run(root) == 0
-    with Clips(f"{root}.h5") as clips:
-        assert (clips.labels, set(clips.label), clips.devices) == ([], {-1}, ["a", "s9"])
-        assert clips.indices("test").tolist() == list(range(6))
-        with pytest.raises(UserError, match="has no labels for its test clips"):
-            clips.labelled("test")
-
-
-def test_a_folder_without_split_tables_is_split_by_place(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for table in (root / "evaluation_setup").iterdir():
-        table.unlink()
-    meta = ["filename\tscene_label\tidentifier\tsource_label"]
-    for number in range(20):
-        soundfile.write(root / f"audio/{number}.wav", np.full(3_200, 0.1), 32_000)
-        meta.append(f"audio/{number}.wav\t{'ab'[number % 2]}\trome-{number // 2 * 2 + number % 2}\tphone")
-    (root / "meta.csv").write_text("\n".join(meta) + "\n")
-    assert run(root) == 0
-    assert "a fifth of each label's places is the test split" in capsys.readouterr().out
-    with Clips(f"{root}.h5") as clips:
-        tested = clips.indices("test")
-        assert np.bincount(clips.label[tested]).tolist() == [2, 2]
-        assert len(clips.indices("train")) == 16
-
-
-def test_no_label_loses_its_last_place_to_the_test_split() -> None:
-    places = {"park": ["oslo", "rome"], "bus": ["rome"], "tram": ["oslo", "paris", "lyon"]}
-    for world in range(40):
-        entries = [
-            Entry(f"{label}{place}", label, "a", "c", f"{place}{world}", f"{label}{place}", None)
-            for label, found in places.items()
-            for place in found
-        ]
-        splits = splits_by_place(entries)
-        assert {entry.label for entry in entries if splits[entry.file] == "train"} == set(places)
-        assert len({(entry.place, splits[entry.file]) for entry in entries}) == 4
 
 
 def _damage(root: Path) -> dict[str, str]:
@@ -270,174 +174,11 @@ def test_an_incomplete_recording_is_reported_and_cannot_be_read_whole(root: Path
             clips.recording_waveform(int(clips.recording[0]))
 
 
-KILLED = """
-import os, signal, sys
-from tinyasc import recipe
-from tinyasc.prepare import partial, prepare
-
-name, after = sys.argv[1], int(sys.argv[2])
-work, calls = getattr(partial.Partial, name), 0
-
-def work_and_die(*arguments, **named):
-    global calls
-    calls += 1
-    if calls == after:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return work(*arguments, **named)
-
-setattr(partial.Partial, name, work_and_die)
-recipe.run(prepare, sys.argv[3:])
-"""
-
-
-@pytest.fixture
-def converted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The files that are converted from here on."""
-    seen: list[str] = []
-    honest = command.convert
-
-    def watched(root, clip, entries):
-        seen.extend(entry.file for entry in entries)
-        return honest(root, clip, entries)
-
-    monkeypatch.setattr(command, "convert", watched)
-    return seen
-
-
-@pytest.mark.parametrize("processes", ["1", "2"])
-@pytest.mark.parametrize(
-    ("killed_in", "call", "left"),
-    [
-        pytest.param("append", 2, ["audio/dog-rome-9.wav", "audio/cat.wav"], id="between two recordings"),
-        pytest.param("_write_line", 3, ["audio/dog-rome-9.wav", "audio/cat.wav"], id="before the journal knows"),
-        pytest.param("finish", 1, [], id="before the end"),
-    ],
-)
-def test_killed_at_any_moment_it_goes_on(
-    root: Path, converted: list[str], *, processes: str, killed_in: str, call: int, left: list[str]
-) -> None:
-    assert run(root) == 0
-    whole = Path(f"{root}.h5").read_bytes()
-    Path(f"{root}.h5").unlink()
-    flags = ["--root", str(root), "--out", f"{root}.h5", "--processes", processes]
-    process = subprocess.run([sys.executable, "-c", KILLED, killed_in, str(call), *flags], cwd=ROOT, check=False)
-    assert process.returncode == -signal.SIGKILL
-    assert not Path(f"{root}.h5").exists()
-    assert Path(f"{root}.h5.partial").exists()
-    converted.clear()
-    assert run(root) == 0
-    assert converted == left
-    assert Path(f"{root}.h5").read_bytes() == whole
-    assert [path.name for path in root.parent.iterdir() if path != root] == ["set.h5"]
-
-
-def test_a_torn_journal_and_lost_pages_cost_only_what_they_hold(root: Path, converted: list[str]) -> None:
-    flags = ["--root", str(root), "--out", f"{root}.h5", "--processes", "1"]
-    subprocess.run([sys.executable, "-c", KILLED, "finish", "1", *flags], cwd=ROOT, check=False)
-    journal, pcm = Path(f"{root}.h5.partial.journal"), Path(f"{root}.h5.partial")
-    journal.write_bytes(journal.read_bytes()[:-7])  # a power cut in the middle of the last line
-    assert run(root) == 0
-    assert converted == ["audio/cat.wav"]
-    Path(f"{root}.h5").unlink()
-    subprocess.run([sys.executable, "-c", KILLED, "finish", "1", *flags], cwd=ROOT, check=False)
-    os.truncate(pcm, pcm.stat().st_size - 100_000)  # the last two clips never reached the disk
-    converted.clear()
-    assert run(root) == 0
-    assert converted == ["audio/dog-rome-9.wav", "audio/cat.wav"]
-
-
-def test_a_journal_alone_is_worth_nothing(root: Path, converted: list[str]) -> None:
-    flags = ["--root", str(root), "--out", f"{root}.h5", "--processes", "1"]
-    subprocess.run([sys.executable, "-c", KILLED, "finish", "1", *flags], cwd=ROOT, check=False)
-    journal, pcm = Path(f"{root}.h5.partial.journal"), Path(f"{root}.h5.partial")
-    with journal.open("a") as lines:
-        lines.write('{"synced": true}\n')  # what is before it is not read again
-    for damage in (pcm.unlink, lambda: os.truncate(pcm, pcm.stat().st_size - 1)):
-        kept = journal.read_bytes(), pcm.read_bytes()
-        damage()
-        converted.clear()
-        assert run(root) == 0
-        assert "audio/cat.wav" in converted
-        verify(Clips(f"{root}.h5"))
-        Path(f"{root}.h5").unlink()
-        journal.write_bytes(kept[0])
-        pcm.write_bytes(kept[1])
-    journal.write_text("no journal\n" + journal.read_text())
-    assert run(root) == 0
-    verify(Clips(f"{root}.h5"))
-
-
-def test_a_disk_that_takes_less_than_it_is_given_loses_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Reluctant(FileIO):
-        def write(self, content) -> int:  # type: ignore[override]
-            return super().write(memoryview(content)[: 1 + len(content) // 2])
-
-    monkeypatch.setattr(partial, "FileIO", Reluctant)
-    assert run(root) == 0
-    verify(Clips(f"{root}.h5"))
-
-
-def test_only_one_process_writes_and_only_with_the_settings_it_began_with(
-    root: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with partial.Partial(Path(f"{root}.h5"), ClipFormat()):
-        other = [sys.executable, "-m", "tinyasc.prepare", "--root", str(root), "--out", f"{root}.h5"]
-        done = subprocess.run(other, cwd=ROOT, check=False, capture_output=True, text=True)
-        assert done.returncode == 1
-        assert "is being written by another process: wait for it" in done.stderr
-    assert run(root, "--clip-seconds", "0.5") == 1
-    assert "was begun with other settings or versions" in capsys.readouterr().err
-    assert run(root) == 0
-
-
-def test_a_killed_worker_and_a_full_disk_are_one_line(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("tinyasc.prepare.disk.shutil.disk_usage", lambda place: SimpleNamespace(free=100_000))
-    assert run(root) == 1
-    assert "100kB free and 384kB are needed for set.h5" in capsys.readouterr().err
-    monkeypatch.undo()
-    monkeypatch.setattr(command, "convert", _die)
-    assert run(root, "--processes", "2") == 1
-    assert "the system killed a process (out of memory?)" in capsys.readouterr().err
-
-
-def _die(*_: object) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def test_names_may_be_as_many_as_they_like(root: Path) -> None:
-    meta = root / "meta.csv"
-    more = "".join(f"audio/cat.wav\tcat{n}\tplace{n}-of-a-long-name-{'x' * 30}\tphone{n}\n" for n in range(3000))
-    meta.write_text(meta.read_text() + more.replace("audio/cat.wav", "audio/absent.wav"))
-    rows = meta.read_text().splitlines()
-    meta.write_text("\n".join([rows[0], *(row.replace("absent", f"{n}") for n, row in enumerate(rows[1:]))]) + "\n")
-    for number in range(4, 3004):
-        os.link(root / "audio/cat.wav", root / f"audio/{number}.wav")
-    assert run(root) == 0
-    with Clips(f"{root}.h5") as clips:
-        assert len(clips.labels) == 3003
-
-
 def test_what_cannot_be_joined_or_is_left_over_is_reported(root: Path) -> None:
     assert run(root, "--clip-seconds", "0.5") == 0
     table = Path(f"{root}.h5.problems.tsv").read_text()
     assert "park-oslo-1-2-a\tnot joined\tnote\tits pieces are not consecutive" in table
     assert "audio/dog-rome-9.wav\trest\tnote\tthe last 0.20 s, less than half a clip, are left out" in table
-
-
-def test_repaired_files_alone_are_converted_again(root: Path, converted: list[str]) -> None:
-    good = (root / "audio/dog-rome-9.wav").read_bytes()
-    (root / "audio/dog-rome-9.wav").write_text("no sound")
-    assert run(root) == 1
-    (root / "audio/dog-rome-9.wav").write_bytes(good)
-    converted.clear()
-    assert run(root) == 0
-    assert converted == ["audio/dog-rome-9.wav"]
-    repaired = Clips(f"{root}.h5")
-    assert run(root) == 0
-    assert Clips(f"{root}.h5").checksum == repaired.checksum
-    np.testing.assert_array_equal(repaired.waveform(np.arange(6)), Clips(f"{root}.h5").waveform(np.arange(6)))
 
 
 def test_a_dry_run_tells_and_writes_nothing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -448,69 +189,6 @@ def test_a_dry_run_tells_and_writes_nothing(root: Path, capsys: pytest.CaptureFi
     assert "missing: audio/cat.wav" in told
     assert "time" in told
     assert [path.name for path in root.parent.iterdir()] == ["set"]
-
-
-def _lacking_table(root: Path) -> None:
-    (root / "evaluation_setup/fold1_train.csv").unlink()
-
-
-def _lacking_column(root: Path) -> None:
-    meta = root / "meta.csv"
-    meta.write_text(meta.read_text().replace("\t", ","))
-
-
-def _spaced_column(root: Path) -> None:
-    meta = root / "meta.csv"
-    meta.write_text(meta.read_text().replace("source_label", "source label"))
-
-
-def _latin_1(root: Path) -> None:
-    meta = root / "meta.csv"
-    meta.write_bytes(meta.read_text().replace("rome", "málaga").encode("latin-1"))
-
-
-def _unknown_file(root: Path) -> None:
-    with (root / "evaluation_setup/fold1_train.csv").open("a") as file:
-        file.write("audio/ghost.wav\tpark\n")
-
-
-def _both_splits(root: Path) -> None:
-    with (root / "evaluation_setup/fold1_evaluate.csv").open("a") as file:
-        file.write("audio/park-oslo-1-2-0-a.wav\tpark\n")
-
-
-def _parted_recording(root: Path) -> None:
-    _both_splits(root)
-    train = root / "evaluation_setup/fold1_train.csv"
-    train.write_text(train.read_text().replace("audio/park-oslo-1-2-0-a.wav\tpark\n", ""))
-
-
-def _subset_of_the_test_split(root: Path) -> None:
-    (root / "evaluation_setup/split5.csv").write_text("filename\naudio/dog-rome-9.wav\n")
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (_lacking_table, "fold1_train.csv is missing"),
-        (_lacking_column, "no column filename, scene_label"),
-        (_spaced_column, "no column source_label"),
-        (_latin_1, r"meta.csv is not UTF-8 text \(byte \d+ is not\): save it"),
-        (_unknown_file, "fold1_train.csv names files that meta.csv does not name: audio/ghost.wav"),
-        (_both_splits, "fold1_evaluate.csv names files of another split: audio/park-oslo-1-2-0-a.wav"),
-        (_parted_recording, "fold1_evaluate.csv names recordings that are also in training: park-oslo-1-2-a"),
-        (_subset_of_the_test_split, "split5.csv names files that are not in the training split: audio/dog-rome-9.wav"),
-    ],
-)
-def test_bad_tables_are_one_clear_line_and_no_file(
-    root: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[Path], None], message: str
-) -> None:
-    damage(root)
-    with pytest.raises(UserError, match=message):
-        read_folder(root)
-    assert run(root) == 1
-    assert not list(root.parent.glob("set.h5*"))
-    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_the_command_needs_a_folder(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
