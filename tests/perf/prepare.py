@@ -8,7 +8,7 @@ import contextlib
 import io
 from pathlib import Path
 
-import librosa
+import librosa  # pyright: ignore[reportMissingImports]  (`make perf` alone installs it)
 import numpy as np
 import torch
 
