@@ -17,19 +17,6 @@ class TruncatedError(OSError):
     """A sound file that is shorter than its header says."""
 
 
-def read(path: Path, sample_rate: int) -> np.ndarray:
-    """The sound of a file: channels averaged, resampled (`resampled`).
-
-    Returns:
-        float32 (samples,), full scale = 1.
-
-    Raises:
-        OSError: see `decoded`.
-    """
-    waveform, source_rate = decoded(path)
-    return resampled(waveform, source_rate, sample_rate)
-
-
 def decoded(path: Path) -> tuple[np.ndarray, int]:
     """The sound of a file at its own rate: channels averaged.
 
