@@ -1,0 +1,102 @@
+"""The picture of training histories: loss and its parts, accuracy, learning rate and speed against epochs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from train import picture
+
+History = Sequence[Mapping[str, float]]
+"""One row an epoch, as the loop keeps them: epoch, loss, accuracy, learning_rate, clips_per_second, loss_PART …"""
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#1c2733")
+"""Apart to the colour-blind too (Okabe and Ito, without the yellow, which is lost on white)."""
+SOLID, DASHED = "-", (0, (4, 1.5))
+COLUMNS = 3
+PANEL = (3.9, 2.6)
+"""Inches."""
+NAME = 0.26
+"""Inches of one line of the legend."""
+
+
+def draw(histories: Mapping[str, History], path: Path, groups: Mapping[str, str] | None = None) -> None:
+    """Draw the histories of runs together and write the picture (PNG), whole or not at all.
+
+    Args:
+        histories: name -> its rows; where no run has a finished epoch, nothing is written.
+        path: the picture.
+        groups: name of a run -> name that it goes by in the legend: runs of one group (seeds) share a colour.
+    """
+    if not any(histories.values()):
+        return
+    names = {name: name if groups is None else groups[name] for name in histories}
+    legend = list(dict.fromkeys(names.values()))
+    colours = dict(zip(legend, _colours(len(legend)), strict=True))
+    panels = _panels(histories)
+    rows = math.ceil(len(panels) / COLUMNS)
+    with mpl.rc_context(picture.STYLE):
+        width, below = COLUMNS * PANEL[0], NAME * math.ceil(len(legend) / COLUMNS) + 0.1
+        height = rows * PANEL[1] + below
+        figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+        figure.get_layout_engine().set(rect=(0, below / height, 1, 1 - below / height), hspace=0.06, wspace=0.04)  # type: ignore[union-attr]
+        for place, (title, keys) in enumerate(panels.items()):
+            axes = figure.add_subplot(rows, COLUMNS, place + 1)
+            axes.set_title(title)
+            for name, history in histories.items():
+                for key, line in keys.items():
+                    _line(axes, history, key, colours[names[name]], line)
+            _finish(axes, title, keys)
+        lines = [Line2D([], [], color=colour, linewidth=2) for colour in colours.values()]
+        figure.legend(lines, legend, loc="lower center", ncols=min(COLUMNS, len(legend)), borderaxespad=0.3)
+        picture.write(figure, path)
+
+
+def _panels(histories: Mapping[str, History]) -> dict[str, dict[str, object]]:
+    """Title -> the columns drawn there, each with its line; columns that no run has are left out."""
+    found = list(dict.fromkeys(key for history in histories.values() for row in history for key in row))
+    parts = [key for key in found if key.startswith("loss_")]
+    panels: dict[str, dict[str, object]] = {
+        "Loss": {"loss": SOLID},
+        **{f"Loss: {key.removeprefix('loss_').replace('_', ' ')}": {key: SOLID} for key in parts},
+        "Log loss, validation": {"validation_log_loss": SOLID},
+        "Accuracy": {"accuracy": DASHED, "validation_accuracy": SOLID},
+        "Learning rate": {"learning_rate": SOLID},
+        "Clips per second": {"clips_per_second": SOLID},
+    }
+    here = {title: {key: line for key, line in keys.items() if key in found} for title, keys in panels.items()}
+    return {title: keys for title, keys in here.items() if keys}
+
+
+def _line(axes: Axes, history: History, key: str, colour: str, line: object) -> None:
+    points = [(row["epoch"], row[key]) for row in history if key in row and math.isfinite(row[key])]
+    if points:
+        marker = "o" if len(points) == 1 else None
+        axes.plot(*zip(*points, strict=True), color=colour, linestyle=line, linewidth=1.5, marker=marker, alpha=0.9)
+
+
+def _finish(axes: Axes, title: str, keys: Mapping[str, object]) -> None:
+    axes.grid(color=picture.GRID)
+    axes.set_axisbelow(True)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+    if title == "Accuracy":
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
+        shown = {"accuracy": "training batches", "validation_accuracy": "validation"}
+        lines = [Line2D([], [], color=picture.MUTED, linestyle=line) for line in keys.values()]  # type: ignore[arg-type]
+        axes.legend(lines, [shown[key] for key in keys], loc="best", fontsize=8)
+    if title in ("Learning rate", "Clips per second"):
+        axes.set_ylim(bottom=0)
+
+
+def _colours(count: int) -> list[str]:
+    if count <= len(COLOURS):
+        return list(COLOURS[:count])
+    ramp = mpl.colormaps["turbo"]
+    return [to_hex(ramp(0.05 + 0.9 * place / (count - 1))) for place in range(count)]
