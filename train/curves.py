@@ -19,11 +19,9 @@ History = Sequence[Mapping[str, float]]
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#1c2733")
 """Apart to the colour-blind too (Okabe and Ito, without the yellow, which is lost on white)."""
 SOLID, DASHED = "-", (0, (4, 1.5))
-COLUMNS = 3
-PANEL = (3.9, 2.6)
-"""Inches."""
-NAME = 0.26
-"""Inches of one line of the legend."""
+PANEL = (3.9, 2.7)
+MARGIN, NAME = 0.15, 0.25
+"""Around all panels, and the height of one line of the legend. Inches, as PANEL."""
 
 
 def draw(histories: Mapping[str, History], path: Path, groups: Mapping[str, str] | None = None) -> None:
@@ -40,21 +38,30 @@ def draw(histories: Mapping[str, History], path: Path, groups: Mapping[str, str]
     legend = list(dict.fromkeys(names.values()))
     colours = dict(zip(legend, _colours(len(legend)), strict=True))
     panels = _panels(histories)
-    rows = math.ceil(len(panels) / COLUMNS)
+    columns = 2 if len(panels) in (2, 4) else 3
+    rows = math.ceil(len(panels) / columns)
     with mpl.rc_context(picture.STYLE):
-        width, below = COLUMNS * PANEL[0], NAME * math.ceil(len(legend) / COLUMNS) + 0.1
-        height = rows * PANEL[1] + below
-        figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-        figure.get_layout_engine().set(rect=(0, below / height, 1, 1 - below / height), hspace=0.06, wspace=0.04)  # type: ignore[union-attr]
+        top = MARGIN + NAME * math.ceil(len(legend) / columns)
+        width, height = columns * PANEL[0], rows * PANEL[1] + top + MARGIN
+        figure = Figure(figsize=(width, height), dpi=120)
+        figure.set_layout_engine(
+            "constrained",
+            rect=(MARGIN / width, MARGIN / height, 1 - 2 * MARGIN / width, 1 - (MARGIN + top) / height),
+            hspace=0.08,
+            wspace=0.04,
+        )
         for place, (title, keys) in enumerate(panels.items()):
-            axes = figure.add_subplot(rows, COLUMNS, place + 1)
+            axes = figure.add_subplot(rows, columns, place + 1)
             axes.set_title(title)
             for name, history in histories.items():
                 for key, line in keys.items():
                     _line(axes, history, key, colours[names[name]], line)
             _finish(axes, title, keys)
-        lines = [Line2D([], [], color=colour, linewidth=2) for colour in colours.values()]
-        figure.legend(lines, legend, loc="lower center", ncols=min(COLUMNS, len(legend)), borderaxespad=0.3)
+        lines = [Line2D([], [], color=colour, linewidth=2.5) for colour in colours.values()]
+        corner = (MARGIN / width, 1 - MARGIN / 2 / height)
+        figure.legend(
+            lines, legend, loc="upper left", bbox_to_anchor=corner, ncols=min(columns, len(legend)), borderaxespad=0
+        )
         picture.write(figure, path)
 
 
@@ -93,6 +100,7 @@ def _finish(axes: Axes, title: str, keys: Mapping[str, object]) -> None:
         axes.legend(lines, [shown[key] for key in keys], loc="best", fontsize=8)
     if title in ("Learning rate", "Clips per second"):
         axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter("{x:,g}")
 
 
 def _colours(count: int) -> list[str]:
