@@ -30,7 +30,7 @@ fit:
   batch_size: 8
   learning_rate: 5.0e-3
   weight_decay: 0.0
-  schedule: {warm_up: 1, ramp_down_start: 2, ramp_down: 2}
+  schedule: [{shape: exponential, epochs: 1}, {shape: hold, epochs: 1}, {shape: linear, epochs: 2, to: 0.005}]
 """
 RECIPES = {
     "teacher": """
@@ -60,15 +60,15 @@ KILLED_QAT = """
 import os, signal, sys
 from compress.qat import train_qat
 from tinyasc import recipe
-from train import loop
+from train.loop import fit
 
-save = loop._save
+save = fit._save
 
 def save_and_die(*arguments):
     save(*arguments)
     os.kill(os.getpid(), signal.SIGKILL)
 
-loop._save = save_and_die
+fit._save = save_and_die
 recipe.run(train_qat, sys.argv[1:])
 """
 

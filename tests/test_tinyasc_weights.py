@@ -239,7 +239,7 @@ fit:
   batch_size: 8
   learning_rate: 1.0e-30
   weight_decay: 0.0
-  schedule: {warm_up: 0, ramp_down_start: 1, ramp_down: 1}
+  schedule: [{shape: hold}]
 """
 
 

@@ -29,7 +29,7 @@ fit:
   batch_size: 8
   learning_rate: 3.0e-3
   weight_decay: 0.0
-  schedule: {warm_up: 1, ramp_down_start: 2, ramp_down: 1}
+  schedule: [{shape: exponential, epochs: 1}, {shape: hold, epochs: 1}, {shape: linear, epochs: 1, to: 0.005}]
 """
 TEACHER = """
 architecture: passt
@@ -49,10 +49,11 @@ distillation: {}
 KILLED = """
 import os, signal
 from tinyasc import recipe
-from train import loop, student
+from train import student
+from train.loop import fit
 
-factor = loop.factor  # asked for the learning rate before every step
-loop.factor = lambda epoch, config: factor(epoch, config) if epoch <= 2 else os.kill(os.getpid(), signal.SIGKILL)
+factor = fit.factor  # asked for the learning rate before every step
+fit.factor = lambda epoch, config: factor(epoch, config) if epoch <= 2 else os.kill(os.getpid(), signal.SIGKILL)
 recipe.run(student.train_student)
 """
 """The student's command, killed amid its third epoch: at the same step on a slow machine as on a fast one."""
@@ -102,7 +103,7 @@ def test_logits_of_another_data_set_are_refused(folder, tmp_path):
 
 def test_student_learns_and_the_same_seed_gives_the_same_bytes(folder, capsys):
     for out in ("first", "second"):
-        more = ["--fit.epochs", "12", "--fit.schedule.ramp_down_start", "11", "--distillation.hard_weight", "0.9"]
+        more = ["--fit.epochs", "12", "--fit.schedule", "[{shape: hold}]", "--distillation.hard_weight", "0.9"]
         assert recipe.run(train_student, arguments(folder, "student", out, *more)) == 0
     first, second = (folder / out / trained.FILE for out in ("first", "second"))
     assert first.read_bytes() == second.read_bytes()

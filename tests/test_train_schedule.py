@@ -1,37 +1,116 @@
-"""The learning rate of CP-Mobile's recipe at some epochs."""
+"""The learning rate of published schedules at some epochs, and beside torch's own schedulers."""
 
 import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
+import torch
+from torch.optim.lr_scheduler import CosineAnnealingLR, CosineAnnealingWarmRestarts, LinearLR, LRScheduler
 
 from tinyasc.errors import UserError
-from train.schedule import ScheduleConfig, factor
+from train.schedule import Phase, check, factor
 
-CP_MOBILE = ScheduleConfig(warm_up=14, ramp_down_start=50, ramp_down=84, last_factor=0.005)
+CP_MOBILE = [Phase("exponential", 14), Phase("hold", 36), Phase("linear", 84, to=0.005), Phase("hold")]
+BASELINE_2024 = [Phase("linear", steps=2_000), Phase("cosine")]
+TF_SEPNET = [Phase("cosine", 10, restarts=3, growth=2)]
+ACDNET = [Phase("hold", 600), *(Phase("hold", 600, to=level) for level in (0.1, 0.01)), Phase("hold", to=0.001)]
 
 
 @pytest.mark.parametrize(
-    ("epoch", "expected"),
+    ("schedule", "epoch", "expected"),
     [
-        (0, math.exp(-5 * (1 - 0.5 / 14) ** 2)),
-        (0.5, math.exp(-5 * (1 - 0.5 / 14) ** 2)),
-        (7, math.exp(-5 / 4)),
-        (14, 1),
-        (50, 1),
-        (92, (1 + 0.005) / 2),
-        (134, 0.005),
-        (150, 0.005),
+        (CP_MOBILE, 0, math.exp(-5 * (1 - 0.5 / 14) ** 2)),
+        (CP_MOBILE, 0.5, math.exp(-5 * (1 - 0.5 / 14) ** 2)),
+        (CP_MOBILE, 7, math.exp(-5 / 4)),
+        (CP_MOBILE, 14, 1),
+        (CP_MOBILE, 49.99, 1),
+        (CP_MOBILE, 92, (1 + 0.005) / 2),
+        (CP_MOBILE, 133.99, 0.005 + 0.995 * 0.01 / 84),
+        (CP_MOBILE, 134, 0.005),
+        (CP_MOBILE, 150, 0.005),
+        (BASELINE_2024, 0, 0),
+        (BASELINE_2024, 1_000 / 546, 0.5),
+        (BASELINE_2024, 2_000 / 546, 1),
+        (BASELINE_2024, (2_000 / 546 + 150) / 2, 0.5),
+        (BASELINE_2024, 150, 0),
+        (TF_SEPNET, 0, 1),
+        (TF_SEPNET, 5, 0.5),
+        (TF_SEPNET, 10, 1),
+        (TF_SEPNET, 20, 0.5),
+        (TF_SEPNET, 70, 1),
+        (TF_SEPNET, 110, 0.5),
+        (TF_SEPNET, 150, 0),
+        (ACDNET, 599, 1),
+        (ACDNET, 600, 0.1),
+        (ACDNET, 1_799, 0.01),
+        (ACDNET, 2_000, 0.001),
+        ([], 3, 1),
+        ([Phase("exponential", 0.4)], 0, 1),  # shorter than the half epoch at which it sets out
+        ([Phase("exponential", 4, to=0.5)], 2, 0.5 * math.exp(-5 / 4)),
+        ([Phase("hold", 0), Phase("linear", 4, to=0.2)], 2, 0.6),
+        ([Phase("hold", 0, to=0.25), Phase("linear", 3)], 1, 0.5),
+        ([Phase("linear", 1, to=0.5), Phase("cosine", 2, to=0.1)], 2, 0.3),
+        ([Phase("linear", 1, to=0.5), Phase("cosine", 2, restarts=1)], 3, 0.5),  # anew from its own beginning
     ],
 )
-def test_cp_mobile_schedule(epoch, expected):
-    assert factor(epoch, CP_MOBILE) == pytest.approx(expected)
+def test_factor(schedule: list[Phase], epoch: float, expected: float) -> None:
+    check(schedule)
+    assert factor(schedule, epoch, steps_per_epoch=546, epochs=150) == pytest.approx(expected)
 
 
-def test_no_warm_up_no_ramp():
-    config = ScheduleConfig(warm_up=0, ramp_down_start=3, ramp_down=0, last_factor=0.1)
-    assert [factor(epoch, config) for epoch in (0, 2.9, 3)] == [1, 1, pytest.approx(0.1)]
+@pytest.mark.parametrize(
+    ("schedule", "scheduler", "arguments", "epochs"),
+    [
+        ([Phase("linear", 7)], LinearLR, {"start_factor": 1e-12, "total_iters": 7}, 10),
+        ([Phase("hold", 0, to=0.3), Phase("linear", 5)], LinearLR, {"start_factor": 0.3, "total_iters": 5}, 10),
+        ([Phase("hold", 0), Phase("linear", 5, to=0.1)], LinearLR, {"start_factor": 1, "end_factor": 0.1}, 10),
+        ([Phase("cosine")], CosineAnnealingLR, {"T_max": 12}, 12),
+        ([Phase("cosine", 3, restarts=9)], CosineAnnealingWarmRestarts, {"T_0": 3}, 25),
+        ([Phase("cosine", 2, restarts=3, growth=2)], CosineAnnealingWarmRestarts, {"T_0": 2, "T_mult": 2}, 29),
+        (
+            [Phase("cosine", 4, to=0.02, restarts=2, growth=3)],
+            CosineAnnealingWarmRestarts,
+            {"T_0": 4, "T_mult": 3, "eta_min": 0.02},
+            51,
+        ),
+    ],
+)
+def test_as_torch_has_it(
+    schedule: Sequence[Phase], scheduler: type[LRScheduler], arguments: dict[str, Any], epochs: int
+) -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    reference = scheduler(optimizer, **arguments)
+    for epoch in range(epochs + 1):
+        found = factor(schedule, epoch, steps_per_epoch=1, epochs=epochs)
+        assert found == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-9), f"epoch {epoch}"
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*optimizer.step.*", category=UserWarning)
+            reference.step()
 
 
-def test_ramp_inside_the_warm_up_is_refused():
-    with pytest.raises(UserError, match="inside the warm-up"):
-        ScheduleConfig(warm_up=5, ramp_down_start=3, ramp_down=2)
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"shape": "step", "epochs": 3}, "shape is 'step': take hold, linear, exponential, cosine"),
+        ({"shape": "linear", "epochs": 3, "steps": 4}, "both epochs and steps"),
+        ({"shape": "linear", "epochs": -1}, "epochs -1: take 0 or more"),
+        ({"shape": "linear", "epochs": math.nan}, "epochs nan"),
+        ({"shape": "cosine", "steps": -1}, "steps -1: take 0 or more"),
+        ({"shape": "hold", "epochs": 3, "to": -0.1}, "to -0.1: take 0 or more"),
+        ({"shape": "cosine", "epochs": 3, "restarts": -1}, "restarts is -1"),
+        ({"shape": "cosine", "epochs": 3, "restarts": 1, "growth": 0}, "a growth above 0"),
+        ({"shape": "linear", "epochs": 3, "restarts": 1}, "only a cosine"),
+        ({"shape": "cosine", "epochs": 3, "growth": 2}, "growth is of restarts"),
+        ({"shape": "cosine", "restarts": 1}, "needs the length of the first"),
+    ],
+)
+def test_a_wrong_phase_is_refused(arguments: dict[str, Any], reason: str) -> None:
+    with pytest.raises(UserError, match=reason):
+        Phase(**arguments)
+
+
+def test_only_the_last_phase_may_leave_its_length_out() -> None:
+    with pytest.raises(UserError, match=r"phase 2 of 3 \(hold\) has no length"):
+        check([Phase("linear", 3), Phase("hold"), Phase("cosine")])
