@@ -32,7 +32,7 @@ from train import reproducible, stage, trained
 from train.augment import AugmentConfig
 from train.distillation import DistillationConfig, student_loss, teacher_logits
 from train.loader import ExamplesConfig
-from train.loop import FitConfig
+from train.loop.fit import FitConfig
 
 INT8_PROGRAM, FLOAT_PROGRAM = "int8.program", "float.program"
 SAMPLE, SAMPLE_CLIPS = "sample.safetensors", 32

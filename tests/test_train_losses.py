@@ -39,12 +39,12 @@ def test_distillation_at_its_ends():
 def test_labels_are_mixed_like_the_clips_and_smoothed(smoothing, shares):
     logits = torch.tensor([[math.log(3.0), 0.0], [0.0, 0.0]])  # probabilities 3/4 and 1/4, twice 1/2
     mix = Mix(torch.tensor([0.7, 0.6]), torch.tensor([1, 0]))
-    batch = Batch(logits, torch.tensor([0, 1]), torch.tensor([0, 1]), mix)
+    batch = Batch(logits, torch.tensor([0, 1]), torch.tensor([0, 1]), torch.tensor([0, 0]), mix=mix)
     expected = -(shares[0] * math.log(0.75) + shares[1] * math.log(0.25) + math.log(0.5)) / 2
     assert label_loss(smoothing)(nn.Identity(), batch).item() == pytest.approx(expected)
 
 
 def test_labels_without_a_mix():
     logits = torch.tensor([[math.log(3.0), 0.0]])
-    batch = Batch(logits, torch.tensor([1]), torch.tensor([0]))
+    batch = Batch(logits, torch.tensor([1]), torch.tensor([0]), torch.tensor([0]))
     assert label_loss()(nn.Identity(), batch).item() == pytest.approx(-math.log(0.25))

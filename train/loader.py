@@ -5,7 +5,8 @@ Shapes: B clips of a batch, n examples of an epoch, S samples, F mel bands, T fr
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -32,6 +33,9 @@ class ExamplesConfig:
     2022 student: 1 of each ten seconds."""
     cache: bool = False
     """Compute the features of all clips once and keep them in memory (4 F T bytes a clip)."""
+    validation: float = 0.0
+    """Share of the recording places of each scene (city and location) whose clips are held out, to score every epoch
+    on them; 0: none. The published recipes train on all clips."""
 
     def __post_init__(self) -> None:
         if self.subset in ("test", "neither"):
@@ -40,10 +44,11 @@ class ExamplesConfig:
             raise UserError(f"windows_per_recording is {self.windows_per_recording}: take 0 (fixed pieces) or more")
         if self.cache and self.windows_per_recording:
             raise UserError("cache keeps the spectrograms of fixed pieces: take windows_per_recording 0 or cache false")
+        if not 0 <= self.validation < 1:
+            raise UserError(f"validation is {self.validation}: take a share of the places, 0 (none) or more, below 1")
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """Some clips, changed at random, on the device that trains."""
 
     features: Tensor
@@ -52,7 +57,11 @@ class Batch:
     """(B,) int64."""
     index: Tensor
     """(B,) int64: the clips' numbers in the data set."""
-    mix: Mix = field(default_factory=Mix)
+    device: Tensor
+    """(B,) int64: the devices that recorded them, numbers in `Clips.devices`."""
+    waveform: Tensor | None = None
+    """(B, S) float32: the same windows of sound before any change, where `Batches` was told to keep them."""
+    mix: Mix = Mix()
     """How the features were mixed; their targets have to be mixed alike."""
 
 
@@ -68,6 +77,7 @@ class Batches:
         batch_size: int,
         seed: int,
         device: torch.device,
+        keep_waveform: bool = False,
     ) -> None:
         """Nothing is read yet.
 
@@ -78,13 +88,16 @@ class Batches:
             batch_size: clips a batch; the last one of an epoch may have fewer.
             seed: of order and windows.
             device: where the batches are wanted and everything is computed.
+            keep_waveform: each batch also brings its sound as it was before any change, e.g. for a teacher to hear.
 
         Raises:
-            UserError: there are no such clips, or they have no labels.
+            UserError: there are no such clips, they have no labels, or sound is to be kept that the cache never reads.
         """
+        if keep_waveform and examples.cache:
+            raise UserError("cache keeps spectrograms, and this training needs the sound as well: take cache false")
         indices = clips.labelled(examples.subset)
         self.clips, self.batch_size, self.device = clips, batch_size, device
-        self.augmentation, self.cache = augmentation, examples.cache
+        self.augmentation, self.cache, self.keep_waveform = augmentation, examples.cache, keep_waveform
         self.slicing = Slicing(clips, indices, examples.windows_per_recording, seed)
         self.front_end = front_end(augmentation.front_end).to(device)
         # What is kept as features is read once.
@@ -100,23 +113,25 @@ class Batches:
         cuts = range(self.batch_size, len(self.slicing), self.batch_size)
         indices, starts = np.split(drawn.index, cuts), np.split(drawn.start, cuts)
         computed = self._cached(indices) if self.cache else self._computed(starts, indices)
-        for index, unchanged in zip(indices, computed, strict=True):
+        for index, (unchanged, waveform) in zip(indices, computed, strict=True):
             features, mix = self.augmentation.features(unchanged)
-            label = torch.from_numpy(self.clips.label[index]).to(self.device, non_blocking=True)
-            number = torch.from_numpy(index).to(self.device, non_blocking=True)
-            yield Batch(features, label, number, mix)
+            columns = (self.clips.label[index], index, self.clips.device[index])
+            label, number, device = (torch.from_numpy(part).to(self.device, non_blocking=True) for part in columns)
+            yield Batch(features, label, number, device, waveform, mix)
 
-    def _computed(self, starts: list[np.ndarray], indices: list[np.ndarray]) -> Iterator[Tensor]:
-        """Features of windows, the sound changed at random before."""
+    def _computed(self, starts: list[np.ndarray], indices: list[np.ndarray]) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Features of windows, the sound changed at random before, and the sound as it was, if it is to be kept."""
         for waveform, index in zip(self._source.windows(starts), indices, strict=True):
             device = torch.from_numpy(self.clips.device[index])
-            yield self.front_end(self.augmentation.waveform(waveform, device), self.augmentation.edges())
+            changed = self.augmentation.waveform(waveform, device)
+            yield self.front_end(changed, self.augmentation.edges()), waveform if self.keep_waveform else None
 
-    def _cached(self, parts: list[np.ndarray]) -> Iterator[Tensor]:
+    def _cached(self, parts: list[np.ndarray]) -> Iterator[tuple[Tensor, None]]:
         indices = self.slicing.indices
         if self._kept is None:
             starts = np.array_split(self.clips.starts(indices), max(1, len(indices) // 64))
             bar = tqdm(self._source.windows(starts), "features", len(starts), leave=False)
             self._kept = torch.cat([self.front_end(waveform).cpu() for waveform in bar])
         for part in parts:
-            yield self._kept[torch.from_numpy(np.searchsorted(indices, part))].to(self.device, non_blocking=True)
+            places = torch.from_numpy(np.searchsorted(indices, part))
+            yield self._kept[places].to(self.device, non_blocking=True), None

@@ -1,6 +1,8 @@
 """The same seed gives the same weights, bit for bit, on one kind of CPU with one number of threads."""
 
 import os
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -8,6 +10,27 @@ from tinyasc.errors import UserError
 from tinyasc.first_calls import warm_up
 
 DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class ComputeConfig:
+    """What computes, and how."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto: CUDA devices if there are any."""
+    devices: int = 1
+    """Devices of each machine that share every step's clips; on the CPU: processes."""
+    nodes: int = 1
+    """Machines; with more than one, start the same command on each under SLURM or torchrun."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """What the network's products are computed in; weights and their sums stay float32. float16 needs CUDA."""
+    compile: bool = False
+    """Compile the network first (torch.compile, on CUDA with CUDA graphs): minutes at the start, faster steps after."""
+    threads: int = 2
+    """CPU threads of each process; the last bits of sums depend on it."""
+    deterministic: bool = True
+    """The same seed gives the same bits: always on a CPU, on CUDA as far as there are such functions. False on CUDA:
+    the fastest functions."""
 
 
 def settle(device: str, threads: int, seed: int = 0) -> torch.device:

@@ -19,11 +19,12 @@ from tinyasc.artifact import ModelCard, Run, new_run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
-from train import loop, trained
+from train import trained
 from train.augment import Augmentation, AugmentConfig
 from train.augmentations.impulse_responses import files_in
 from train.evaluate import predict, score_test, summary
 from train.loader import Batch, Batches, ExamplesConfig
+from train.loop.fit import FitConfig, fit, partial_of, write_history
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Job:
     """Settings of the architecture."""
     mel: MelConfig | None
     """Front-end; none: the network takes the waveform."""
-    fit: loop.FitConfig
+    fit: FitConfig
     """Length and pace."""
     examples: ExamplesConfig
     """Which clips it trains on."""
@@ -144,10 +145,10 @@ def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, device: torc
         job.augmentation, job.mel, clips.devices, sample_rate=clips.sample_rate, cached=job.examples.cache
     )
     batches = Batches(clips, job.examples, augmentation, batch_size=job.fit.batch_size, seed=job.seed, device=device)
-    partial = loop.partial_of(out)
+    partial = partial_of(out)
     identity, lineage = _identity(job, clips), artifact.lineage_of(job.parents)
     with new_run(out) as run:
-        history = loop.fit(
+        history = fit(
             network,
             batches,
             parts.loss,
@@ -159,7 +160,7 @@ def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, device: torc
         )
         score = score_test(parts.logits_of, clips, clips.devices_of(job.examples.subset))
         parts.write(run)
-        loop.write_history(run.path("metrics.csv"), history)
+        write_history(run.path("metrics.csv"), history)
         run.card = ModelCard(
             stage=job.stage,
             architecture=job.architecture,

@@ -16,7 +16,7 @@ from train import reproducible
 from train.augment import AugmentConfig
 from train.distillation import DistillationConfig, student_loss, teacher_logits
 from train.loader import ExamplesConfig
-from train.loop import FitConfig
+from train.loop.fit import FitConfig
 from train.stage import Job, train_float
 
 

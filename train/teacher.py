@@ -23,7 +23,7 @@ from train import logits, reproducible
 from train.augment import AugmentConfig
 from train.evaluate import predict
 from train.loader import ExamplesConfig
-from train.loop import FitConfig
+from train.loop.fit import FitConfig
 from train.losses import label_loss
 from train.stage import Job, train_float
 

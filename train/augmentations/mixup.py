@@ -1,13 +1,12 @@
 """Mixup: clips and their targets mixed in pairs. B clips of a batch."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True, eq=False)
-class Mix:
+class Mix(NamedTuple):
     """Which clip of a batch is mixed with which, and how much; called on everything that belongs to the clips.
 
         features, target = mix(features), mix(target)
