@@ -14,7 +14,7 @@ from typing import Any
 from bench import accuracy, graph_cost, latency, report, verdict
 from deploy import runtime
 from deploy.runtime import Model
-from tinyasc import artifact, machine, recipe
+from tinyasc import artifact, machine, metrics, recipe
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 
@@ -64,7 +64,7 @@ def _find_out(
     return report.Findings(
         card=card,
         parity=json_format.loads(parity.read_text()) if parity.is_file() else None,
-        scores={file: accuracy.score_of(found, clips, train_devices) for file, found in logits.items()},
+        scores={file: metrics.score_test(found, clips, train_devices) for file, found in logits.items()},
         agreements={
             "float": accuracy.agreement(logits[report.INT8], logits[report.FLOAT]),
             "onnx": accuracy.agreement(logits[report.INT8], logits["model.onnx"]),
@@ -82,6 +82,7 @@ def _find_out(
             "train_devices": train_devices,
             "test_clips": len(clips.indices("test")),
             "test_recordings": len(set(clips.recording[clips.indices("test")].tolist())),
+            "test_moments": len(set(clips.moment[clips.indices("test")].tolist())),
             "made_up": MADE_UP in clips.source,
         },
         command=shlex.join(["python", "-m", "bench", *sys.argv[1:]]),

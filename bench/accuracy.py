@@ -5,7 +5,6 @@ Shape legend: n test clips, K classes.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -15,7 +14,6 @@ from tinyasc import front_end
 from tinyasc.artifact import ModelCard
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.metrics import Score, score
 
 BATCH = 64
 """Clips whose spectrograms are held in memory at a time."""
@@ -52,13 +50,6 @@ def logits_of(models: Mapping[str, Model], clips: Clips, card: ModelCard) -> dic
         for name, model in models.items():
             parts[name].append(model.logits(spectrograms))
     return {name: np.concatenate(found) for name, found in parts.items()}
-
-
-def score_of(logits: np.ndarray, clips: Clips, train_devices: list[str]) -> Score:
-    """Score logits (n, K) of the test split; `train_devices` are those that the model heard in training."""
-    chosen = clips.indices("test")
-    facts: dict[str, Any] = {"recording": clips.recording[chosen], "train_devices": train_devices}
-    return score(logits, clips.label[chosen], clips.device[chosen], clips.labels, clips.devices, **facts)
 
 
 def agreement(first: np.ndarray, second: np.ndarray) -> Agreement:

@@ -43,11 +43,13 @@ def devices(int8: Score, float_: Score, train_devices: Sequence[str]) -> str:
         figure = Figure(figsize=(5, 0.7 + 0.42 * len(names)))
         axes = figure.add_subplot()
         for row, name in enumerate(names):
-            value, (low, high) = int8.per_device[name], int8.device_intervals[name]
+            value, interval = int8.per_device[name].macro, int8.per_device[name].interval
             colour = SEEN if name in train_devices else UNSEEN
             axes.barh(row, value, height=0.62, color=colour, alpha=0.85)
-            axes.plot([low, high], [row, row], color=INK, linewidth=1.4, solid_capstyle="butt")
-            axes.plot([float_.per_device[name]] * 2, [row - 0.31, row + 0.31], color=INK, linewidth=1, dashes=(2, 1.5))
+            if interval is not None:
+                axes.plot(interval, [row, row], color=INK, linewidth=1.4, solid_capstyle="butt")
+            twin = float_.per_device[name].macro
+            axes.plot([twin, twin], [row - 0.31, row + 0.31], color=INK, linewidth=1, dashes=(2, 1.5))
             axes.text(1.02, row, f"{100 * value:.1f} %", va="center", ha="left", transform=axes.get_yaxis_transform())
         axes.set_yticks(range(len(names)), names)
         axes.invert_yaxis()

@@ -28,6 +28,7 @@ from bench.latency import Timing
 from bench.published import PUBLISHED
 from bench.verdict import Check, Network
 from tinyasc.artifact import ModelCard, atomic_write
+from tinyasc.bootstrap import Interval
 from tinyasc.dcase import LIMITS
 from tinyasc.machine import Machine
 from tinyasc.metrics import Score
@@ -113,15 +114,15 @@ def figures(findings: Findings) -> dict[str, Figure]:
     for file, score in findings.scores.items():
         place, source = f"accuracy/{_path(file)}", f"{file} on the {split}"
         found[f"{place}/macro"] = Figure(score.macro, "fraction", MEASURED, source, score.interval)
-        found[f"{place}/log_loss"] = Figure(score.log_loss, "nats", MEASURED, source)
-        for kind, values, intervals in (
-            ("device", score.per_device, score.device_intervals),
-            ("group", score.groups, score.group_intervals),
-            ("class", score.per_class, {}),
+        found[f"{place}/log_loss"] = Figure(score.log_loss, "nats", MEASURED, source, score.log_loss_interval)
+        for kind, parts in (
+            ("device", score.per_device),
+            ("group", score.groups),
+            ("class", score.per_class),
+            ("city", score.per_city),
         ):
-            for name, value in values.items():
-                interval = intervals.get(name)
-                found[f"{place}/{kind}/{name}"] = Figure(value, "fraction", MEASURED, source, interval)
+            for name, part in parts.items():
+                found[f"{place}/{kind}/{name}"] = Figure(part.macro, "fraction", MEASURED, source, part.interval)
     network = findings.network
     found["cost/network/macs"] = Figure(network.macs, "MACs", network.how, network.source)
     found["cost/network/parameters"] = Figure(network.parameters, "parameters", network.how, network.source)
@@ -175,6 +176,7 @@ def render(findings: Findings, content: dict[str, Any]) -> str:
     """The page, complete in itself: styles and pictures inside, nothing to load."""
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["percent"] = lambda value, digits=1: "–" if value is None else f"{100 * value:.{digits}f} %"
+    environment.filters["range"] = _range
     environment.filters["thousands"] = lambda value: "–" if value is None else f"{value:,.0f}"
     environment.filters["short"] = plots.short
     environment.filters["milliseconds"] = lambda value: f"{value:#.3g} ms"
@@ -227,6 +229,11 @@ def _path(file: str) -> str:
     """model_float.onnx -> onnx/float, model.tflite -> tflite/int8."""
     stem, suffix = file.rsplit(".", 1)
     return f"{suffix}/{'float' if stem.endswith('_float') else 'int8'}"
+
+
+def _range(interval: Interval | None) -> str:
+    """(0.5, 0.625) -> 50.0–62.5 %."""
+    return "–" if interval is None else f"{100 * interval[0]:.1f}–{100 * interval[1]:.1f} %"
 
 
 def _span(years: list[int]) -> str:

@@ -118,6 +118,9 @@ def test_figures_say_what_they_are_and_fit_together(judged: Path) -> None:
     assert counts.sum() == content["data"]["test_clips"] == 36
     assert int8["value"] == pytest.approx((np.diag(counts) / counts.sum(axis=1)).mean())
     assert int8["interval"][0] <= int8["value"] <= int8["interval"][1]
+    assert figures["accuracy/tflite/int8/city/lyon"] == int8  # the one there is
+    assert len(figures["accuracy/tflite/int8/class/tram"]["interval"]) == 2
+    assert content["data"]["test_moments"] == content["data"]["test_recordings"] == 18  # other names tell nothing
     groups = {name: figures[f"accuracy/tflite/int8/group/{name}"]["value"] for name in ("seen", "unseen")}
     assert groups["unseen"] == figures["accuracy/tflite/int8/device/s4"]["value"]
     assert figures["cost/int8/macs"]["value"] == 1092

@@ -63,6 +63,16 @@ def test_clips_recordings_and_windows_are_the_same_sound(file: Path) -> None:
         assert clips.waveform(np.array([], int)).shape == (0, SECOND)
 
 
+def test_devices_side_by_side_are_one_moment_and_other_names_tell_nothing(file: Path) -> None:
+    with Clips(file) as clips:
+        by_name = dict(zip(clips.files, clips.moment.tolist(), strict=True))
+        together = {moment for name, moment in by_name.items() if "oslo" in name}
+        assert len(set(clips.recording[:7].tolist())) == 2
+        assert len(together) == 1
+        assert len({*together, by_name["audio/bus.wav"], by_name["audio/test.wav"]}) == 3
+        assert len(set(clips.moment[7:10].tolist())) == 1  # the pieces of one file
+
+
 @pytest.mark.parametrize(
     ("chosen", "seconds"),
     [  # for each chosen clip: how many seconds before and after its begin a window may begin

@@ -21,7 +21,7 @@ NAMES = [
 def test_tau_names_are_read_and_written(file, parts, recording):
     assert TauName.parse(file) == parts
     assert str(parts) == file.removeprefix("audio/")
-    assert parts.recording == recording
+    assert parts.recording == recording == f"{parts.moment}-{parts.device}"
 
 
 @pytest.mark.parametrize(

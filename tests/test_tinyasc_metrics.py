@@ -1,79 +1,126 @@
-"""Scores against numbers worked out by hand, and the interval against its meaning."""
+"""Scores against numbers worked out by hand, and the intervals against their meaning."""
 
 import json
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tinyasc import metrics
+from tinyasc import bootstrap, metrics
 
 LABELS = ["bus", "park", "tram"]
 DEVICES = ["a", "b", "s4"]
-# truth, prediction, device, recording
+CITIES = ["lyon", "oslo"]
+# truth, prediction, device, city, moment
 CLIPS = np.array(
     [
-        (0, 0, 0, 0),
-        (0, 0, 0, 0),
-        (0, 1, 1, 1),
-        (0, 0, 1, 1),
-        (1, 1, 0, 2),
-        (1, 0, 2, 3),
-        (2, 2, 2, 4),
-        (2, 2, 2, 4),
+        (0, 0, 0, 0, 0),
+        (0, 0, 0, 0, 0),
+        (0, 1, 1, 0, 0),
+        (0, 0, 1, 1, 1),
+        (1, 1, 0, 0, 2),
+        (1, 0, 2, 1, 3),
+        (2, 2, 2, 1, 4),
+        (2, 2, 2, 1, 4),
     ]
 )
+RIGHT, WRONG = np.log(np.exp(3) + 2) - 3, np.log(np.exp(3) + 2)
+"""Log loss of an answer whose logits are 3 for one class and 0 for the two others."""
 
 
-def scored(**changes: object) -> metrics.Score:
-    label, predicted, device, recording = CLIPS.T
-    arguments = {"logits": 3.0 * np.eye(3)[predicted], "label": label, "device": device, "labels": LABELS}
-    arguments |= {"devices": DEVICES, "recording": recording, "train_devices": ["a", "b"]}
-    return metrics.score(**(arguments | changes))  # type: ignore[arg-type]
+def scored(clips: np.ndarray = CLIPS, **changes: Any) -> metrics.Score:
+    label, predicted, device, city, moment = clips.T
+    given: dict[str, Any] = {"logits": 3.0 * np.eye(3)[predicted], "label": label, "device": device, "city": city}
+    given |= {"moment": moment, "labels": LABELS, "devices": DEVICES, "cities": CITIES, "train_devices": ["a", "b"]}
+    return metrics.score(**(given | changes))
 
 
 def test_hand_worked_table():
     score = scored()
-    assert score.per_class == {"bus": 0.75, "park": 0.5, "tram": 1.0}
+    macro = {key: {name: part.macro for name, part in parts.items()} for key, parts in score.breakdowns().items()}
+    assert macro == {
+        "per_class": {"bus": 0.75, "park": 0.5, "tram": 1.0},
+        "per_device": {"a": 1.0, "b": 0.5, "s4": 0.5},  # s4: park 0 of 1, tram 2 of 2
+        "groups": {"seen": (0.75 + 1) / 2, "unseen": 0.5},
+        "per_city": {"lyon": pytest.approx((2 / 3 + 1) / 2), "oslo": pytest.approx((1 + 0 + 1) / 3)},
+    }
+    losses = {key: {name: part.log_loss for name, part in parts.items()} for key, parts in score.breakdowns().items()}
+    assert losses["per_class"] == pytest.approx(
+        {"bus": (3 * RIGHT + WRONG) / 4, "park": (RIGHT + WRONG) / 2, "tram": RIGHT}
+    )
+    assert losses["per_device"] == pytest.approx({"a": RIGHT, "b": (RIGHT + WRONG) / 2, "s4": (2 * RIGHT + WRONG) / 3})
+    assert losses["groups"]["seen"] == pytest.approx((4 * RIGHT + WRONG) / 5)
+    assert losses["per_city"]["oslo"] == pytest.approx((3 * RIGHT + WRONG) / 4)
     assert score.macro == pytest.approx((0.75 + 0.5 + 1.0) / 3)
-    assert score.per_device == {"a": 1.0, "b": 0.5, "s4": 0.5}  # s4: park 0 of 1, tram 2 of 2
-    assert score.groups == pytest.approx({"seen": (0.75 + 1) / 2, "unseen": 0.5})
+    assert score.log_loss == pytest.approx((6 * RIGHT + 2 * WRONG) / 8)
     assert score.confusion.tolist() == [[3, 1, 0], [1, 1, 0], [0, 0, 2]]
-    right, wrong = -np.log(np.exp(3) / (np.exp(3) + 2)), -np.log(1 / (np.exp(3) + 2))
-    assert score.log_loss == pytest.approx((6 * right + 2 * wrong) / 8)
-    assert score.n == 8
+    assert (score.n, score.moments) == (8, 5)
+    assert [(part.n, part.moments) for part in score.per_class.values()] == [(4, 2), (2, 2), (2, 1)]
+
+
+def test_intervals_worked_by_hand():
+    classes = scored().per_class
+    # Moments 0 (2 of 3 right) and 1 (1 of 1), both drawn twice in a quarter of all draws: the ends of the middle 95 %.
+    assert classes["bus"].interval == pytest.approx((2 / 3, 1))
+    assert classes["bus"].log_loss_interval == pytest.approx((RIGHT, (2 * RIGHT + WRONG) / 3))
+    assert classes["park"].interval == (0, 1)
+    assert classes["tram"].interval is classes["tram"].log_loss_interval is None  # one moment says nothing of others
+    always_right = scored(CLIPS[[0, 3, 4]])
+    assert always_right.interval == (1, 1)
+    assert always_right.log_loss_interval == pytest.approx((RIGHT, RIGHT))
 
 
 def test_classes_without_clips_take_no_part():
-    chosen = CLIPS[:4]
-    label, predicted, device, recording = chosen.T
-    score = scored(logits=np.eye(3)[predicted], label=label, device=device, recording=recording)
-    assert score.per_class == {"bus": 0.75}
-    assert score.macro == 0.75
-    assert score.groups == {"seen": 0.75}
+    score = scored(CLIPS[:4])
+    assert score.macro == score.per_class["bus"].macro == 0.75
+    assert list(score.per_class) == ["bus"]
+    assert list(score.groups) == ["seen"]
 
 
 def test_tau_groups_appear_with_tau_devices():
     devices = ["a", "b", "c", "s1", "s2", "s3", "s4", "s5", "s6"]
-    score = metrics.score(np.eye(9), np.arange(9), np.arange(9), list("abcdefghi"), devices, train_devices=devices[:6])
+    each = np.arange(9)
+    names = {"labels": list("abcdefghi"), "devices": devices, "cities": devices}
+    score = metrics.score(np.eye(9), each, each, each, each, **names, train_devices=devices[:6])
     assert set(score.groups) == {"seen", "unseen", "real", "simulated_seen", "simulated_unseen"}
     assert scored().groups.keys() == {"seen", "unseen"}
+    assert not scored(train_devices=None).groups
 
 
-def test_interval_is_wider_over_recordings_than_over_clips_and_is_repeatable():
+def test_interval_is_as_wide_as_the_moments_make_it():
+    """Two pieces by five devices each, all right or wrong together: ten clips tell no more than one."""
     generator = np.random.default_rng(7)
-    recording = np.repeat(np.arange(200), 10)  # ten pieces each, right or wrong together
-    label = np.repeat(np.arange(200) % 2, 10)
-    predicted = np.where(np.repeat(generator.random(200) < 0.7, 10), label, 1 - label)
-    common = (np.eye(2)[predicted], label, np.zeros(2000, int), ["x", "y"], ["a"])
-    over_recordings, over_clips = metrics.score(*common, recording=recording), metrics.score(*common)
-    width = np.diff(over_recordings.interval)[0]
+    moment, device = np.repeat(np.arange(200), 10), np.tile(np.repeat(np.arange(5), 2), 200)
+    label = moment % 2
+    predicted = np.where((generator.random(200) < 0.7)[moment], label, 1 - label)
+    names = {"labels": ["x", "y"], "devices": list("abcde"), "cities": ["lyon"]}
+
+    def over(cluster: np.ndarray) -> metrics.Score:
+        return metrics.score(np.eye(2)[predicted], label, device, np.zeros(2000, int), cluster, **names)
+
+    of_moments, of_recordings, of_clips = over(moment), over(5 * moment + device), over(np.arange(2000))
     # two proportions of 100 draws each: 95 % of their mean lies within 1.96 sqrt(.7 * .3 / 200) on either side
-    assert width == pytest.approx(2 * 1.96 * np.sqrt(0.7 * 0.3 / 200), rel=0.15)
-    assert width > 2.5 * np.diff(over_clips.interval)[0]
-    assert over_recordings.interval[0] < over_recordings.macro < over_recordings.interval[1]
-    assert metrics.score(*common, recording=recording).interval == over_recordings.interval
+    expected = 2 * 1.96 * np.sqrt(0.7 * 0.3 / 200)
+    for score, alike in ((of_moments, 1), (of_recordings, 5), (of_clips, 10)):
+        assert score.interval is not None
+        assert np.diff(score.interval)[0] == pytest.approx(expected / np.sqrt(alike), rel=0.15)
+        assert score.interval[0] < score.macro < score.interval[1]
+    # One device has each moment once: its interval does not know of the others.
+    one, same = (score.per_device["c"].interval for score in (of_moments, of_recordings))
+    assert one == same
+    assert over(moment).interval == of_moments.interval
+
+
+def test_draws_hold_as_many_as_there_are_and_do_not_depend_on_blocks(monkeypatch):
+    counts = bootstrap.resampled(np.eye(5))
+    assert counts.shape == (bootstrap.DRAWS, 5)
+    assert (counts.sum(axis=1) == 5).all()
+    assert counts.mean(axis=0) == pytest.approx(np.ones(5), abs=0.1)
+    assert counts.var(axis=0) == pytest.approx(np.full(5, 0.8), rel=0.15)  # multinomial: 5 * 1/5 * 4/5
+    monkeypatch.setattr(bootstrap, "BLOCK", 35)
+    np.testing.assert_array_equal(bootstrap.resampled(np.eye(5)), counts)
 
 
 @pytest.mark.parametrize(
@@ -86,8 +133,12 @@ def test_refuses_what_cannot_be_scored(changes: dict[str, np.ndarray]):
         scored(**changes)
 
 
-def test_dict_is_plain_json_and_numpy_is_enough():
+def test_dict_is_plain_json_and_needs_no_torch():
     card = json.loads(json.dumps(scored().to_dict()))
-    assert set(card) == {"macro", "log_loss", "interval", "per_class", "per_device", "groups", "n"}
+    whole = {"macro", "interval", "log_loss", "log_loss_interval", "n", "moments"}
+    assert set(card) == whole | {"per_class", "per_device", "groups", "per_city", "parts"}
+    assert card["per_device"] == {"a": 1.0, "b": 0.5, "s4": 0.5}
+    assert set(card["parts"]["per_city"]["oslo"]) == whole
+    assert card["parts"]["per_class"]["tram"]["interval"] is None
     code = "import sys, tinyasc.metrics; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -14,12 +14,14 @@ Shapes: N clips in the file, R recordings, n clips asked for, S samples of a cli
 
 import hashlib
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from tinyasc.dcase import TauName
 from tinyasc.errors import UserError
 
 FORMAT = 2
@@ -173,6 +175,21 @@ class Clips:
         clips = np.flatnonzero(self.recording == recording)
         first = self.row[clips[0]]
         return self.pcm[first : first + len(clips)].reshape(-1)[: self.length[clips].sum()] * FULL_SCALE
+
+    @cached_property
+    def moment(self) -> np.ndarray:
+        """What was recorded at one time and place, as a number that is equal for it: int64 (N,).
+
+        TAU has the same ten seconds by several devices, real and simulated, so their recordings are one moment. A file
+        whose name is no TAU name tells nothing of others: its recording is a moment of its own.
+        """
+        occurs, first = np.unique(self.recording, return_index=True)
+        parsed = [TauName.parse(self.files[clip]) for clip in first]
+        names = [
+            self.recordings[one] if name is None else name.moment for one, name in zip(occurs, parsed, strict=True)
+        ]
+        _, of = np.unique(names, return_inverse=True)
+        return of[np.searchsorted(occurs, self.recording)]
 
     def devices_of(self, name: str) -> list[str]:
         """Names of the devices that occur in a split or subset."""

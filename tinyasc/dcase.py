@@ -76,7 +76,12 @@ class TauName:
     @property
     def recording(self) -> str:
         """What the pieces of one recording have in common: the name without index and suffix."""
-        return f"{self.scene}-{self.city}-{self.location}-{self.segment}-{self.device}"
+        return f"{self.moment}-{self.device}"
+
+    @property
+    def moment(self) -> str:
+        """What all devices recorded side by side, or was simulated from that: the recording without its device."""
+        return f"{self.scene}-{self.city}-{self.location}-{self.segment}"
 
 
 @dataclass(frozen=True)

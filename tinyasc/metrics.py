@@ -1,62 +1,66 @@
-"""Scores of a classifier on a test split: macro accuracy, log loss, per class, per device, with confidence intervals.
+"""Scores of a classifier on a test split, whole and by class, device, group of devices and city, with intervals.
 
 Definitions are those of DCASE Task 1: macro accuracy is the mean over classes of (correct / clips of that class), also
-within one device or group of devices; log loss is the mean over clips of -ln p(true class), p = softmax(logits).
-A class without clips takes no part in a mean. Everything is a fraction in [0, 1], never per cent.
+within one device, group or city; log loss is the mean over clips of -ln p(true class), p = softmax(logits). A class
+without clips takes no part in a mean. Everything but log loss (nats) is a fraction in [0, 1], never per cent.
 
-Shape legend: N clips, K classes, R recordings, B bootstrap draws.
+Shape legend: N clips, K classes, M moments, B bootstrap draws.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
+from tinyasc import bootstrap
+from tinyasc.bootstrap import Interval
+from tinyasc.clips import Clips
 from tinyasc.dcase import DEVICE_GROUPS
-
-Interval = tuple[float, float]
-
-BOOTSTRAP_DRAWS = 1000
-BOOTSTRAP_SEED = 0
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
-class Score:
-    """One classifier on one split. Accuracies are fractions; intervals are 95 % bootstrap intervals of them."""
+class Part:
+    """Some clips and how well they are answered. Intervals are 95 % bootstrap intervals over moments."""
 
     macro: float
-    """Macro accuracy over the classes that have clips."""
-    interval: Interval
-    """Of `macro`; recordings, not clips, are drawn, because the pieces of one recording are alike."""
+    """Macro accuracy over the classes that have clips; of the clips of one class: its recall."""
+    interval: Interval | None
+    """Of `macro`; None: there is one moment alone, which says nothing about others."""
     log_loss: float
-    """Mean of -ln p(true class), in nats."""
-    per_class: dict[str, float]
-    """Label -> share of its clips that are right (recall)."""
-    per_device: dict[str, float]
-    """Device -> macro accuracy on its clips."""
-    device_intervals: dict[str, Interval]
-    """Device -> interval of its macro accuracy."""
-    groups: dict[str, float]
-    """"seen" and "unseen" in training, and `dcase.DEVICE_GROUPS` where the names match -> macro accuracy."""
-    group_intervals: dict[str, Interval]
-    """Group -> interval of its macro accuracy."""
+    """Mean of -ln p(true class), nats."""
+    log_loss_interval: Interval | None
+    """Of `log_loss`, nats; None as above."""
+    n: int
+    """Clips."""
+    moments: int
+    """Moments that they were recorded in (`Clips.moment`): what the intervals are drawn from."""
+
+
+@dataclass(frozen=True)
+class Score(Part):
+    """All clips of one split, and parts of them by name."""
+
+    per_class: dict[str, Part]
+    """By label."""
+    per_device: dict[str, Part]
+    """By device."""
+    groups: dict[str, Part]
+    """Devices "seen" and "unseen" in training, and `dcase.DEVICE_GROUPS` where the names match."""
+    per_city: dict[str, Part]
+    """By city."""
     confusion: np.ndarray
     """Counts (K, K): row = true class, column = predicted class."""
-    n: int
-    """Clips scored."""
+
+    def breakdowns(self) -> dict[str, dict[str, Part]]:
+        """The parts by name, under the name of each breakdown."""
+        return {key: getattr(self, key) for key in ("per_class", "per_device", "groups", "per_city")}
 
     def to_dict(self) -> dict[str, Any]:
-        """What a model card's `accuracy` holds: plain numbers, no arrays."""
-        return {
-            "macro": self.macro,
-            "log_loss": self.log_loss,
-            "interval": list(self.interval),
-            "per_class": dict(self.per_class),
-            "per_device": dict(self.per_device),
-            "groups": dict(self.groups),
-            "n": self.n,
-        }
+        """What a model card's `accuracy` holds: plain numbers, no arrays; `parts` has all that is known of each."""
+        whole = {field.name: getattr(self, field.name) for field in fields(Part)}
+        named = self.breakdowns()
+        macro = {key: {name: part.macro for name, part in parts.items()} for key, parts in named.items()}
+        return whole | macro | {"parts": {key: {n: asdict(part) for n, part in named[key].items()} for key in named}}
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -69,40 +73,61 @@ def macro_accuracy(correct: np.ndarray, label: np.ndarray, n_classes: int) -> fl
     """Mean over the classes that occur of (correct / clips). correct (N,) bool, label (N,) integer; NaN when N is 0."""
     clips_K = np.bincount(label, minlength=n_classes)
     right_K = np.bincount(label, weights=correct, minlength=n_classes)
-    occurs = clips_K > 0
-    return float((right_K[occurs] / clips_K[occurs]).mean()) if occurs.any() else float("nan")
+    return float(_macro(right_K[None], clips_K[None])[0]) if len(label) else float("nan")
 
 
-def bootstrap_interval(correct: np.ndarray, label: np.ndarray, recording: np.ndarray, n_classes: int) -> Interval:
-    """95 % percentile interval of the macro accuracy under drawing whole recordings with replacement.
-
-    correct (N,) bool, label (N,) and recording (N,) integer. Fixed seed: the same scores give the same interval.
-    """
-    _, cluster = np.unique(recording, return_inverse=True)
-    n_clusters = int(cluster.max()) + 1
-    cell = cluster * n_classes + label
-    clips_RK = np.bincount(cell, minlength=n_clusters * n_classes).reshape(n_clusters, n_classes)
-    right_RK = np.bincount(cell, weights=correct, minlength=n_clusters * n_classes).reshape(n_clusters, n_classes)
-    generator = np.random.default_rng(BOOTSTRAP_SEED)
-    times_BR = generator.multinomial(n_clusters, np.full(n_clusters, 1 / n_clusters), size=BOOTSTRAP_DRAWS)
-    times_BR = times_BR.astype(np.float64)  # float, or the products below leave BLAS
-    clips_BK, right_BK = times_BR @ clips_RK, times_BR @ right_RK
+def _macro(right_BK: np.ndarray, clips_BK: np.ndarray) -> np.ndarray:
+    """Macro accuracies (B,) from counts."""
     occurs_BK = clips_BK > 0
-    recall_BK = np.divide(right_BK, clips_BK, out=np.zeros_like(right_BK), where=occurs_BK)
-    macro_B = recall_BK.sum(axis=1) / occurs_BK.sum(axis=1)
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(macro_B, [tail, 1 - tail])
-    return float(low), float(high)
+    recall_BK = np.divide(right_BK, clips_BK, out=np.zeros(right_BK.shape), where=occurs_BK)
+    return recall_BK.sum(axis=1) / occurs_BK.sum(axis=1)
+
+
+def score_part(correct: np.ndarray, loss: np.ndarray, label: np.ndarray, moment: np.ndarray, n_classes: int) -> Part:
+    """Macro accuracy and mean loss of some clips, with the intervals of both.
+
+    Whole moments are drawn (`bootstrap`), as the clips of one are alike, by whichever device. The same answers give the
+    same intervals.
+
+    Args:
+        correct: (N,) bool.
+        loss: (N,) -ln p(true class), nats.
+        label: (N,) integer, below n_classes.
+        moment: (N,) integer, equal where clips were recorded at one time and place.
+        n_classes: K.
+    """
+    _, cluster = np.unique(moment, return_inverse=True)
+    n_moments = int(cluster.max()) + 1
+    cell, cells = cluster * n_classes + label, n_moments * n_classes
+    clips_MK = np.bincount(cell, minlength=cells).reshape(n_moments, n_classes)
+    right_MK = np.bincount(cell, weights=correct, minlength=cells).reshape(n_moments, n_classes)
+    loss_M = np.bincount(cluster, weights=loss, minlength=n_moments)
+    interval = log_loss_interval = None
+    if n_moments > 1:
+        drawn = bootstrap.resampled(np.concatenate([clips_MK, right_MK, loss_M[:, None]], axis=1))
+        clips_BK, right_BK, loss_B = drawn[:, :n_classes], drawn[:, n_classes:-1], drawn[:, -1]
+        interval = bootstrap.interval(_macro(right_BK, clips_BK))
+        log_loss_interval = bootstrap.interval(loss_B / clips_BK.sum(axis=1))
+    return Part(
+        macro=macro_accuracy(correct, label, n_classes),
+        interval=interval,
+        log_loss=float(loss.mean()),
+        log_loss_interval=log_loss_interval,
+        n=len(label),
+        moments=n_moments,
+    )
 
 
 def score(
     logits: np.ndarray,
     label: np.ndarray,
     device: np.ndarray,
+    city: np.ndarray,
+    moment: np.ndarray,
+    *,
     labels: list[str],
     devices: list[str],
-    *,
-    recording: np.ndarray | None = None,
+    cities: list[str],
     train_devices: list[str] | None = None,
 ) -> Score:
     """Score logits against the truth.
@@ -111,45 +136,66 @@ def score(
         logits: (N, K) real numbers before the softmax.
         label: (N,) true class, index into `labels`.
         device: (N,) recording device, index into `devices`.
+        city: (N,) where it was recorded, index into `cities`.
+        moment: (N,) integer, equal where clips were recorded at one time and place (`Clips.moment`).
         labels: K class names.
         devices: Device names.
-        recording: (N,) which recording a clip is a piece of; None treats every clip as a recording of its own.
+        cities: City names.
         train_devices: Names of the devices heard in training; None leaves the groups "seen" and "unseen" out.
 
     Raises:
         ValueError: Shapes that do not fit together, no clips, or logits that are not finite.
     """
     n, n_classes = len(label), len(labels)
-    if n == 0 or logits.shape != (n, n_classes) or device.shape != (n,):
-        raise ValueError(f"logits {logits.shape}, label ({n},), device {device.shape} do not fit {n_classes} classes")
+    if n == 0 or logits.shape != (n, n_classes) or not device.shape == city.shape == moment.shape == (n,):
+        shapes = f"logits {logits.shape}, device {device.shape}, city {city.shape}, moment {moment.shape}"
+        raise ValueError(f"{shapes} do not fit {n} labels of {n_classes} classes")
     if not np.isfinite(logits).all():
         raise ValueError(f"{int((~np.isfinite(logits)).sum())} of {logits.size} logits are not finite")
-    recording = np.arange(n) if recording is None else recording
     predicted = logits.argmax(axis=1)
     correct = predicted == label
-    confusion = np.bincount(label * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
-    clips_K = confusion.sum(axis=1)
+    loss = -log_softmax(logits)[np.arange(n), label]
 
-    def part(chosen: np.ndarray) -> tuple[float, Interval]:
-        of = correct[chosen], label[chosen]
-        return macro_accuracy(*of, n_classes), bootstrap_interval(*of, recording[chosen], n_classes)
+    def part(chosen: np.ndarray) -> Part:
+        return score_part(correct[chosen], loss[chosen], label[chosen], moment[chosen], n_classes)
 
-    heard = sorted(set(device.tolist()))
-    by_device = {devices[index]: part(device == index) for index in heard}
-    members = group_members([devices[index] for index in heard], train_devices)
-    by_group = {name: part(np.isin(device, [devices.index(one) for one in group])) for name, group in members.items()}
-    macro, interval = part(np.ones(n, dtype=bool))
+    def parts(index: np.ndarray, names: list[str]) -> dict[str, Part]:
+        return {names[one]: part(index == one) for one in np.unique(index)}
+
+    members = group_members([devices[one] for one in np.unique(device)], train_devices)
+    whole = part(np.ones(n, dtype=bool))
     return Score(
-        macro=macro,
-        interval=interval,
-        log_loss=float(-log_softmax(logits)[np.arange(n), label].mean()),
-        per_class={labels[k]: float(confusion[k, k] / clips_K[k]) for k in range(n_classes) if clips_K[k]},
-        per_device={name: value for name, (value, _) in by_device.items()},
-        device_intervals={name: ends for name, (_, ends) in by_device.items()},
-        groups={name: value for name, (value, _) in by_group.items()},
-        group_intervals={name: ends for name, (_, ends) in by_group.items()},
-        confusion=confusion,
-        n=n,
+        **{field.name: getattr(whole, field.name) for field in fields(Part)},
+        per_class=parts(label, labels),
+        per_device=parts(device, devices),
+        groups={name: part(np.isin(device, [devices.index(one) for one in group])) for name, group in members.items()},
+        per_city=parts(city, cities),
+        confusion=np.bincount(label * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes),
+    )
+
+
+def score_test(logits: np.ndarray, clips: Clips, train_devices: list[str] | None) -> Score:
+    """Score the answers to the test split of a data set: the one way to an accuracy of this project.
+
+    Args:
+        logits: (n, K), in the order of `clips.labelled("test")`.
+        clips: the data set.
+        train_devices: those that the model heard in training; none = not known.
+
+    Raises:
+        UserError: the data set has no test clips, or no labels.
+    """
+    test = clips.labelled("test")
+    return score(
+        logits,
+        clips.label[test],
+        clips.device[test],
+        clips.city[test],
+        clips.moment[test],
+        labels=clips.labels,
+        devices=clips.devices,
+        cities=clips.cities,
+        train_devices=train_devices,
     )
 
 

@@ -57,25 +57,14 @@ def score_test(
     Raises:
         UserError: the data set has no test clips, or no labels.
     """
-    test = clips.labelled("test")
-    return metrics.score(
-        logits_of(test),
-        clips.label[test],
-        clips.device[test],
-        clips.labels,
-        clips.devices,
-        recording=clips.recording[test],
-        train_devices=train_devices,
-    )
+    return metrics.score_test(logits_of(clips.labelled("test")), clips, train_devices)
 
 
 def summary(score: metrics.Score) -> str:
     """One line for a person: macro accuracy with its interval, log loss, groups of devices."""
-    low, high = score.interval
-    groups = ", ".join(f"{name} {value:.1%}" for name, value in score.groups.items())
-    return (
-        f"macro accuracy {score.macro:.1%} ({low:.1%} to {high:.1%}), log loss {score.log_loss:.3f}; devices {groups}"
-    )
+    sure = "" if score.interval is None else f" ({score.interval[0]:.1%} to {score.interval[1]:.1%})"
+    groups = ", ".join(f"{name} {part.macro:.1%}" for name, part in score.groups.items())
+    return f"macro accuracy {score.macro:.1%}{sure}, log loss {score.log_loss:.3f}; devices {groups}"
 
 
 def evaluate(model: Path, data: Path, device: str = "auto", threads: int = 2) -> None:
@@ -94,10 +83,10 @@ def evaluate(model: Path, data: Path, device: str = "auto", threads: int = 2) ->
         network.to(chosen)
         score = score_test(lambda indices: predict(network, mel, clips, indices), clips, card.data["train_devices"])
     print(f"{card.stage} {card.architecture}, {score.n} test clips: {summary(score)}")
-    for name, value in score.per_device.items():
-        print(f"  device {name:<4} {value:6.1%}")
-    for name, value in score.per_class.items():
-        print(f"  {name:<20} {value:6.1%}")
+    for name, part in score.per_device.items():
+        print(f"  device {name:<4} {part.macro:6.1%}")
+    for name, part in score.per_class.items():
+        print(f"  {name:<20} {part.macro:6.1%}")
 
 
 if __name__ == "__main__":
