@@ -1,16 +1,21 @@
 """The learning rate of published schedules at some epochs, and beside torch's own schedulers."""
 
 import math
+import re
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, CosineAnnealingWarmRestarts, LinearLR, LRScheduler
 
+from tinyasc import recipe
 from tinyasc.errors import UserError
 from train.schedule import Phase, check, factor
+from train.schedule.__main__ import read, show
+from train.schedule.picture import draw
 
 CP_MOBILE = [Phase("exponential", 14), Phase("hold", 36), Phase("linear", 84, to=0.005), Phase("hold")]
 BASELINE_2024 = [Phase("linear", steps=2_000), Phase("cosine")]
@@ -114,3 +119,71 @@ def test_a_wrong_phase_is_refused(arguments: dict[str, Any], reason: str) -> Non
 def test_only_the_last_phase_may_leave_its_length_out() -> None:
     with pytest.raises(UserError, match=r"phase 2 of 3 \(hold\) has no length"):
         check([Phase("linear", 3), Phase("hold"), Phase("cosine")])
+
+
+RECIPE = """
+fit:
+  epochs: 9
+  batch_size: 256
+  learning_rate: 4.0e-3
+  weight_decay: 0.0
+  schedule: [{shape: linear, steps: 546}, {shape: cosine, epochs: 2, restarts: 1, growth: 2.0}]
+architecture: nothing here matters for a schedule
+"""
+
+
+def test_the_command_prints_the_rate_at_every_border_and_draws_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    path, picture = tmp_path / "recipe.yaml", tmp_path / "schedule.png"
+    path.write_text(RECIPE)
+    assert recipe.run(show, [str(path), "--plot", str(picture)]) == 0
+    head, _, _, *rows = capsys.readouterr().out.splitlines()
+    assert head.endswith("9 epochs of 546 steps (as on TAU's training split: 139,620 / 256)")
+    assert [row.split() for row in rows[:4]] == [
+        ["0", "..", "1", "linear", "0", "0.004"],
+        ["1", "..", "3", "cosine", "0.004", "0"],
+        ["3", "..", "7", "cosine", "0.004", "0"],
+        ["7", "..", "9", "stays", "0", "0"],
+    ]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    fit, _ = read(path)
+    linear, logarithmic = draw(fit, 546, "schedule").axes
+    assert [text.get_text() for text in linear.texts] == ["linear", "cosine", "cosine"]
+    assert (linear.get_yscale(), logarithmic.get_yscale()) == ("linear", "log")
+    middle = linear.lines[0].get_path().vertices[1_000]
+    assert tuple(middle) == pytest.approx((4.5, 0.004 * (1 + math.cos(math.pi * 1.5 / 4)) / 2))
+
+
+@pytest.mark.parametrize(
+    ("examples", "flags", "head"),
+    [
+        ("", ["--steps_per_epoch", "7"], "9 epochs of 7 steps (as given)"),
+        ("examples: {windows_per_recording: 1}", [], "55 steps (as on TAU's training split: 13,962 / 256)"),
+    ],
+)
+def test_the_steps_of_an_epoch_are_given_or_follow_from_the_recipe(
+    examples: str, flags: list[str], head: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "recipe.yaml").write_text(RECIPE + examples)
+    assert recipe.run(show, [str(tmp_path / "recipe.yaml"), *flags]) == 0
+    assert head in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "there is no recipe"),
+        ("a: [", "is no YAML file"),
+        ("architecture: cp_mobile", "has no section fit"),
+        (RECIPE.replace("linear", "step"), "recipe.yaml: .*step"),
+        (RECIPE.replace("steps: 546", "to: 1"), "phase 1 of 2"),
+    ],
+)
+def test_what_is_no_recipe_is_one_clear_line(
+    content: str | None, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    if content is not None:
+        (tmp_path / "recipe.yaml").write_text(content)
+    assert recipe.run(show, [str(tmp_path / "recipe.yaml")]) == 1
+    assert re.search(reason, capsys.readouterr().err)
