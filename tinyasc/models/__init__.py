@@ -34,20 +34,22 @@ class Architecture:
     """Its frozen config dataclass."""
     network: Callable[..., nn.Module]
     """(config, n_classes) -> the network."""
+    classifier: str
+    """Name of its module that makes classes of the embedding: what it is given, averaged over positions, is (B, C)."""
     takes_waveform: bool = False
     """Whether it takes the waveform itself, not log-mel."""
 
 
 ARCHITECTURES: dict[str, Architecture] = {
-    "cp_mobile": Architecture(CPMobileConfig, CPMobile),
-    "cp_resnet": Architecture(CPResNetConfig, CPResNet),
-    "passt": Architecture(PasstConfig, Passt),
-    "passt_s": Architecture(PasstSConfig, PasstS),
-    "acdnet": Architecture(ACDNetConfig, ACDNet, takes_waveform=True),
-    "mobileast": Architecture(MobileASTConfig, MobileAST),
-    "mobilevit": Architecture(MobileViTConfig, MobileViT),
-    "tf_sepnet": Architecture(TFSepNetConfig, TFSepNet),
-    "bc_resnet": Architecture(BCResNetConfig, BCResNet),
+    "cp_mobile": Architecture(CPMobileConfig, CPMobile, "head"),
+    "cp_resnet": Architecture(CPResNetConfig, CPResNet, "head"),
+    "passt": Architecture(PasstConfig, Passt, "net.head"),
+    "passt_s": Architecture(PasstSConfig, PasstS, "net.head"),
+    "acdnet": Architecture(ACDNetConfig, ACDNet, "classifier", takes_waveform=True),
+    "mobileast": Architecture(MobileASTConfig, MobileAST, "classifier"),
+    "mobilevit": Architecture(MobileViTConfig, MobileViT, "classifier"),
+    "tf_sepnet": Architecture(TFSepNetConfig, TFSepNet, "head"),
+    "bc_resnet": Architecture(BCResNetConfig, BCResNet, "head"),
 }
 
 

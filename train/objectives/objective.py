@@ -20,7 +20,7 @@ class Losses(NamedTuple):
     logits: Tensor
     """(B, K), the network's answers."""
     parts: dict[str, Tensor]
-    """Scalars by name: what `total` is made of, for the history; empty where it has no parts."""
+    """Scalars by name: what `total` is made of, before weights, for the history; empty where it has no parts."""
 
 
 class Objective(nn.Module, ABC):
@@ -39,6 +39,8 @@ class Objective(nn.Module, ABC):
         """Where training is, e.g. 2.5 in the middle of the third epoch; the loop sets it before every step."""
         self.epochs = 1
         """Length of the run, set by the loop."""
+        self.needs_waveform = False
+        """Whether batches have to bring the sound itself (`Batches`)."""
 
     @abstractmethod
     def forward(self, batch: Batch) -> Losses:

@@ -1,0 +1,23 @@
+"""Learning from labels."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from train.objectives.objective import mixed_labels
+from train.objectives.terms import Step, Term
+
+
+class Labels(Term):
+    """Cross entropy with the labels, which are mixed where the clips are; mean over clips."""
+
+    def __init__(self, smoothing: float = 0.0) -> None:
+        """Args:
+        smoothing: share of each target that is spread over all classes (Szegedy et al., 2016).
+        """
+        super().__init__()
+        self.smoothing = smoothing
+
+    def forward(self, step: Step) -> Tensor:
+        """See `Term`."""
+        target = mixed_labels(step.batch, step.logits)
+        return F.cross_entropy(step.logits, target, label_smoothing=self.smoothing)
