@@ -1,23 +1,30 @@
-"""Command: score a trained float model on the test split of a data set.
+"""Command: score what a run answers on the test split of a data set, whole and in parts, with intervals.
 
-    python -m train.evaluate --model RUN --data FILE.h5
+    python -m train.evaluate --model RUN --data FILE.h5 [--json FILE] [--plot FILE.png]
 
 Shapes: n clips, F mel bands, T frames, K classes.
 """
 
+import json as json_format
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import nn
 from tqdm import tqdm
 
-from tinyasc import metrics, recipe
+from tinyasc import artifact, metrics, recipe
+from tinyasc.artifact import ModelCard
 from tinyasc.clips import Clips
+from tinyasc.errors import UserError
 from tinyasc.front_end import FrontEnd
 from tinyasc.mel_torch import front_end
-from train import reproducible, trained
+from train import picture, reproducible, score_picture, score_table, trained
+from train.reproducible import ComputeConfig
+from train.score_table import summary
+from train.teachers import stored
 
 
 def predict(model: nn.Module, mel: FrontEnd, clips: Clips, indices: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
@@ -60,33 +67,61 @@ def score_test(
     return metrics.score_test(logits_of(clips.labelled("test")), clips, train_devices)
 
 
-def summary(score: metrics.Score) -> str:
-    """One line for a person: macro accuracy with its interval, log loss, groups of devices."""
-    sure = "" if score.interval is None else f" ({score.interval[0]:.1%} to {score.interval[1]:.1%})"
-    groups = ", ".join(f"{name} {part.macro:.1%}" for name, part in score.groups.items())
-    return f"macro accuracy {score.macro:.1%}{sure}, log loss {score.log_loss:.3f}; devices {groups}"
-
-
-def evaluate(model: Path, data: Path, device: str = "auto", threads: int = 2) -> None:
-    """Score a trained float model on the test split and print the result.
+def evaluate(
+    *,
+    model: Path,
+    data: Path,
+    json: Path | None = None,
+    plot: Path | None = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    threads: int = 2,
+) -> None:
+    """Score a float model, or the answers that an ensemble has stored, on the test split and print the result.
 
     Args:
-        model: run folder of a teacher or a student.
+        model: run folder of a teacher, an ensemble or a student.
         data: prepared data set (.h5).
+        json: file for all figures.
+        plot: picture to draw (.png): the confusion matrix, and every part with its interval.
         device: auto, cpu or cuda.
         threads: CPU threads.
     """
-    chosen = reproducible.settle(device, threads)
-    network, mel, card = trained.load(model)
+    for path in (json, plot):
+        if path is not None and path.is_dir():
+            raise UserError(f"{path} is a folder: name the file to write")
+    card = artifact.load_card(model)
+    if card.stage in ("qat", "export"):
+        raise UserError(f"{model} is of the stage {card.stage}: `make bench` judges what is quantized, as it ships")
+    chosen = reproducible.settle(ComputeConfig(device=device, threads=threads)).device
     with Clips(data) as clips:
         trained.check_labels(card, clips)
-        network.to(chosen)
-        score = score_test(lambda indices: predict(network, mel, clips, indices), clips, card.data["train_devices"])
-    print(f"{card.stage} {card.architecture}, {score.n} test clips: {summary(score)}")
-    for name, part in score.per_device.items():
-        print(f"  device {name:<4} {part.macro:6.1%}")
-    for name, part in score.per_class.items():
-        print(f"  {name:<20} {part.macro:6.1%}")
+        score = score_test(_answers(model, card, clips, chosen), clips, card.data["train_devices"])
+        trained_on, checksum = card.data["checksum"], clips.checksum
+    title = f"{card.stage} {card.architecture} on {score.n:,} test clips of {score.moments:,} moments"
+    print(f"{title}: {summary(score)}")
+    if trained_on != checksum:
+        print("trained on another data set, or an unknown one: its clips may be among these")
+    print(f"\n{score_table.table(score)}\n\n{score_table.confusion(score, card.labels)}")
+    if json is not None:
+        run = {"stage": card.stage, "architecture": card.architecture, "run": str(model)}
+        content = {**run, "data": {"file": data.name, "checksum": checksum}, "accuracy": score.to_dict()}
+        content["confusion"] = {"labels": card.labels, "counts": score.confusion.tolist()}
+        json.parent.mkdir(parents=True, exist_ok=True)
+        artifact.atomic_write(json, (json_format.dumps(content, indent=1) + "\n").encode())
+        print(f"wrote {json}")
+    if plot is not None:
+        picture.write(score_picture.draw(score, card.labels, card.data["train_devices"], title), plot)
+        print(f"wrote {plot}")
+
+
+def _answers(run: Path, card: ModelCard, clips: Clips, device: torch.device) -> Callable[[np.ndarray], np.ndarray]:
+    """Clip numbers (n,) -> logits (n, K): by the run's network, or out of its file where it has none."""
+    if trained.FILE not in card.files and stored.FILE in card.files:
+        return lambda indices: stored.load(run, clips, indices)[indices]
+    network, mel, _ = trained.load(run)
+    trained.check_sample_rate(card, clips)
+    network.to(device)
+    return lambda indices: predict(network, mel, clips, indices)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,9 @@ from tinyasc.mel import MEL_CONFIGS, MelConfig, hann, mel_bank
 from tinyasc.models.cp_mobile import CPMobileConfig, round_channels
 from tinyasc.models.sizes import SIZES
 from train import reproducible, trained
-from train.evaluate import predict, score_test, summary
+from train.evaluate import predict, score_test
+from train.reproducible import ComputeConfig
+from train.score_table import summary
 
 TOLERANCE = 4e-4
 """Of windows and filter banks: torchaudio's differ from ours by 2e-5, other kinds of either by 7e-4 and more."""
@@ -181,11 +183,10 @@ def _sizes(found: dict[str, Tensor], path: Path) -> tuple[dict[str, Any], int]:
 
 
 def _accuracy(network: nn.Module, mel: MelConfig, card: ModelCard, data: Path) -> dict[str, Any]:
-    device = reproducible.settle("auto", torch.get_num_threads())
+    device = reproducible.settle(ComputeConfig(threads=torch.get_num_threads())).device
     with Clips(data) as clips:
         trained.check_labels(card, clips)
-        if clips.sample_rate != mel.sample_rate:
-            raise UserError(f"{data} has {clips.sample_rate} Hz, the checkpoint's front-end {mel.sample_rate} Hz")
+        trained.check_sample_rate(card, clips)
         network.to(device)
         score = score_test(lambda indices: predict(network, mel, clips, indices), clips, card.data["train_devices"])
     print(summary(score))

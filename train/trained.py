@@ -49,3 +49,16 @@ def check_labels(card: ModelCard, clips: Clips) -> None:
             f"{clips.path} has the classes {', '.join(clips.labels)}; the {card.stage} was trained on "
             f"{', '.join(card.labels)}: train it again on this data set"
         )
+
+
+def check_sample_rate(card: ModelCard, clips: Clips) -> None:
+    """A network hears sound of the rate that it was trained on.
+
+    Raises:
+        UserError: the data set has another one.
+    """
+    rate = (card.config if card.mel is None else card.mel).get("sample_rate", clips.sample_rate)
+    if rate != clips.sample_rate:
+        raise UserError(
+            f"{clips.path} has {clips.sample_rate} Hz, the {card.stage} takes {rate} Hz: prepare the data at that rate"
+        )
