@@ -2,15 +2,18 @@
 
 The signature is the command line. A frozen dataclass parameter becomes nested flags (`--mel.n_mels 256`), the
 docstrings under its fields become their help, `--config recipe.yaml` fills in any of them, and later flags override it.
-Hyphens in flags are as good as underscores, and a switch of the command itself needs no value. A parameter before a
-`/` in the signature is given without a flag.
+Hyphens in flags are as good as underscores, a switch of the command itself needs no value, and a list of the command
+itself is given as its values in a row. A parameter before a `/` in the signature is given without a flag.
 """
 
+import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from inspect import Parameter, signature
-from typing import Any
+from itertools import takewhile
+from typing import Any, get_origin
 
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
@@ -36,6 +39,11 @@ def run(command: Callable[..., object], arguments: Sequence[str] | None = None) 
     parser.add_argument("--config", action="config", help="a YAML recipe; flags after it override it")
     given = signature(command).parameters.values()
     unflagged = [parameter.name for parameter in given if parameter.kind is Parameter.POSITIONAL_ONLY]
+    several = [parameter for parameter in given if parameter.kind is Parameter.VAR_POSITIONAL]
+    for parameter in several:
+        described = re.search(rf"^ +{parameter.name}: (.+)", command.__doc__ or "", re.MULTILINE)
+        about = described[1] if described else None
+        parser.add_argument(parameter.name, nargs="+", type=parameter.annotation, help=about)
     parser.add_function_arguments(command, as_positional=bool(unflagged), fail_untyped=True)
     parsed = parser.parse_args(_as_declared(command, sys.argv[1:] if arguments is None else arguments))
     del parsed["config"]
@@ -43,6 +51,7 @@ def run(command: Callable[..., object], arguments: Sequence[str] | None = None) 
     try:
         values = _values(parser, parsed)
         first = [values.pop(name) for name in unflagged]
+        first += [value for parameter in several for value in values.pop(parameter.name)]
         command(*first, **values)
     except (UserError, OSError) as error:  # a full disk or a folder one may not write to is bad input too
         print(f"{program}: {' '.join(str(error).splitlines())}", file=sys.stderr)
@@ -71,15 +80,24 @@ def resolved() -> str | None:
 
 
 def _as_declared(command: Callable[..., object], arguments: Sequence[str]) -> list[str]:
-    """`--on-error skip --dry-run` as the signature has it: `--on_error skip --dry_run true`."""
-    switches = {f"--{name}" for name, parameter in signature(command).parameters.items() if parameter.default is False}
+    """`--on-error skip --dry-run --runs A B` as it is declared: `--on_error skip --dry_run=true --runs=["A", "B"]`."""
+    parameters = signature(command).parameters
+    switches = {f"--{name}" for name, parameter in parameters.items() if parameter.default is False}
+    lists = {f"--{name}" for name, parameter in parameters.items() if get_origin(parameter.annotation) is list}
     declared: list[str] = []
-    for place, argument in enumerate(arguments):
-        flag, equals, value = argument.partition("=")
+    place = 0
+    while place < len(arguments):
+        flag, equals, value = arguments[place].partition("=")
         flag = "--" + flag[2:].replace("-", "_") if flag.startswith("--") else flag
-        following = arguments[place + 1] if place + 1 < len(arguments) else "--"
-        alone = flag in switches and not equals and following.startswith("--")
-        declared.append(f"{flag}=true" if alone else flag + equals + value)
+        place += 1
+        values = list(takewhile(lambda argument: not argument.startswith("--"), arguments[place:]))
+        if flag in switches and not equals and not values:
+            declared.append(f"{flag}=true")
+        elif flag in lists and not equals and values and not values[0].startswith("["):
+            declared.append(f"{flag}={json.dumps(values)}")
+            place += len(values)
+        else:
+            declared.append(flag + equals + value)
     return declared
 
 

@@ -1,0 +1,123 @@
+"""Command: runs side by side, finished or on their way, as one picture and one table.
+
+    python -m train.compare RUN RUN … [--out compare.png] [--json FILE]
+
+Runs that differ in nothing but their seed are one row of the table: its mean and spread over the seeds.
+"""
+
+import json as json_format
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tinyasc import artifact, recipe
+from tinyasc.errors import UserError
+from train import curves
+from train.runs import FIGURES, read_all
+from train.seeds import Group, differences, grouped
+
+COLUMNS = {
+    "loss": "last loss",
+    "macro": "accuracy, %",
+    "log_loss": "log loss",
+    "seen": "seen, %",
+    "unseen": "unseen, %",
+}
+IN_PER_CENT = ("macro", "seen", "unseen")
+WIDEST = 32
+"""Characters of a recipe's value that are shown."""
+
+
+def compare(*runs: Path, out: Path = Path("compare.png"), json: Path | None = None) -> None:
+    """Draw runs together and print what they reached.
+
+    Args:
+        runs: run folders; one that is not finished is named as it will be (OUT, not OUT.partial).
+        out: picture to draw (.png).
+        json: file for all figures.
+    """
+    for path in (out, json):
+        if path is not None and path.is_dir():
+            raise UserError(f"{path} is a folder: name the file to write")
+    found = read_all(runs)
+    groups = grouped(found)
+    print("\n".join([*table(groups), "", *what_differs(groups)]))
+    if any(run.history for run in found):
+        names = {run.name: group.name for group in groups for run in group.runs}
+        curves.draw({run.name: run.history for run in found}, out, names)
+        print(f"\nwrote {out}")
+    if json is not None:
+        json.parent.mkdir(parents=True, exist_ok=True)
+        artifact.atomic_write(json, (json_format.dumps(_content(groups), indent=1) + "\n").encode())
+        print(f"wrote {json}")
+
+
+def table(groups: Sequence[Group]) -> list[str]:
+    """Two lines a group: what it reached, and below it how far that may be off."""
+    rows = [["", "", "parameters", "epochs", *COLUMNS.values()]]
+    for group in groups:
+        card, finished = group.shown.card, sum(run.finished for run in group.runs)
+        what = f"{card.stage} {card.architecture}" if card else "not finished"
+        parameters = card.cost.get("parameters") if card else None
+        cells = [_cells(group, figure) for figure in FIGURES]
+        seeds = "" if finished in (0, len(group.runs)) else f"{finished} of "
+        name = group.name if len(group.runs) == 1 else f"{group.name} ({seeds}{len(group.runs)} seeds)"
+        size = "–" if parameters is None else f"{parameters:,}"
+        rows.append([name, what, size, _epochs(group), *(above for above, _ in cells)])
+        rows.append(["", "", "", "", *(below for _, below in cells)])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(cell.ljust(width) if place < 2 else cell.rjust(width) for place, (cell, width) in enumerate(pairs))
+        for pairs in (list(zip(row, widths, strict=True)) for row in rows)
+    ]
+    spread = "±: sample standard deviation over seeds, below it the least and the most."
+    return [*(line.rstrip() for line in lines if line.strip()), "[ ]: 95 % interval over moments. " + spread]
+
+
+def what_differs(groups: Sequence[Group]) -> list[str]:
+    """The fields of the recipes that are not the same in all groups, a column each group."""
+    found = differences(groups)
+    if not found:
+        return ["Nothing differs in the recipes."] if len(groups) > 1 else []
+    rows = [["What differs", *(group.name for group in groups)]]
+    rows += [[field, *(_short(value) for value in values)] for field, values in found.items()]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _cells(group: Group, figure: str) -> tuple[str, str]:
+    scale, digits = (100, 1) if figure in IN_PER_CENT else (1, 3)
+
+    def text(value: float) -> str:
+        return f"{scale * value:.{digits}f}"
+
+    spread, first = group.spread(figure), group.shown
+    if spread is not None:
+        return f"{text(spread.mean)} ± {text(spread.deviation)}", f"{text(spread.least)} to {text(spread.most)}"
+    if figure not in first.figures:
+        return "–", ""
+    interval = first.interval(figure)
+    return text(first.figures[figure]), "" if interval is None else f"[{text(interval[0])}, {text(interval[1])}]"
+
+
+def _epochs(group: Group) -> str:
+    """How many were trained; of how many, where some runs are not finished."""
+    done = sorted({len(run.history) for run in group.runs})
+    text = f"{done[0]}" if len(done) == 1 else f"{done[0]} to {done[-1]}"
+    planned = (group.runs[0].recipe or {}).get("fit.epochs")
+    return text if planned is None or done == [planned] else f"{text} of {planned}"
+
+
+def _short(value: Any) -> str:
+    text = "–" if value is None else value if isinstance(value, str) else json_format.dumps(value)
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
+
+
+def _content(groups: Sequence[Group]) -> dict[str, Any]:
+    names = [group.name for group in groups]
+    found = {field: dict(zip(names, values, strict=True)) for field, values in differences(groups).items()}
+    return {"groups": [group.to_dict() for group in groups], "differences": found}
+
+
+if __name__ == "__main__":
+    raise SystemExit(recipe.run(compare))

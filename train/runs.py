@@ -1,0 +1,127 @@
+"""Training runs as they are compared: what is known of each, finished or not."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tinyasc import artifact
+from tinyasc.artifact import ModelCard
+from tinyasc.bootstrap import Interval
+from tinyasc.errors import UserError
+
+HISTORY, RECIPE = "metrics.jsonl", "recipe.yaml"
+FIGURES = ("loss", "macro", "log_loss", "seen", "unseen")
+"""The last epoch's loss; of the test split macro accuracy, log loss (nats), macro accuracy of two groups of devices."""
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """One run as far as it has come."""
+
+    name: str
+    recipe: dict[str, Any] | None
+    """Field -> value, sections as `fit.epochs`; None: there is none, or none yet."""
+    history: list[dict[str, float]]
+    """One row an epoch; none where nothing was trained (an ensemble, an imported checkpoint)."""
+    card: ModelCard | None
+    """None: the run is not finished."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has its card."""
+        return self.card is not None
+
+    @property
+    def accuracy(self) -> dict[str, Any]:
+        """As the card has it; empty where there is none, or none of a data set that is known."""
+        return self.card.accuracy if self.card is not None and self.card.data["checksum"] is not None else {}
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Those of FIGURES that are known."""
+        known = {"loss": self.history[-1]["loss"]} if self.history else {}
+        known |= {name: self.accuracy[name] for name in ("macro", "log_loss") if name in self.accuracy}
+        groups = self.accuracy.get("groups", {})
+        return known | {name: groups[name] for name in ("seen", "unseen") if name in groups}
+
+    def interval(self, figure: str) -> Interval | None:
+        """Of one of FIGURES, over the moments of the test split; None where there is none."""
+        key = {"macro": "interval", "log_loss": "log_loss_interval"}.get(figure)
+        groups = self.accuracy.get("parts", {}).get("groups", {})
+        found = self.accuracy.get(key) if key else groups.get(figure, {}).get("interval")
+        return None if found is None else (found[0], found[1])
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it but the history, in plain values."""
+        card = self.card
+        known = {} if card is None else {"stage": card.stage, "architecture": card.architecture, "cost": card.cost}
+        seed, intervals = (self.recipe or {}).get("seed"), {figure: self.interval(figure) for figure in self.figures}
+        row = {"name": self.name, "finished": self.finished, **known, "seed": seed, "epochs": len(self.history)}
+        return row | {"figures": self.figures, "intervals": {of: ends for of, ends in intervals.items() if ends}}
+
+
+def read_all(paths: Sequence[Path]) -> list[TrainingRun]:
+    """Runs that can be compared, each once; those of one name are told apart by the folders above.
+
+    Raises:
+        UserError: one of them cannot be read, or has other labels or other data than one before it.
+    """
+    places = list(dict.fromkeys(path.resolve() for path in paths))
+    found = [read(path) for path in places]
+    names = [run.name for run in found]
+    for number, place in enumerate(places):
+        if names.count(names[number]) > 1:
+            found[number] = replace(found[number], name=f"{place.parent.name}/{names[number]}")
+    finished = [(run.name, run.card) for run in found if run.card is not None]
+    for name, card in finished:
+        first, reference = finished[0]
+        if card.labels != reference.labels:
+            raise UserError(
+                f"{name} has the labels {', '.join(card.labels)}, {first} has others: compare runs of one set"
+            )
+    tested = [(name, card.data["checksum"]) for name, card in finished if card.data["checksum"] is not None]
+    for name, checksum in tested:
+        if checksum != tested[0][1]:
+            raise UserError(f"{name} was tested on other data than {tested[0][0]}: compare runs of one data set")
+    return found
+
+
+def read(path: Path) -> TrainingRun:
+    """A finished run, or one on its way, whose folder is `OUT.partial` in place of OUT.
+
+    Raises:
+        UserError: there is neither, or what is there is damaged.
+    """
+    partial = path if path.suffix == ".partial" else path.with_name(f"{path.name}.partial")
+    if (path / artifact.CARD).is_file() or not (partial / HISTORY).is_file():
+        card = artifact.load_card(path)
+        history = _history(path / HISTORY) if HISTORY in card.files else []
+        return TrainingRun(path.name, _recipe(path / RECIPE), history, card)
+    return TrainingRun(partial.stem, _recipe(partial / RECIPE), _history(partial / HISTORY), None)
+
+
+def _recipe(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    try:
+        return _flat(yaml.safe_load(path.read_text()))
+    except (yaml.YAMLError, AttributeError) as error:
+        raise UserError(f"{path} is damaged ({error}): make the run again") from None
+
+
+def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in section.items():
+        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) and value else {f"{prefix}{name}": value}
+    return found
+
+
+def _history(path: Path) -> list[dict[str, float]]:
+    try:
+        return [json.loads(line) for line in path.read_text().splitlines()]
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}): train the run again") from None

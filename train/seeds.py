@@ -1,0 +1,86 @@
+"""Runs that differ in nothing but their seed: what they reach together, and what sets them apart from others."""
+
+import json
+import re
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from train.runs import FIGURES, TrainingRun
+
+OWN = ("seed", "out")
+"""Fields of a recipe that repetitions may differ in."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """One figure over the seeds."""
+
+    mean: float
+    deviation: float
+    """Sample standard deviation."""
+    least: float
+    most: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ in nothing but their seed; often one alone."""
+
+    name: str
+    runs: list[TrainingRun]
+
+    @property
+    def shown(self) -> TrainingRun:
+        """The first that is finished, if one is: what stands for all of them."""
+        return next((run for run in self.runs if run.finished), self.runs[0])
+
+    def spread(self, figure: str) -> Spread | None:
+        """Of one of FIGURES, over the finished runs; None with fewer than two of them."""
+        values = [run.figures[figure] for run in self.runs if run.finished and figure in run.figures]
+        if len(values) < 2:
+            return None
+        return Spread(statistics.fmean(values), statistics.stdev(values), min(values), max(values), len(values))
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it in plain values."""
+        spreads = {figure: spread for figure in FIGURES if (spread := self.spread(figure)) is not None}
+        spread = {figure: asdict(one) for figure, one in spreads.items()}
+        return {"name": self.name, "runs": [run.to_dict() for run in self.runs], "spread": spread}
+
+
+def grouped(runs: Sequence[TrainingRun]) -> list[Group]:
+    """Runs of one recipe with seeds of their own put together, in the order of the first of each."""
+    alike: dict[str, list[TrainingRun]] = {}
+    for run in runs:
+        shared = {field: value for field, value in (run.recipe or {}).items() if field not in OWN}
+        key = run.name if run.recipe is None else json.dumps(shared, sort_keys=True, default=str)
+        alike.setdefault(key, []).append(run)
+    groups: list[Group] = []
+    for members in alike.values():
+        seeds = {None if run.recipe is None else run.recipe.get("seed") for run in members}
+        repeated = len(seeds) == len(members)  # else what repeats a seed differs in what no recipe says
+        groups += [Group(_name(members), members)] if repeated else [Group(run.name, [run]) for run in members]
+    names = [group.name for group in groups]
+    return [group if names.count(group.name) == 1 else Group(_listed(group.runs), group.runs) for group in groups]
+
+
+def differences(groups: Sequence[Group]) -> dict[str, list[Any]]:
+    """Field of the recipes -> its value in each group, for fields that are not the same in all that have a recipe."""
+    recipes = [group.runs[0].recipe for group in groups]
+    fields = dict.fromkeys(field for recipe in recipes if recipe is not None for field in recipe if field not in OWN)
+    values = {field: [None if recipe is None else recipe.get(field) for recipe in recipes] for field in fields}
+    known = [place for place, recipe in enumerate(recipes) if recipe is not None]
+    return {field: of for field, of in values.items() if any(of[place] != of[known[0]] for place in known)}
+
+
+def _name(runs: Sequence[TrainingRun]) -> str:
+    """What names of repetitions have in common, kd-0, kd-1 -> kd; all of them where that is nothing."""
+    stems = {re.sub(r"[-_.]?(seed)?[-_]?\d+$", "", run.name) for run in runs}
+    return (stems.pop() if len(runs) > 1 and len(stems) == 1 else "") or _listed(runs)
+
+
+def _listed(runs: Sequence[TrainingRun]) -> str:
+    return ", ".join(run.name for run in runs)
