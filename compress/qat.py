@@ -28,11 +28,13 @@ from tinyasc.artifact import Run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.front_end import FrontEnd
-from train import reproducible, stage, trained
+from train import objectives, reproducible, stage, trained
 from train.augment import AugmentConfig
-from train.distillation import DistillationConfig, student_loss, teacher_logits
 from train.loader import ExamplesConfig
-from train.loop.fit import FitConfig
+from train.loop.config import FitConfig
+from train.objectives.distillation import DistillationConfig
+from train.reproducible import ComputeConfig
+from train.teachers.open import open_teacher
 
 INT8_PROGRAM, FLOAT_PROGRAM = "int8.program", "float.program"
 SAMPLE, SAMPLE_CLIPS = "sample.safetensors", 32
@@ -49,12 +51,12 @@ def train_qat(
     examples: ExamplesConfig,
     distillation: DistillationConfig,
     observe_epochs: int,
+    compute: ComputeConfig,
     range_momentum: float = 0.05,
     calibration_clips: int = 256,
     teacher: Path | None = None,
     seed: int = 0,
-    device: str = "auto",
-    threads: int = 2,
+    dry_run: bool = False,
 ) -> None:
     """Turn a float student into an INT8 program by quantization-aware training, and score the program itself.
 
@@ -67,16 +69,17 @@ def train_qat(
         examples: which clips it trains on.
         distillation: how much the network listens to the teacher.
         observe_epochs: epochs in which the ranges of the activations still move; after them they are frozen.
+        compute: what computes it: one device, in float32, not compiled.
         range_momentum: share of a batch in the moving average of the ranges.
         calibration_clips: training clips from which the ranges start.
         teacher: run folder of the student's teacher; none = train on the labels alone.
         seed: of every random choice.
-        device: auto, cpu or cuda.
-        threads: CPU threads.
+        dry_run: measure a few steps, say what the run would be, and write nothing.
     """
+    _check_integer(compute, fit)
     if calibration_clips < 1 or not 0 < range_momentum <= 1:
         raise UserError("calibration_clips must be above zero and range_momentum lie in 0..1, above 0")
-    chosen = reproducible.settle(device, threads, seed)
+    fabric = reproducible.settle(compute, seed)
     student, mel, card = trained.load(model, "student")
     with Clips(data) as clips:
         if card.data["checksum"] is None:
@@ -88,7 +91,6 @@ def train_qat(
             raise UserError(f"{model} was trained on another data set than {data}: make it again with `make student`")
         if (subset := card.data.get("subset") or examples.subset) != examples.subset:
             raise UserError(f"{model} was trained on {subset}: give --examples.subset {subset}")
-        loss = student_loss(distillation, teacher_logits(teacher, clips, examples, chosen))
         random = np.random.default_rng(seed)
         calibration = random.permutation(clips.labelled(examples.subset))[:calibration_clips]
         float_program = lower(student, (1, *front_end.shape(mel, clips.samples)))
@@ -101,7 +103,7 @@ def train_qat(
             parts = _features(clips, mel, indices)
             return np.concatenate([simulate.logits(int8, part.numpy()) for part in parts])
 
-        def write(run: Run) -> None:
+        def write(run: Run, others: dict[str, dict[str, Tensor]]) -> None:
             int8 = network.to_program()
             program.save(int8, run.path(INT8_PROGRAM))
             program.save(float_program, run.path(FLOAT_PROGRAM))
@@ -111,10 +113,48 @@ def train_qat(
         def freeze(epoch: int) -> None:
             network.observing = epoch < observe_epochs
 
+        listened = open_teacher(teacher, distillation, clips, examples, fabric.device)
+        parts = stage.Parts(
+            objective=objectives.build(network, distillation=distillation, teacher=listened),
+            logits_of=simulated,
+            write=write,
+            files=[f"{INT8_PROGRAM}.*", f"{FLOAT_PROGRAM}.*", SAMPLE],
+            cost=card.cost,
+            before_epoch=freeze,
+        )
         parents = [*([] if teacher is None else [teacher]), model]
-        job = stage.Job("qat", card.architecture, card.config, mel, fit, examples, augmentation, seed, parents)
-        parts = stage.Parts(loss, simulated, write, card.cost, freeze)
-        stage.train(job, network, clips, out, device=chosen, parts=parts)
+        job = stage.Job(
+            "qat",
+            card.architecture,
+            card.config,
+            mel,
+            fit,
+            examples,
+            augmentation,
+            compute,
+            seed,
+            parents,
+            dry_run=dry_run,
+        )
+        stage.train(job, network, clips, out, fabric=fabric, parts=parts)
+
+
+def _check_integer(compute: ComputeConfig, fit: FitConfig) -> None:
+    """Whether the network can train as the integer program that it will be.
+
+    Raises:
+        UserError: settings under which its numbers would not be the program's, or its ranges not those of all clips.
+    """
+    if compute.processes > 1:
+        raise UserError("compute: the ranges of the activations are observed on one device: take devices 1 and nodes 1")
+    if compute.precision != "float32":
+        raise UserError(f"compute: {compute.precision} cannot hold the integers of the program: take precision float32")
+    if compute.compile:
+        raise UserError("compute: the integer network decides its scales anew at every step: take compile false")
+    if fit.average:
+        raise UserError(
+            "fit: an average of weights rounds to other integers than those that were trained: take average 0"
+        )
 
 
 def _features(clips: Clips, mel: FrontEnd, indices: np.ndarray) -> Iterator[Tensor]:

@@ -23,8 +23,7 @@ from train.teacher import train_teacher
 
 FIT = """
 examples: {cache: true}
-threads: 1
-device: cpu
+compute: {threads: 1, device: cpu}
 fit:
   epochs: 4
   batch_size: 8
@@ -60,15 +59,15 @@ KILLED_QAT = """
 import os, signal, sys
 from compress.qat import train_qat
 from tinyasc import recipe
-from train.loop import fit
+from train.loop.checkpoint import Checkpoints
 
-save = fit._save
+save = Checkpoints.save
 
 def save_and_die(*arguments):
     save(*arguments)
     os.kill(os.getpid(), signal.SIGKILL)
 
-fit._save = save_and_die
+Checkpoints.save = save_and_die
 recipe.run(train_qat, sys.argv[1:])
 """
 

@@ -13,17 +13,16 @@ from safetensors.numpy import load_file
 from tests import tiny_data
 from tinyasc import recipe
 from tinyasc.clips import Clips
-from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
-from train import logits, trained
+from train import trained
 from train.evaluate import evaluate, predict
 from train.student import train_student
 from train.teacher import train_teacher
+from train.teachers import stored
 
 FIT = """
 examples: {cache: true}
-threads: 1
-device: cpu
+compute: {threads: 1, device: cpu}
 fit:
   epochs: 3
   batch_size: 8
@@ -50,12 +49,12 @@ KILLED = """
 import os, signal
 from tinyasc import recipe
 from train import student
-from train.loop import fit
+from train.loop.task import Task
 
-factor = fit.factor  # asked for the learning rate before every step
-fit.factor = lambda schedule, epoch, *of: (
-    factor(schedule, epoch, *of) if epoch <= 2 else os.kill(os.getpid(), signal.SIGKILL)
-)
+set_place = Task.set_place  # called before every step
+def killed(task, epoch, step):
+    return set_place(task, epoch, step) if (epoch, step) < (2, 1) else os.kill(os.getpid(), signal.SIGKILL)
+Task.set_place = killed
 recipe.run(student.train_student)
 """
 """The student's command, killed amid its third epoch: at the same step on a slow machine as on a fast one."""
@@ -80,27 +79,17 @@ def arguments(folder: Path, kind: str, out: str, *more: str) -> list[str]:
 
 def test_teacher_run_holds_its_model_and_its_logits_of_every_training_clip(folder):
     network, mel, card = trained.load(folder / "teacher", "teacher")
-    assert sorted(card.files) == ["metrics.csv", "model.safetensors", "recipe.yaml", "train_logits.safetensors"]
+    figures = ["curves.png", "logits.h5", "metrics.csv", "metrics.jsonl"]
+    assert sorted(card.files) == [*figures, "model.safetensors", "recipe.yaml"]
     assert (card.labels, card.data["train_devices"]) == (["high", "low"], ["a"])
     assert mel == MelConfig(n_fft=1024, win_length=800, hop_length=320, n_mels=128)
     assert card.accuracy["n"] == 2 * tiny_data.TEST
     assert len((folder / "teacher/metrics.csv").read_text().splitlines()) == 1 + 3
     with Clips(folder / "data.h5") as clips:
-        kept = logits.load(folder / "teacher", clips, clips.indices("train"))
-        train = clips.indices("train")
-        np.testing.assert_allclose(kept[train], predict(network, mel, clips, train), atol=1e-5)
-        assert np.isnan(kept[clips.indices("test")]).all()
+        answered = np.union1d(clips.indices("train"), clips.indices("test"))
+        kept = stored.load(folder / "teacher", clips, answered)
+        np.testing.assert_allclose(kept[answered], predict(network, mel, clips, answered), atol=1e-5)
     assert not (folder / "teacher.partial").exists()
-
-
-def test_logits_of_another_data_set_are_refused(folder, tmp_path):
-    with (
-        Clips(tiny_data.write(tmp_path / "other", seed=1)) as clips,
-        pytest.raises(UserError, match="another data set"),
-    ):
-        logits.load(folder / "teacher", clips, clips.indices("train"))
-    with Clips(folder / "data.h5") as clips, pytest.raises(UserError, match="make teacher"):
-        logits.load(folder, clips, clips.indices("train"))
 
 
 def test_student_learns_and_the_same_seed_gives_the_same_bytes(folder, capsys):
@@ -148,8 +137,8 @@ def test_killed_student_goes_on_and_ends_with_the_same_weights(folder, capfd):
         (["--teacher", "nowhere"], "make teacher"),
         (["--mel.hop_length", "0"], "mel: take hop_length"),
         (["--augmentation.mixstyle_probability", "2"], "mixstyle_probability is 2"),
-        (["--device", "tpu"], "choose from auto, cpu, cuda"),
-        (["--threads", "0"], "threads is 0"),
+        (["--compute.threads", "0"], "threads is 0"),
+        (["--compute.precision", "float16"], "float16 needs a CUDA device"),
         (["--seed", "-1"], "seed is -1"),
         (["--mel", "null"], "cp_mobile takes log-mel spectrograms: give the settings of --mel"),
         (["--architecture", "acdnet", "--model", "{}"], "acdnet takes the waveform: give --mel null"),

@@ -76,6 +76,16 @@ class Run:
         return self.folder / name
 
 
+def check_out(out: Path) -> None:
+    """Whether a run can be written there.
+
+    Raises:
+        UserError: `out` exists and is not a run folder.
+    """
+    if out.exists() and not (out / CARD).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out} exists and is not a run folder: choose another --out or move it away")
+
+
 @contextmanager
 def new_run(out: Path) -> Iterator[Run]:
     """Write a run folder at `out`, complete or not at all; an older run there is replaced only by a complete one.
@@ -87,8 +97,7 @@ def new_run(out: Path) -> Iterator[Run]:
     temporary, old = out.with_name(out.name + ".tmp"), out.with_name(out.name + ".old")
     if old.exists() and not out.exists():  # stopped between the two renames below
         old.rename(out)
-    if out.exists() and not (out / CARD).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out} exists and is not a run folder: choose another --out or move it away")
+    check_out(out)
     shutil.rmtree(temporary, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -168,7 +177,7 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def atomic_write(path: Path, content: bytes) -> None:
+def atomic_write(path: Path, content: bytes | memoryview) -> None:
     """Write a file that is there whole or not at all."""
     temporary = path.with_name(path.name + ".tmp")
     try:

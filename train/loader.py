@@ -3,7 +3,6 @@
 Shapes: B clips of a batch, n examples of an epoch, S samples, F mel bands, T frames.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,8 +17,10 @@ from tinyasc.errors import UserError
 from tinyasc.mel_torch import front_end
 from train.augment import Augmentation
 from train.augmentations.mixup import Mix
+from train.send import send
 from train.slicing import Slicing
 from train.sound_source import DiskSound, sound_source
+from train.validation import hold_out
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,11 @@ class Batch(NamedTuple):
 
 
 class Batches:
-    """Clips of a data set, in batches; every epoch has an order of its own that follows from the seed."""
+    """Clips of a data set, in batches; every epoch has an order of its own that follows from the seed.
+
+    The clips of a step may be shared out: among processes, and in parts that one process computes one after the other.
+    All shares are of one size, for which a step's last few clips are left out where they do not go round.
+    """
 
     def __init__(
         self,
@@ -78,6 +83,8 @@ class Batches:
         seed: int,
         device: torch.device,
         keep_waveform: bool = False,
+        parts: int = 1,
+        processes: int = 1,
     ) -> None:
         """Nothing is read yet.
 
@@ -85,39 +92,97 @@ class Batches:
             clips: the data set.
             examples: which of its clips, and how.
             augmentation: the random changes, which also know the front end.
-            batch_size: clips a batch; the last one of an epoch may have fewer.
-            seed: of order and windows.
+            batch_size: clips a step, of all its shares together; the last one of an epoch may have fewer.
+            seed: of order and windows, and of what is held out.
             device: where the batches are wanted and everything is computed.
             keep_waveform: each batch also brings its sound as it was before any change, e.g. for a teacher to hear.
+            parts: batches that one process computes for a step.
+            processes: how many share every step.
 
         Raises:
-            UserError: there are no such clips, they have no labels, or sound is to be kept that the cache never reads.
+            UserError: there are no such clips, they have no labels, they cannot be shared out, or sound is to be kept
+                that the cache never reads.
         """
         if keep_waveform and examples.cache:
             raise UserError("cache keeps spectrograms, and this training needs the sound as well: take cache false")
         indices = clips.labelled(examples.subset)
+        self.validation = hold_out(clips, indices, examples.validation, seed)
+        """int64 (n,): the clips that are held out."""
+        indices = np.setdiff1d(indices, self.validation, assume_unique=True)
         self.clips, self.batch_size, self.device = clips, batch_size, device
         self.augmentation, self.cache, self.keep_waveform = augmentation, examples.cache, keep_waveform
         self.slicing = Slicing(clips, indices, examples.windows_per_recording, seed)
+        self.process = 0
+        """Number of this process, from 0; to be set where there are more."""
+        self._parts, self._shares = parts, parts * processes
+        if batch_size % self._shares or len(self.slicing) < self._shares:
+            raise UserError(
+                f"fit: {min(batch_size, len(self.slicing))} clips a step are to be shared out alike among {processes} "
+                f"devices in {parts} parts: take a batch_size that {self._shares} divides"
+            )
         self.front_end = front_end(augmentation.front_end).to(device)
         # What is kept as features is read once.
         self._source = DiskSound(clips, device) if examples.cache else sound_source(clips, indices, device)
         self._kept: Tensor | None = None  # (n, 1, F, T) on the CPU
 
     def __len__(self) -> int:
-        return math.ceil(len(self.slicing) / self.batch_size)
+        """Steps an epoch."""
+        return len(self._sizes())
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        """The batches of epoch number `epoch`, from 0."""
+    @property
+    def clips_per_epoch(self) -> int:
+        """Clips of all steps and shares."""
+        return sum(self._sizes())
+
+    def _sizes(self) -> list[int]:
+        """Clips of each step, of all its shares together."""
+        whole, rest = divmod(len(self.slicing), self.batch_size)
+        rest -= rest % self._shares
+        return [self.batch_size] * whole + [rest] * (rest > 0)
+
+    def prepare(self) -> None:
+        """Read what is kept through all epochs, features or sound on the GPU, if that has not happened yet."""
+        if not self.cache:
+            self._source.prepare()
+        elif self._kept is None:
+            starts = np.array_split(self.clips.starts(self.slicing.indices), max(1, len(self.slicing.indices) // 64))
+            bar = tqdm(self._source.windows(starts), "features", len(starts), leave=False)
+            self._kept = torch.cat([self.front_end(waveform).cpu() for waveform in bar])
+
+    def step_clips(self, epoch: int, step: int) -> np.ndarray:
+        """Numbers of all clips of one step, of all its shares: int64 (n,)."""
+        return self.slicing.epoch(epoch).index[step * self.batch_size :][: self._sizes()[step]]
+
+    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
+        """The batches of epoch number `epoch`, from 0, that this process computes: `parts` for each step.
+
+        Nothing random is drawn before a batch is asked for, so one may begin amid an epoch with torch's random state
+        as it was there.
+
+        Args:
+            epoch: its number.
+            first_step: the steps before it are left out.
+        """
+        self.prepare()
         drawn = self.slicing.epoch(epoch)
-        cuts = range(self.batch_size, len(self.slicing), self.batch_size)
-        indices, starts = np.split(drawn.index, cuts), np.split(drawn.start, cuts)
+        places = self._places(first_step)
+        indices, starts = ([column[place] for place in places] for column in (drawn.index, drawn.start))
         computed = self._cached(indices) if self.cache else self._computed(starts, indices)
         for index, (unchanged, waveform) in zip(indices, computed, strict=True):
             features, mix = self.augmentation.features(unchanged)
             columns = (self.clips.label[index], index, self.clips.device[index])
-            label, number, device = (torch.from_numpy(part).to(self.device, non_blocking=True) for part in columns)
+            label, number, device = (send(torch.from_numpy(column), self.device) for column in columns)
             yield Batch(features, label, number, device, waveform, mix)
+
+    def _places(self, first_step: int) -> list[slice]:
+        """Where in the order of an epoch the batches of this process lie."""
+        places = []
+        for step, size in enumerate(self._sizes()):
+            share = size // self._shares
+            for part in range(self._parts if step >= first_step else 0):
+                begin = step * self.batch_size + (self.process * self._parts + part) * share
+                places.append(slice(begin, begin + share))
+        return places
 
     def _computed(self, starts: list[np.ndarray], indices: list[np.ndarray]) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Features of windows, the sound changed at random before, and the sound as it was, if it is to be kept."""
@@ -126,12 +191,8 @@ class Batches:
             changed = self.augmentation.waveform(waveform, device)
             yield self.front_end(changed, self.augmentation.edges()), waveform if self.keep_waveform else None
 
-    def _cached(self, parts: list[np.ndarray]) -> Iterator[tuple[Tensor, None]]:
-        indices = self.slicing.indices
-        if self._kept is None:
-            starts = np.array_split(self.clips.starts(indices), max(1, len(indices) // 64))
-            bar = tqdm(self._source.windows(starts), "features", len(starts), leave=False)
-            self._kept = torch.cat([self.front_end(waveform).cpu() for waveform in bar])
-        for part in parts:
-            places = torch.from_numpy(np.searchsorted(indices, part))
-            yield self._kept[places].to(self.device, non_blocking=True), None
+    def _cached(self, indices: list[np.ndarray]) -> Iterator[tuple[Tensor, None]]:
+        assert self._kept is not None
+        for index in indices:
+            places = torch.from_numpy(np.searchsorted(self.slicing.indices, index))
+            yield send(self._kept[places], self.device), None

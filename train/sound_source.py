@@ -16,6 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from tinyasc.clips import FULL_SCALE, Clips
+from train.send import send
 
 SHARE = 0.7
 """Part of a GPU's free memory that the sound may take; the rest is for training."""
@@ -25,6 +26,10 @@ UPLOAD = 4096
 
 class SoundSource(Protocol):
     """Windows of a data set's sound, batch by batch."""
+
+    def prepare(self) -> None:
+        """Read what is kept for all batches to come."""
+        ...
 
     def windows(self, parts: list[np.ndarray]) -> Iterator[Tensor]:
         """For each of the arrays of starts (`Clips.windows`), int64 (B,): float32 (B, S) in [-1, 1) on the device."""
@@ -54,15 +59,18 @@ class DiskSound:
     def __init__(self, clips: Clips, device: torch.device) -> None:
         self.clips, self.device = clips, device
 
+    def prepare(self) -> None:
+        """See `SoundSource`: nothing is kept."""
+
     def windows(self, parts: list[np.ndarray]) -> Iterator[Tensor]:
         """See `SoundSource`."""
         with ThreadPoolExecutor(1) as reader:
-            pending = reader.submit(self.clips.windows, parts[0])
-            for following in [*parts[1:], None]:
-                waveform = pending.result()
+            pending = [reader.submit(self.clips.windows, part) for part in parts[:1]]
+            for following in [*parts[1:], None][: len(parts)]:
+                waveform = pending.pop().result()
                 if following is not None:
-                    pending = reader.submit(self.clips.windows, following)
-                yield torch.from_numpy(waveform).to(self.device, non_blocking=True)
+                    pending.append(reader.submit(self.clips.windows, following))
+                yield send(torch.from_numpy(waveform), self.device)
 
 
 class DeviceSound:
@@ -73,16 +81,21 @@ class DeviceSound:
         self._rows = np.unique(clips.row[indices])  # ascending: neighbours in the file stay neighbours
         self._sound: Tensor | None = None  # (R S,)
 
+    def prepare(self) -> None:
+        """See `SoundSource`: all of the sound."""
+        if self._sound is None:
+            self._sound = self._uploaded()
+
     def windows(self, parts: list[np.ndarray]) -> Iterator[Tensor]:
         """See `SoundSource`."""
         samples = self.clips.samples
-        if self._sound is None:
-            self._sound = self._uploaded()
+        self.prepare()
+        assert self._sound is not None
         every_window = self._sound.unfold(0, samples, 1)  # (R S - S + 1, S), a view
         for starts in parts:
             rows, offsets = np.divmod(starts, samples)
             local = torch.from_numpy(np.searchsorted(self._rows, rows) * samples + offsets)
-            yield every_window[local.to(self.device, non_blocking=True)] * FULL_SCALE.item()
+            yield every_window[send(local, self.device)] * FULL_SCALE.item()
 
     def _uploaded(self) -> Tensor:
         sound = torch.empty((len(self._rows), self.clips.samples), dtype=torch.int16, device=self.device)

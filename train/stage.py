@@ -12,24 +12,32 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from tinyasc import artifact, cost, front_end, models, recipe
+from tinyasc import artifact, cost, front_end, metrics, models, recipe
 from tinyasc.artifact import ModelCard, Run, new_run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
-from train import trained
+from train import curves, trained
 from train.augment import Augmentation, AugmentConfig
 from train.augmentations.impulse_responses import files_in
-from train.evaluate import predict, score_test, summary
-from train.loader import Batch, Batches, ExamplesConfig
-from train.loop.fit import FitConfig, fit, partial_of, write_history
+from train.evaluate import predict, score_test
+from train.loader import Batches, ExamplesConfig
+from train.loop.config import FitConfig
+from train.loop.dry_run import dry_run
+from train.loop.fit import fit
+from train.loop.history import CSV, CURVES, JSON_LINES, TENSORBOARD, Row, write_history
+from train.loop.task import Task, partial_of
+from train.objectives.objective import Objective
+from train.reproducible import ComputeConfig, launch
+from train.score_table import summary
 
 
 @dataclass(frozen=True)
 class Job:
-    """One float training run, as its command describes it."""
+    """One training run, as its command describes it."""
 
     stage: str
     """teacher, student or qat."""
@@ -45,27 +53,33 @@ class Job:
     """Which clips it trains on."""
     augmentation: AugmentConfig
     """Random changes of them."""
+    compute: ComputeConfig
+    """What computes it."""
     seed: int
     """Of every random choice."""
     parents: Sequence[Path] = ()
     """Run folders that this one builds on."""
     weights: Path | None = None
     """File that the weights start from."""
+    dry_run: bool = False
+    """Say what the run would be, and write nothing."""
 
 
 @dataclass(frozen=True)
 class Parts:
     """What one stage does in its own way."""
 
-    loss: Callable[[nn.Module, Batch], Tensor]
-    """Of one batch, a scalar."""
+    objective: Objective
+    """What is trained, around the network."""
     logits_of: Callable[[np.ndarray], np.ndarray]
     """Clip numbers (n,) -> logits float32 (n, K) of the trained network: what is scored."""
-    write: Callable[[Run], None]
-    """Adds the stage's files to the run being written."""
+    write: Callable[[Run, dict[str, dict[str, Tensor]]], None]
+    """Adds the stage's files to the run being written; given the states of the network that are not kept, by name."""
+    files: Sequence[str]
+    """Their names."""
     cost: dict[str, Any]
     """Parameters and MACs, as the card holds them."""
-    before_epoch: Callable[[int], None] | None = None
+    before_epoch: Callable[[int], None] = lambda epoch: None
     """Called with the number of each epoch, e.g. to freeze parts of the network."""
 
 
@@ -73,22 +87,24 @@ def train_float(
     job: Job,
     clips: Clips,
     out: Path,
-    device: torch.device,
-    loss: Callable[[nn.Module, Batch], Tensor],
+    fabric: Fabric,
+    objective: Callable[[nn.Module], Objective],
     *,
     initialize: Callable[[nn.Module], None] = lambda network: None,
     finish: Callable[[Run, nn.Module], None] = lambda run, network: None,
+    files: Sequence[str] = (),
 ) -> None:
     """Build a float network, train it on the train split, score it on the test split, write the run folder `out`.
 
     Args:
         job: what to train.
         clips: the data set.
-        out: run folder to write; `OUT.partial` holds the checkpoint until it is there.
-        device: where to train (`reproducible.settle`).
-        loss: of one batch.
+        out: run folder to write; `OUT.partial` holds the checkpoints until it is there.
+        fabric: where to train (`reproducible.settle`).
+        objective: puts the new network into what is to be trained.
         initialize: called with the new network before training.
         finish: called with the run being written and the trained network, to add files.
+        files: the names of those.
 
     Raises:
         UserError: data that does not fit the recipe, or an `out` that is no run folder.
@@ -98,12 +114,20 @@ def train_float(
     counted = _measured(job, network, clips)
     initialize(network)
 
-    def write(run: Run) -> None:
+    def write(run: Run, others: dict[str, dict[str, Tensor]]) -> None:
         trained.save(run.path(trained.FILE), network)
+        for name, state in others.items():
+            trained.save_state(run.path(f"{name}.safetensors"), state)
         finish(run, network)
 
-    parts = Parts(loss, lambda indices: predict(network, job.mel, clips, indices), write, counted.to_dict())
-    train(job, network, clips, out, device=device, parts=parts)
+    parts = Parts(
+        objective=objective(network),
+        logits_of=lambda indices: predict(network, job.mel, clips, indices),
+        write=write,
+        files=[trained.FILE, *files],
+        cost=counted.to_dict(),
+    )
+    train(job, network, clips, out, fabric=fabric, parts=parts)
 
 
 def _measured(job: Job, network: nn.Module, clips: Clips) -> cost.Cost:
@@ -124,15 +148,15 @@ def _measured(job: Job, network: nn.Module, clips: Clips) -> cost.Cost:
         raise UserError(f"{job.architecture} with these settings cannot take {rows} x {columns} ({reason})") from None
 
 
-def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, device: torch.device, parts: Parts) -> None:
+def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, fabric: Fabric, parts: Parts) -> None:
     """Train a network in place on the train split, score it on the test split, write the run folder `out`.
 
     Args:
         job: what to train.
         network: (B, 1, F, T) -> (B, K).
         clips: the data set.
-        out: run folder to write; `OUT.partial` holds the checkpoint until it is there.
-        device: where to train.
+        out: run folder to write; `OUT.partial` holds the checkpoints until it is there.
+        fabric: where to train; launched here, when nothing speaks against the run any more.
         parts: what the stage does in its own way.
 
     Raises:
@@ -140,27 +164,27 @@ def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, device: torc
     """
     if job.mel is not None and job.mel.sample_rate != clips.sample_rate:
         raise UserError(f"{clips.path} has {clips.sample_rate} Hz, the recipe's mel {job.mel.sample_rate} Hz")
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    augmentation = Augmentation(
-        job.augmentation, job.mel, clips.devices, sample_rate=clips.sample_rate, cached=job.examples.cache
-    )
-    batches = Batches(clips, job.examples, augmentation, batch_size=job.fit.batch_size, seed=job.seed, device=device)
-    partial = partial_of(out)
-    identity, lineage = _identity(job, clips), artifact.lineage_of(job.parents)
-    with new_run(out) as run:
-        history = fit(
-            network,
-            batches,
-            parts.loss,
-            job.fit,
-            partial=partial,
-            identity=identity,
-            seed=job.seed,
-            before_epoch=parts.before_epoch,
-        )
+    artifact.check_out(out)
+    test, lineage = clips.labelled("test"), artifact.lineage_of(job.parents)
+    network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    task = _task(job, clips, out, fabric, parts)
+    launch(fabric)
+    task.batches.process = fabric.global_rank
+    if job.dry_run:
+        files = [*parts.files, CSV, JSON_LINES, CURVES, "recipe.yaml", artifact.CARD]
+        dry_run(fabric, task, title=f"{job.stage} {job.architecture}", out=out, files=files, scored=len(test))
+        return
+    fitted = fit(fabric, task)
+    if fitted is None:
+        return
+    network.load_state_dict(fitted.weights.pop(job.fit.keep))
+    with new_run(out) as run, torch.compiler.set_stance("force_eager"):  # few batches, nothing is worth compiling anew
         score = score_test(parts.logits_of, clips, clips.devices_of(job.examples.subset))
-        parts.write(run)
-        write_history(run.path("metrics.csv"), history)
+        parts.write(run, fitted.weights)
+        write_history(run.folder, fitted.history)
+        curves.draw({out.name: fitted.history}, run.path(CURVES))
+        if job.fit.tensorboard:
+            shutil.copytree(task.partial / TENSORBOARD, run.path(TENSORBOARD))
         run.card = ModelCard(
             stage=job.stage,
             architecture=job.architecture,
@@ -178,17 +202,53 @@ def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, device: torc
             lineage=lineage,
             seed=job.seed,
         )
-    shutil.rmtree(partial, ignore_errors=True)
+    shutil.rmtree(task.partial, ignore_errors=True)
     print(f"{job.stage} {job.architecture} ({parts.cost['parameters']:,} parameters): {summary(score)}")
     print(f"wrote {out}")
 
 
-def _identity(job: Job, clips: Clips) -> str:
-    """Everything the weights depend on: the recipe and the files it names, data, parents, torch and its threads."""
+def _task(job: Job, clips: Clips, out: Path, fabric: Fabric, parts: Parts) -> Task:
+    """The job as the loop takes it."""
+    augmentation = Augmentation(
+        job.augmentation, job.mel, clips.devices, sample_rate=clips.sample_rate, cached=job.examples.cache
+    )
+    batches = Batches(
+        clips,
+        job.examples,
+        augmentation,
+        batch_size=job.fit.batch_size,
+        seed=job.seed,
+        device=fabric.device,
+        keep_waveform=parts.objective.needs_waveform,
+        parts=job.fit.accumulate,
+        processes=job.compute.processes,
+    )
+
+    def validate(network: nn.Module) -> Row:
+        logits, label = predict(network, job.mel, clips, batches.validation), clips.label[batches.validation]
+        loss = -metrics.log_softmax(logits)[np.arange(len(label)), label]
+        macro = metrics.macro_accuracy(logits.argmax(1) == label, label, len(clips.labels))
+        return {"validation_accuracy": macro, "validation_log_loss": float(loss.mean())}
+
+    return Task(
+        objective=parts.objective,
+        batches=batches,
+        config=job.fit,
+        partial=partial_of(out),
+        identity=_identity(job, clips, fabric.device),
+        seed=job.seed,
+        compiled=job.compute.compile,
+        validate=validate if len(batches.validation) else None,
+        before_epoch=parts.before_epoch,
+    )
+
+
+def _identity(job: Job, clips: Clips, device: torch.device) -> str:
+    """Everything the weights depend on: the recipe and the files it names, data, parents, torch and what computes."""
     parents = [artifact.file_sha256(parent / artifact.CARD) for parent in job.parents]
     changes = job.augmentation
     responses = changes.impulse_responses if changes.impulse_response_probability else None
     files = [*([job.weights] if job.weights else []), *(files_in(responses) if responses else [])]
     given = [artifact.file_sha256(file) for file in files]
-    parts = [job, clips.checksum, parents, given, torch.__version__, torch.get_num_threads(), recipe.resolved()]
+    parts = [job, clips.checksum, parents, given, torch.__version__, device.type, recipe.resolved()]
     return hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()

@@ -9,15 +9,20 @@ last whole epoch.
 from pathlib import Path
 from typing import Any
 
-from tinyasc import recipe
+from torch import nn
+
+from tinyasc import models, recipe
 from tinyasc.clips import Clips
 from tinyasc.mel import MelConfig
-from train import reproducible
+from train import objectives, reproducible
 from train.augment import AugmentConfig
-from train.distillation import DistillationConfig, student_loss, teacher_logits
 from train.loader import ExamplesConfig
-from train.loop.fit import FitConfig
+from train.loop.config import FitConfig
+from train.objectives.distillation import DistillationConfig
+from train.objectives.objective import Objective
+from train.reproducible import ComputeConfig
 from train.stage import Job, train_float
+from train.teachers.open import open_teacher
 
 
 def train_student(
@@ -31,10 +36,10 @@ def train_student(
     augmentation: AugmentConfig,
     examples: ExamplesConfig,
     distillation: DistillationConfig,
+    compute: ComputeConfig,
     teacher: Path | None = None,
     seed: int = 0,
-    device: str = "auto",
-    threads: int = 2,
+    dry_run: bool = False,
 ) -> None:
     """Train a student and score it on the test split.
 
@@ -48,17 +53,34 @@ def train_student(
         augmentation: random changes of the training clips.
         examples: which clips it trains on.
         distillation: how much the student listens to its teacher.
+        compute: what computes it.
         teacher: run folder of a teacher of the same data set; none = train on the labels alone.
         seed: of every random choice.
-        device: auto, cpu or cuda.
-        threads: CPU threads.
+        dry_run: measure a few steps, say what the run would be, and write nothing.
     """
     with Clips(data) as clips:
-        chosen = reproducible.settle(device, threads, seed)
-        loss = student_loss(distillation, teacher_logits(teacher, clips, examples, chosen))
+        fabric = reproducible.settle(compute, seed)
+        listened = open_teacher(teacher, distillation, clips, examples, fabric.device)
+
+        def objective(network: nn.Module) -> Objective:
+            classifier = models.ARCHITECTURES[architecture].classifier
+            return objectives.build(network, distillation=distillation, teacher=listened, classifier=classifier)
+
         parents = [] if teacher is None else [teacher]
-        job = Job("student", architecture, model, mel, fit, examples, augmentation, seed, parents)
-        train_float(job, clips, out, chosen, loss)
+        job = Job(
+            "student",
+            architecture,
+            model,
+            mel,
+            fit,
+            examples,
+            augmentation,
+            compute,
+            seed,
+            parents,
+            dry_run=dry_run,
+        )
+        train_float(job, clips, out, fabric, objective)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
-"""Command: train a teacher and keep its logits of every training clip.
+"""Command: train a teacher and keep its logits of every training clip and every test clip.
 
     python -m train.teacher --config train/recipes/teacher_demo.yaml --data FILE.h5 --out RUN
 
-Writes model.safetensors, train_logits.safetensors, metrics.csv, recipe.yaml, model_card.json. Stopped anywhere, the
+Writes model.safetensors, logits.h5, metrics.csv, recipe.yaml, model_card.json. Stopped anywhere, the
 same command goes on from the last whole epoch.
 """
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from tinyasc import models, recipe
@@ -19,13 +20,15 @@ from tinyasc.mel import MelConfig
 from tinyasc.models.passt import Passt, PasstS
 from tinyasc.models.passt_weights import load_weights
 from tinyasc.weights import locate
-from train import logits, reproducible
+from train import objectives, reproducible
 from train.augment import AugmentConfig
 from train.evaluate import predict
 from train.loader import ExamplesConfig
-from train.loop.fit import FitConfig
-from train.losses import label_loss
+from train.loop.config import FitConfig
+from train.objectives.objective import Objective
+from train.reproducible import ComputeConfig
 from train.stage import Job, train_float
+from train.teachers import stored
 
 
 def train_teacher(
@@ -41,11 +44,11 @@ def train_teacher(
     label_smoothing: float = 0.0,
     weights: str | None = None,
     weights_sha256: str | None = None,
+    compute: ComputeConfig,
     seed: int = 0,
-    device: str = "auto",
-    threads: int = 2,
+    dry_run: bool = False,
 ) -> None:
-    """Train a teacher, score it on the test split, and keep its logits of every training clip.
+    """Train a teacher, score it on the test split, and keep its logits of all of these clips.
 
     Args:
         data: prepared data set (.h5).
@@ -59,15 +62,15 @@ def train_teacher(
         label_smoothing: share of each target that is spread over all classes.
         weights: published PaSST weights to start from, a file or an address that is fetched once; none = from scratch.
         weights_sha256: what the weights must have; needed for an address.
+        compute: what computes it.
         seed: of every random choice.
-        device: auto, cpu or cuda.
-        threads: CPU threads.
+        dry_run: measure a few steps, say what the run would be, and write nothing.
     """
     models.resolve(architecture, model)
     if weights is not None and models.ARCHITECTURES[architecture].network not in (Passt, PasstS):
         raise UserError(f"--weights are of PaSST, the architecture is {architecture}")
     with Clips(data) as clips:
-        chosen = reproducible.settle(device, threads, seed)
+        fabric = reproducible.settle(compute, seed)
         start = None if weights is None else locate(weights, weights_sha256)
 
         def initialize(network: nn.Module) -> None:
@@ -75,12 +78,26 @@ def train_teacher(
                 load_weights(network, start)
 
         def keep_logits(run: Run, network: nn.Module) -> None:
-            train = clips.indices(examples.subset)
-            given = predict(network, mel, clips, train)
-            logits.write(run.path(logits.FILE), given, train, clips.checksum)
+            answered = np.union1d(clips.indices(examples.subset), clips.indices("test"))
+            stored.write(run.path(stored.FILE), clips, answered, predict(network, mel, clips, answered))
 
-        job = Job("teacher", architecture, model, mel, fit, examples, augmentation, seed, weights=start)
-        train_float(job, clips, out, chosen, label_loss(label_smoothing), initialize=initialize, finish=keep_logits)
+        def objective(network: nn.Module) -> Objective:
+            return objectives.build(network, label_smoothing=label_smoothing)
+
+        job = Job(
+            "teacher",
+            architecture,
+            model,
+            mel,
+            fit,
+            examples,
+            augmentation,
+            compute,
+            seed,
+            weights=start,
+            dry_run=dry_run,
+        )
+        train_float(job, clips, out, fabric, objective, initialize=initialize, finish=keep_logits, files=[stored.FILE])
 
 
 if __name__ == "__main__":

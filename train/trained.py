@@ -1,9 +1,10 @@
 """A trained float network as a run folder: `model.safetensors` and the card that rebuilds it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors.torch
-from torch import nn
+from torch import Tensor, nn
 
 from tinyasc import artifact, front_end, models
 from tinyasc.artifact import ModelCard
@@ -12,11 +13,18 @@ from tinyasc.errors import UserError
 from tinyasc.front_end import FrontEnd
 
 FILE = "model.safetensors"
+ENSEMBLE = "ensemble"
+"""What the card of an average of teachers (`train.ensemble`) has as its architecture."""
 
 
 def save(path: Path, model: nn.Module) -> None:
-    """Write the weights and batch norm statistics of a model, always in the same memory order."""
-    tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
+    """Write the weights and batch norm statistics of a model."""
+    save_state(path, model.state_dict())
+
+
+def save_state(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Write the state of a model, always in the same memory order."""
+    tensors = {name: value.cpu().contiguous() for name, value in state.items()}
     path.write_bytes(safetensors.torch.save(tensors))  # save_file makes files that only their owner can read
 
 
@@ -31,6 +39,8 @@ def load(run: Path, stage: str | None = None) -> tuple[nn.Module, FrontEnd, Mode
         UserError: no such run, files that its card does not vouch for, or a run that holds no float network.
     """
     card = artifact.load_card(run, stage)
+    if card.architecture == ENSEMBLE:
+        raise UserError(f"{run} is an ensemble, which has answers but no network of its own: give one of its teachers")
     if FILE not in card.files:
         raise UserError(f"{run} is a {card.stage} run, it holds no float network: give a teacher or student run")
     model = models.build(card.architecture, card.config, len(card.labels))

@@ -1,190 +1,226 @@
-"""The training loop of every stage: epochs of steps, a checkpoint after each, and the way back from it.
+"""Epochs of steps: training from its beginning, or from the checkpoint of a run that was stopped anywhere, to its end.
 
-After every epoch the whole state lies in `OUT.partial/checkpoint.pt`; the same command goes on from there and ends with
-the weights that an uninterrupted run would have. That works because nothing is random across epochs: each one draws its
-order and its augmentation from (seed, epoch) alone.
+A checkpoint lies in `OUT.partial` after every epoch and every few minutes. It holds all that the rest of the run
+depends on: weights, optimiser, average, the random state of every process, the place in the epoch and what was seen of
+it. So the same command goes on there, and on a CPU ends with the same weights, bit for bit, as a run that was never
+stopped.
 """
 
-import csv
-import io
-import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, NoReturn
 
 import torch
-from torch import Tensor, nn
+from lightning_fabric import Fabric
+from torch import Tensor
 from tqdm import tqdm
 
-from tinyasc import artifact
 from tinyasc.errors import UserError
-from train.loader import Batch, Batches
-from train.schedule import Phase, check, factor
+from train import curves
+from train.loader import Batch
+from train.loop import processes
+from train.loop.checkpoint import Checkpoints
+from train.loop.history import CURVES, Row, write_history, write_tensorboard
+from train.loop.meter import Meter
+from train.loop.progress import Progress
+from train.loop.stop import Stop
+from train.loop.task import Task
+from train.objectives.objective import Losses
+
+LOOK = 20
+"""Steps after which a GPU is waited for, and processes agree whether to go on."""
+NAMED = 3
+"""Clips that are named of a step whose loss is not finite."""
 
 
 @dataclass(frozen=True)
-class FitConfig:
-    """Length and pace of a training run."""
+class Fitted:
+    """What training left."""
 
-    epochs: int
-    """Passes over the training clips."""
-    batch_size: int
-    """Clips a step, over all devices and all accumulated parts. CP-Mobile: 256, PaSST: 80."""
-    learning_rate: float
-    """Highest learning rate."""
-    weight_decay: float
-    """Of adam and sgd an L2 penalty; of adamw apart from the gradient (Loshchilov and Hutter, 2019)."""
-    schedule: list[Phase]
-    """Course of the learning rate."""
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    """sgd is with Nesterov's momentum 0.9. CP-Mobile and CP-JKU's PaSST: adam; DCASE's 2024 baseline: adamw."""
-    accumulate: int = 1
-    """Parts that a step's clips go through the network in, one after the other, to take less memory."""
-    clip_norm: float = 0.0
-    """Longest gradient, the norm over all parameters; longer ones are shortened. 0: any length."""
-    average: float = 0.0
-    """Decay a step of the moving average of the weights that is kept and scored in their place, e.g. 0.999; 0: none."""
-    keep: Literal["last", "best"] = "last"
-    """Whose epoch's weights the run is: the last one's, or those with the best macro accuracy on the validation clips
-    (examples.validation)."""
-    checkpoint_minutes: float = 10.0
-    """Longest work that a power cut may cost, minutes; there is a checkpoint at every epoch's end, too."""
-
-    def __post_init__(self) -> None:
-        check(self.schedule)
-        if self.epochs < 1 or self.batch_size < 1 or self.learning_rate <= 0 or self.weight_decay < 0:
-            raise UserError("epochs, batch_size and learning_rate must be above zero, weight_decay not below")
-        if self.accumulate < 1:
-            raise UserError(f"accumulate is {self.accumulate}: take 1 (a step's clips at once) or more parts")
-        if not 0 <= self.clip_norm < math.inf:
-            raise UserError(f"clip_norm is {self.clip_norm}: take a length above zero, or 0 for none")
-        if not 0 <= self.average < 1:
-            raise UserError(f"average is {self.average}: take a decay below 1, e.g. 0.999, or 0 for none")
-        if self.checkpoint_minutes <= 0:
-            raise UserError(f"checkpoint_minutes is {self.checkpoint_minutes}: take more than zero minutes")
+    history: list[Row]
+    """One row an epoch."""
+    weights: dict[str, dict[str, Tensor]]
+    """States of the network, on the CPU: that of the last epoch, and with validation that of the best."""
 
 
-def fit(
-    model: nn.Module,
-    batches: Batches,
-    loss: Callable[[nn.Module, Batch], Tensor],
-    config: FitConfig,
-    *,
-    partial: Path,
-    identity: str,
-    seed: int,
-    before_epoch: Callable[[int], None] | None = None,
-) -> list[dict[str, float]]:
-    """Train `model` in place.
+def fit(fabric: Fabric, task: Task) -> Fitted | None:
+    """Train, from the beginning or from where the run of this task was stopped.
 
     Args:
-        model: on the device of the batches.
-        batches: the training clips.
-        loss: of one batch, a scalar; what it draws, it draws from torch's random state.
-        config: length and pace.
-        partial: folder of the checkpoint and of metrics.csv while training goes on (`partial_of`).
-        identity: everything that the result depends on, as text; a checkpoint of another identity is not continued.
-        seed: of every random draw.
-        before_epoch: called with the epoch's number after the model was set to training, e.g. to freeze parts of it.
+        fabric: launched (`reproducible.launch`).
+        task: what to train.
 
     Returns:
-        One row per epoch: epoch, loss, learning_rate, clips_per_second.
+        What the first process has in the end; None in the others.
 
     Raises:
-        UserError: the loss is not finite.
+        UserError: the loss is not finite, or the checkpoint there is not of this task.
+        KeyboardInterrupt: stopped by Ctrl-C or SIGTERM, after a checkpoint.
     """
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    checkpoint = partial / "checkpoint.pt"
-    history = _resume(checkpoint, identity, model, optimizer)
-    steps = len(batches)
-    bar = tqdm(total=config.epochs * steps, initial=len(history) * steps, unit="step")
     try:
-        for epoch in range(len(history), config.epochs):
-            torch.manual_seed(seed * 1_000_003 + epoch)
-            model.train()
-            if before_epoch is not None:
-                before_epoch(epoch)
-            bar.set_description(f"epoch {epoch + 1}/{config.epochs}")
-            history.append(_epoch(epoch, model, batches, loss=loss, config=config, optimizer=optimizer, bar=bar))
-            bar.set_postfix(loss=f"{history[-1]['loss']:.4f}")
-            _save(checkpoint, identity, model, optimizer, history)
-    except KeyboardInterrupt:
-        tqdm.write(f"stopped: the same command goes on after epoch {len(history)}")
+        course = _Course(fabric, task)
+        task.batches.prepare()
+        with Stop() as stop, course.progress() as progress:
+            while course.epoch < task.config.epochs:
+                course.train_epoch(stop, progress)
+                course.finish_epoch(stop)
+    except (UserError, KeyboardInterrupt):
+        if not fabric.is_global_zero:  # all processes come to the same end, and the first one says why
+            raise SystemExit(0) from None
         raise
-    finally:
-        bar.close()
-    return history
+    return course.result() if fabric.is_global_zero else None
 
 
-def _epoch(
-    epoch: int,
-    model: nn.Module,
-    batches: Batches,
-    *,
-    loss: Callable[[nn.Module, Batch], Tensor],
-    config: FitConfig,
-    optimizer: torch.optim.Optimizer,
-    bar: tqdm,
-) -> dict[str, float]:
-    """One pass over the clips; its row of the history."""
-    started, total, rate, steps = time.perf_counter(), torch.zeros((), device=batches.device), 0.0, len(batches)
-    for step, batch in enumerate(batches.epoch(epoch)):
-        rate = config.learning_rate * factor(config.schedule, epoch + step / steps, steps, config.epochs)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        value = loss(model, batch)
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        total += value.detach() * len(batch.label)
-        bar.update()
-    mean = float(total) / len(batches.slicing)
-    if not math.isfinite(mean):
-        raise UserError(f"the loss became {mean} in epoch {epoch + 1}: lower --fit.learning_rate")
-    speed = len(batches.slicing) / (time.perf_counter() - started)
-    return {"epoch": epoch + 1, "loss": mean, "learning_rate": rate, "clips_per_second": round(speed, 1)}
+class _Course:
+    """A run on its way: where it is, and what it has seen."""
 
+    def __init__(self, fabric: Fabric, task: Task) -> None:
+        self.fabric, self.task = fabric, task
+        self.learner = task.learner(fabric)
+        self.checkpoints = Checkpoints(task.partial)
+        self.history: list[Row] = []
+        self.best: dict[str, Any] | None = None
+        self.epoch, self.step = 0, 0
+        self.meter, self.seconds = Meter(), 0.0  # of the steps of this epoch
+        self._random: dict[str, Tensor] | None = None  # to go on with, amid an epoch
+        if (state := self.checkpoints.load()) is not None:
+            self._load(state)
+        self._saved = time.monotonic()
 
-def partial_of(out: Path) -> Path:
-    """Folder of an unfinished run: `OUT.partial`."""
-    return out.with_name(out.name + ".partial")
+    def progress(self) -> Progress:
+        """The bar, as far as the run is."""
+        clips = self.task.batches.clips_per_epoch
+        done = self.epoch * clips + self.step * self.task.batches.batch_size
+        return Progress(self.task.config.epochs * clips, done, shown=self.fabric.is_global_zero)
 
+    def train_epoch(self, stop: Stop, progress: Progress) -> None:
+        """The steps of the epoch that are left.
 
-def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """Rows of `fit` as CSV with a header."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, history[0].keys(), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    artifact.atomic_write(path, text.getvalue().encode())
+        Raises:
+            UserError: the loss is not finite.
+            KeyboardInterrupt: stopped.
+        """
+        task, batches, rank = self.task, self.task.batches, self.fabric.global_rank
+        torch.manual_seed(task.seed * 1_000_003 + self.epoch + 1_000_000_007 * rank)
+        if self._random is not None:
+            processes.set_random_state(self._random, self.fabric.device)
+            self._random = None
+        task.objective.train()
+        task.before_epoch(self.epoch)
+        progress.epoch(self.epoch + 1, task.config.epochs)
+        started = time.perf_counter() - self.seconds
+        parts = batches.epoch(self.epoch, self.step)
+        while self.step < len(batches):
+            rate = task.set_place(self.epoch, self.step)
+            clips = self.learner.step(parts, rate, self._note)
+            self.step += 1
+            progress.add(clips * self.fabric.world_size)
+            self.seconds = time.perf_counter() - started
+            self._look(stop, progress, rate)
+        self.seconds = time.perf_counter() - started  # a GPU was waited for
 
+    def _note(self, losses: Losses, batch: Batch) -> None:
+        self.meter.add(self.step, losses, batch)
 
-def _save(
-    path: Path, identity: str, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[dict[str, float]]
-) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    state: dict[str, Any] = {
-        "identity": identity,
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "history": history,
-    }
-    content = io.BytesIO()
-    torch.save(state, content)
-    artifact.atomic_write(path, content.getvalue())
-    write_history(path.with_name("metrics.csv"), history)
+    def _look(self, stop: Stop, progress: Progress, rate: float) -> None:
+        """Look at the loss, save and stop: at once where nobody has to be waited for, else every LOOK steps."""
+        alone, last = self.fabric.world_size == 1, self.step == len(self.task.batches)
+        due = time.monotonic() - self._saved > 60 * self.task.config.checkpoint_minutes
+        at_once = alone and (self.fabric.device.type == "cpu" or stop.asked or due)
+        if not (at_once or last or self.step % LOOK == 0):
+            return
+        found = processes.gather(self.fabric, (self.meter.read(), stop.asked, due))
+        if wrong := [step for step, _, _ in found if step is not None]:
+            self._refuse(min(wrong))
+        progress.show(self.meter.means(), rate)
+        if last:  # what follows is done at the end of the epoch
+            return
+        stopped = any(asked for _, asked, _ in found)
+        if stopped or found[0][2]:
+            self._save(processes.random_state(self.fabric.device))
+        if stopped:
+            self._interrupt()
 
+    def finish_epoch(self, stop: Stop) -> None:
+        """The row of the epoch, the score of its weights, a checkpoint.
 
-def _resume(path: Path, identity: str, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[dict[str, float]]:
-    if not path.is_file():
-        return []
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["identity"] != identity:
-        tqdm.write(f"{path} is of another recipe, data set or parent: starting over")
-        return []
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    tqdm.write(f"going on after epoch {len(state['history'])} from {path}")
-    return state["history"]
+        Raises:
+            KeyboardInterrupt: stopped.
+        """
+        meter = Meter.of(*processes.gather(self.fabric, self.meter.state()))
+        row: Row = {
+            "epoch": self.epoch + 1,
+            **meter.means(),
+            "learning_rate": self.task.set_place(self.epoch, len(self.task.batches) - 1),
+            "clips_per_second": round(meter.clips / self.seconds, 1),
+            "seconds": round(self.seconds, 1),
+        }
+        if self.task.validate is not None and self.fabric.is_global_zero:
+            with torch.compiler.set_stance("force_eager"):  # nothing is compiled anew for the few batches of a score
+                row |= self.task.validate(self.learner.network)
+            self._choose(row)
+        self.history.append(row)
+        self.epoch, self.step, self.meter, self.seconds = self.epoch + 1, 0, Meter(), 0.0
+        self._save(None)
+        if self.fabric.is_global_zero:
+            write_history(self.task.partial, self.history)
+            if self.task.config.tensorboard:
+                write_tensorboard(self.task.partial, row)
+        if any(processes.gather(self.fabric, stop.asked)):
+            self._interrupt()
+
+    def _choose(self, row: Row) -> None:
+        """Keep the weights if they score best so far: by macro accuracy, then by log loss."""
+        place = [row["validation_accuracy"], -row["validation_log_loss"]]
+        if self.best is None or place > self.best["place"]:
+            self.best = {"place": place, "weights": self.learner.weights()}
+
+    def result(self) -> Fitted:
+        """What is left in the end."""
+        best = {} if self.best is None else {"best": self.best["weights"]}
+        return Fitted(self.history, {"last": self.learner.weights(), **best})
+
+    def _save(self, random: dict[str, Tensor] | None) -> None:
+        """Write a checkpoint; amid an epoch with the random state."""
+        seen = processes.gather(self.fabric, {"random": random, "meter": self.meter.state()})
+        if self.fabric.is_global_zero:
+            state = {"identity": self.task.identity, "epoch": self.epoch, "step": self.step, "seconds": self.seconds}
+            state |= {"processes": seen, "history": self.history, "best": self.best}
+            self.checkpoints.save(state | {"learner": self.learner.state()})
+        self._saved = time.monotonic()
+
+    def _load(self, state: dict[str, Any]) -> None:
+        if state["identity"] != self.task.identity:
+            raise UserError(
+                f"{self.task.partial} is of another recipe, data set, parent or version of torch: "
+                "give the command that began it, or remove that folder to start over"
+            )
+        self.learner.load_state(state["learner"])
+        self.epoch, self.step, self.seconds = state["epoch"], state["step"], state["seconds"]
+        self.history, self.best = state["history"], state["best"]
+        seen = state["processes"][self.fabric.global_rank]
+        self.meter, self._random = Meter.of(seen["meter"]), seen["random"]
+        tqdm.write(f"going on {self._place()} from {self.checkpoints.folder}")
+
+    def _place(self) -> str:
+        if not self.step:
+            return f"after epoch {self.epoch}"
+        return f"in epoch {self.epoch + 1} after step {self.step} of {len(self.task.batches)}"
+
+    def _interrupt(self) -> NoReturn:
+        """End here, after a checkpoint."""
+        if self.fabric.is_global_zero:
+            curves.draw({self.task.partial.stem: self.history}, self.task.partial / CURVES)
+        tqdm.write(f"stopped {self._place()}: the same command goes on from there")
+        raise KeyboardInterrupt
+
+    def _refuse(self, step: int) -> NoReturn:
+        """End because the loss of a step is not finite; no checkpoint is written any more."""
+        batches, begun = self.task.batches, self.checkpoints.newest.exists()
+        files = list(dict.fromkeys(batches.clips.files[clip] for clip in batches.step_clips(self.epoch, step)))
+        more = f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
+        raise UserError(
+            f"the loss is not finite in epoch {self.epoch + 1}, step {step + 1} of {len(batches)}, of "
+            f"{', '.join(files[:NAMED])}{more}: lower --fit.learning_rate, or look at these clips"
+            + (f"; remove {self.task.partial} to start over" if begun else "")
+        )

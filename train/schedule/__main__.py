@@ -16,7 +16,7 @@ from tinyasc import recipe as command_line
 from tinyasc.errors import UserError
 from train import picture
 from train.loader import ExamplesConfig
-from train.loop.fit import FitConfig
+from train.loop.config import FitConfig
 from train.schedule import factor, stretches
 from train.schedule.picture import draw
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from train import picture
-from train.loop.fit import FitConfig
+from train.loop.config import FitConfig
 from train.schedule import factor, stretches
 
 LINE, BAND = "#0072b2", "#f4f7fa"

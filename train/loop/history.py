@@ -1,0 +1,51 @@
+"""The rows of a run's history, one an epoch: as CSV, as JSON lines, and for TensorBoard where that is wanted."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tinyasc import artifact
+from tinyasc.errors import UserError
+
+CSV, JSON_LINES, TENSORBOARD, CURVES = "metrics.csv", "metrics.jsonl", "tensorboard", "curves.png"
+Row = dict[str, float]
+"""epoch, loss, accuracy, loss_PART …, learning_rate, clips_per_second, seconds, validation_…"""
+
+
+def write_history(folder: Path, history: Sequence[Row]) -> None:
+    """Write all rows, which have the same columns, into a folder that is there."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, history[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    artifact.atomic_write(folder / CSV, text.getvalue().encode())
+    artifact.atomic_write(folder / JSON_LINES, "".join(json.dumps(row) + "\n" for row in history).encode())
+
+
+def check_tensorboard() -> None:
+    """Whether TensorBoard's files can be written.
+
+    Raises:
+        UserError: its package is not installed.
+    """
+    try:
+        import tensorboard  # type: ignore[import-not-found]  # noqa: F401, PLC0415
+    except ImportError:
+        raise UserError(
+            f"fit.tensorboard needs its package: {Path(sys.executable).name} -m pip install -e '.[tensorboard]', "
+            "or take tensorboard false; the same figures are in metrics.csv"
+        ) from None
+
+
+def write_tensorboard(folder: Path, row: Row) -> None:
+    """Add one row to the event files in a folder; what they hold of later epochs, of a run that was killed, goes."""
+    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  it needs the extra package
+
+    epoch = int(row["epoch"])
+    with SummaryWriter(str(folder / TENSORBOARD), purge_step=epoch) as writer:
+        for name, value in row.items():
+            if name != "epoch":
+                writer.add_scalar(name, value, epoch)
