@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import soundfile
@@ -104,6 +105,29 @@ def test_a_network_answers_for_itself_and_strangers_are_named(data, tmp_path, ca
         expected = torch.nn.functional.cross_entropy(logits, torch.from_numpy(clips.label[test]))
     assert accuracy["log_loss"] == pytest.approx(float(expected), abs=1e-5)
     assert "trained on another data set, or an unknown one" in capsys.readouterr().out
+
+
+def test_the_device_probe_is_asked_for_and_needs_devices(data, tmp_path, capsys):
+    run, ensemble = write_network(tmp_path / "run"), write_ensemble(tmp_path / "ensemble", data, correct_on="a")
+    mixed = tmp_path / "mixed.h5"
+    mixed.write_bytes(data.read_bytes())
+    with Clips(data) as clips, h5py.File(mixed, "r+") as file:
+        file["device"][:] = (clips.recording % 2).astype(np.int16)  # type: ignore[index]
+    for one, on in [(run, mixed), (run, data), (ensemble, data)]:
+        assert evaluated(one, on, "--probe", "--json", str(tmp_path / "score.json")) == 0
+        shown = capsys.readouterr().out
+        probe = json.loads((tmp_path / "score.json").read_text())["device_probe"]
+        if on is mixed:
+            assert (probe["chance"], probe["n"]) == (0.5, 2 * tiny_data.TRAIN)
+            assert f"device probe: {100 * probe['balanced_accuracy']:.1f} % of the devices found, 50.0 %" in shown
+        else:
+            assert probe is None
+            assert "device probe: none, it needs" in shown
+    with h5py.File(mixed, "r+") as file:  # and all places but one away from training
+        file["split"][:] = np.where(np.arange(len(file["split"])) % 18 < 2, 0, 1)  # type: ignore[index,arg-type]
+        file["device"][:] = np.arange(len(file["device"])) % 2  # type: ignore[index,arg-type]
+    assert evaluated(run, mixed, "--probe") == 1
+    assert "leave --probe out" in capsys.readouterr().err
 
 
 def test_a_folder_of_ones_own_with_one_device_one_city_and_an_untested_class(tmp_path, capsys):

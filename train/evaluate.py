@@ -7,6 +7,7 @@ Shapes: n clips, F mel bands, T frames, K classes.
 
 import json as json_format
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -15,13 +16,14 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from tinyasc import artifact, metrics, recipe
+from tinyasc import artifact, metrics, models, recipe
 from tinyasc.artifact import ModelCard
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.front_end import FrontEnd
+from tinyasc.front_end import FrontEnd, from_card
 from tinyasc.mel_torch import front_end
-from train import picture, reproducible, score_picture, score_table, trained
+from train import device_probe, picture, reproducible, score_picture, score_table, trained
+from train.device_probe import Probe
 from train.reproducible import ComputeConfig
 from train.score_table import summary
 from train.teachers import stored
@@ -73,6 +75,7 @@ def evaluate(
     data: Path,
     json: Path | None = None,
     plot: Path | None = None,
+    probe: bool = False,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     threads: int = 2,
 ) -> None:
@@ -83,6 +86,7 @@ def evaluate(
         data: prepared data set (.h5).
         json: file for all figures.
         plot: picture to draw (.png): the confusion matrix, and every part with its interval.
+        probe: also tell how well the device can be read off the network's embedding of the training clips.
         device: auto, cpu or cuda.
         threads: CPU threads.
     """
@@ -93,35 +97,57 @@ def evaluate(
     if card.stage in ("qat", "export"):
         raise UserError(f"{model} is of the stage {card.stage}: `make bench` judges what is quantized, as it ships")
     chosen = reproducible.settle(ComputeConfig(device=device, threads=threads)).device
+    heard = card.data["train_devices"]
     with Clips(data) as clips:
         trained.check_labels(card, clips)
-        score = score_test(_answers(model, card, clips, chosen), clips, card.data["train_devices"])
-        trained_on, checksum = card.data["checksum"], clips.checksum
+        if trained.FILE not in card.files and stored.FILE in card.files:
+            score = score_test(lambda indices: stored.load(model, clips, indices)[indices], clips, heard)
+            found = None
+        else:
+            network, mel, _ = trained.load(model)
+            trained.check_sample_rate(card, clips)
+            network.to(chosen)
+            score = score_test(lambda indices: predict(network, mel, clips, indices), clips, heard)
+            found = _probed(network, card, clips) if probe else None
     title = f"{card.stage} {card.architecture} on {score.n:,} test clips of {score.moments:,} moments"
     print(f"{title}: {summary(score)}")
-    if trained_on != checksum:
+    if card.data["checksum"] != clips.checksum:
         print("trained on another data set, or an unknown one: its clips may be among these")
+    if probe:
+        print(f"device probe: {_told(found)}")
     print(f"\n{score_table.table(score)}\n\n{score_table.confusion(score, card.labels)}")
     if json is not None:
-        run = {"stage": card.stage, "architecture": card.architecture, "run": str(model)}
-        content = {**run, "data": {"file": data.name, "checksum": checksum}, "accuracy": score.to_dict()}
-        content["confusion"] = {"labels": card.labels, "counts": score.confusion.tolist()}
+        content = {"run": str(model), "stage": card.stage, "architecture": card.architecture}
+        content |= {"data": {"file": data.name, "checksum": clips.checksum}, "accuracy": score.to_dict()}
+        content |= {"confusion": {"labels": card.labels, "counts": score.confusion.tolist()}}
+        content |= {"device_probe": None if found is None else asdict(found)}
         json.parent.mkdir(parents=True, exist_ok=True)
         artifact.atomic_write(json, (json_format.dumps(content, indent=1) + "\n").encode())
         print(f"wrote {json}")
     if plot is not None:
-        picture.write(score_picture.draw(score, card.labels, card.data["train_devices"], title), plot)
+        picture.write(score_picture.draw(score, card.labels, heard, title), plot)
         print(f"wrote {plot}")
 
 
-def _answers(run: Path, card: ModelCard, clips: Clips, device: torch.device) -> Callable[[np.ndarray], np.ndarray]:
-    """Clip numbers (n,) -> logits (n, K): by the run's network, or out of its file where it has none."""
-    if trained.FILE not in card.files and stored.FILE in card.files:
-        return lambda indices: stored.load(run, clips, indices)[indices]
-    network, mel, _ = trained.load(run)
-    trained.check_sample_rate(card, clips)
-    network.to(device)
-    return lambda indices: predict(network, mel, clips, indices)
+def _probed(network: nn.Module, card: ModelCard, clips: Clips) -> Probe | None:
+    """What the network gives away of the devices of its training clips, or of the data set's where they are others."""
+    own = card.data["checksum"] == clips.checksum
+    train = clips.indices(card.data["subset"] if own else "train")
+    if len(np.unique(clips.device[train])) < 2:
+        return None
+    classifier = models.ARCHITECTURES[card.architecture].classifier
+    try:
+        return device_probe.measure(network, classifier, from_card(card.mel), clips, train)
+    except UserError:
+        reason = "--probe parts the places of each class in two halves, and a class of these was recorded at one alone"
+        raise UserError(f"{reason}: leave --probe out") from None
+
+
+def _told(probe: Probe | None) -> str:
+    if probe is None:
+        return "none, it needs a network and training clips of several devices"
+    found = f"{100 * probe.balanced_accuracy:.1f} % of the devices found, {100 * probe.chance:.1f} % by chance"
+    return f"{found} ({probe.n:,} training clips; the less, the less the network hears them)"
 
 
 if __name__ == "__main__":
