@@ -181,7 +181,8 @@ def render(findings: Findings, content: dict[str, Any]) -> str:
     environment.filters["short"] = plots.short
     environment.filters["milliseconds"] = lambda value: f"{value:#.3g} ms"
     int8, float_ = findings.scores[INT8], findings.scores[FLOAT]
-    teacher = next((entry for entry in findings.card.lineage if entry["stage"] == "teacher"), None)
+    # The last one: before it come the teachers that it may be the average of.
+    teacher = next((entry for entry in reversed(findings.card.lineage) if entry["stage"] == "teacher"), None)
     known = teacher is not None and (teacher.get("accuracy") or {}).get("macro") is not None
     timed = {FILES[file]: findings.timing.latency(file) for file in findings.timing.milliseconds}
     limit = max(limits.macs for limits in LIMITS.values())

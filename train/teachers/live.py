@@ -20,9 +20,6 @@ from train.objectives.embedding import Embedding
 from train.teachers.average import Average, averaged
 from train.teachers.teacher import Answers, Teacher
 
-ENSEMBLE = "ensemble"
-"""What the card of an average of teachers has as its architecture."""
-
 
 class Live:
     """One network as a `Teacher`: in eval mode, without gradient."""
@@ -40,11 +37,7 @@ class Live:
         """
         network, mel, card = trained.load(run, "teacher")
         trained.check_labels(card, clips)
-        rate = card.config.get("sample_rate") if mel is None else mel.sample_rate
-        if rate != clips.sample_rate:
-            raise UserError(
-                f"{clips.path} has {clips.sample_rate} Hz, the teacher {run} {rate} Hz: give another teacher"
-            )
+        trained.check_sample_rate(card, clips)
         self._embedding = Embedding(network, models.ARCHITECTURES[card.architecture].classifier)
         self._network, self._front_end = network.to(device), front_end(mel).to(device)
         self.channels = self._embedding.channels
@@ -87,7 +80,7 @@ def live(run: Path, clips: Clips, device: torch.device) -> Teacher:
             not what they were.
     """
     card = artifact.load_card(run, "teacher")
-    if card.architecture != ENSEMBLE:
+    if card.architecture != trained.ENSEMBLE:
         return Live(run, clips, device)
     members = [live(_member(run, one), clips, device) for one in card.config["teachers"]]
     return LiveEnsemble(members, card.config["average"])

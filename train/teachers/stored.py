@@ -121,7 +121,7 @@ def load(path: Path, clips: Clips, wanted: np.ndarray) -> np.ndarray:
     if missing := len(np.setdiff1d(wanted, found.index)):
         raise UserError(
             f"{path} has no logits for {missing:,} of the {len(wanted):,} clips that are needed: "
-            "train the teacher on the student's subset too"
+            "take a teacher that was trained on them too"
         )
     logits = np.full((len(clips), len(clips.labels)), np.nan, np.float32)
     logits[found.index] = found.logits
