@@ -20,21 +20,32 @@ from export.tflite_graph import Graph
 
 def to_tflite(program: Program) -> bytes:
     """The .tflite file of a program: float32 in and out for a float program, int8 for an INT8 program."""
-    return _Emitter(program).file()
+    graph = Graph()
+    source = input_tensor(program, graph)
+    return graph.file([source], [emit(program, graph, source)])
+
+
+def input_tensor(program: Program, graph: Graph) -> int:
+    """A tensor that a program can take as its input."""
+    value = program.values[program.input]
+    return graph.activation(value.name, _channels_last(value.shape), value.quantization)
+
+
+def emit(program: Program, graph: Graph, source: int) -> int:
+    """Add a program that reads the tensor `source` to a graph; returns the tensor of its output."""
+    emitter = _Emitter(program, graph, source)
+    for operation in program.operations:
+        emitter.operation(operation)
+    return emitter.index[program.output]
 
 
 class _Emitter:
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, graph: Graph, source: int):
         self.program = program
-        self.graph = Graph()
-        self.index = {program.input: self._like(program.input, program.input, program.values[program.input].shape)}
+        self.graph = graph
+        self.index = {program.input: source}
 
-    def file(self) -> bytes:
-        for operation in self.program.operations:
-            self._operation(operation)
-        return self.graph.file([self.index[self.program.input]], [self.index[self.program.output]])
-
-    def _operation(self, operation: Operation) -> None:
+    def operation(self, operation: Operation) -> None:
         if isinstance(operation, Convolution):
             frames = self.program.values[operation.input].shape[2]
             columns = group_frames(operation, frames)
