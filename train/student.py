@@ -18,6 +18,7 @@ from train import objectives, reproducible
 from train.augment import AugmentConfig
 from train.loader import ExamplesConfig
 from train.loop.config import FitConfig
+from train.objectives.adversarial import OFF, AdversarialConfig
 from train.objectives.distillation import DistillationConfig
 from train.objectives.objective import Objective
 from train.reproducible import ComputeConfig
@@ -36,6 +37,7 @@ def train_student(
     augmentation: AugmentConfig,
     examples: ExamplesConfig,
     distillation: DistillationConfig,
+    adversarial: AdversarialConfig = OFF,
     compute: ComputeConfig,
     teacher: Path | None = None,
     seed: int = 0,
@@ -53,6 +55,7 @@ def train_student(
         augmentation: random changes of the training clips.
         examples: which clips it trains on.
         distillation: how much the student listens to its teacher.
+        adversarial: how hard it is kept from telling the recording devices apart.
         compute: what computes it.
         teacher: run folder of a teacher of the same data set; none = train on the labels alone.
         seed: of every random choice.
@@ -63,8 +66,14 @@ def train_student(
         listened = open_teacher(teacher, distillation, clips, examples, fabric.device)
 
         def objective(network: nn.Module) -> Objective:
-            classifier = models.ARCHITECTURES[architecture].classifier
-            return objectives.build(network, distillation=distillation, teacher=listened, classifier=classifier)
+            return objectives.build(
+                network,
+                distillation=distillation,
+                teacher=listened,
+                adversarial=adversarial,
+                classifier=models.ARCHITECTURES[architecture].classifier,
+                device=clips.device[clips.labelled(examples.subset)],
+            )
 
         parents = [] if teacher is None else [teacher]
         job = Job(

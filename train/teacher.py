@@ -25,6 +25,7 @@ from train.augment import AugmentConfig
 from train.evaluate import predict
 from train.loader import ExamplesConfig
 from train.loop.config import FitConfig
+from train.objectives.adversarial import OFF, AdversarialConfig
 from train.objectives.objective import Objective
 from train.reproducible import ComputeConfig
 from train.stage import Job, train_float
@@ -42,6 +43,7 @@ def train_teacher(
     augmentation: AugmentConfig,
     examples: ExamplesConfig,
     label_smoothing: float = 0.0,
+    adversarial: AdversarialConfig = OFF,
     weights: str | None = None,
     weights_sha256: str | None = None,
     compute: ComputeConfig,
@@ -60,6 +62,7 @@ def train_teacher(
         augmentation: random changes of the training clips.
         examples: which clips it trains on.
         label_smoothing: share of each target that is spread over all classes.
+        adversarial: how hard it is kept from telling the recording devices apart.
         weights: published PaSST weights to start from, a file or an address that is fetched once; none = from scratch.
         weights_sha256: what the weights must have; needed for an address.
         compute: what computes it.
@@ -82,7 +85,13 @@ def train_teacher(
             stored.write(run.path(stored.FILE), clips, answered, predict(network, mel, clips, answered))
 
         def objective(network: nn.Module) -> Objective:
-            return objectives.build(network, label_smoothing=label_smoothing)
+            return objectives.build(
+                network,
+                label_smoothing=label_smoothing,
+                adversarial=adversarial,
+                classifier=models.ARCHITECTURES[architecture].classifier,
+                device=clips.device[clips.labelled(examples.subset)],
+            )
 
         job = Job(
             "teacher",

@@ -37,6 +37,10 @@ class AdversarialConfig:
             raise UserError("adversarial: take a weight of 0 (off) or more, gamma above zero and hidden of 1 or more")
 
 
+OFF = AdversarialConfig()
+"""Labels and teachers alone."""
+
+
 class Devices(Term):
     """Cross entropy of the device classifier, rare devices counting as much as common ones; mean over clips.
 
