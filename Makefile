@@ -11,8 +11,8 @@ TAU ?= $(RUNS)/scenes
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-TEACHER_RECIPE = train/recipes/teacher_demo.yaml
-STUDENT_RECIPE = train/recipes/student_demo.yaml
+TEACHER_RECIPE = train/recipes/demo/teacher.yaml
+STUDENT_RECIPE = train/recipes/demo/student.yaml
 QAT_RECIPE = compress/recipes/qat_demo.yaml
 
 # What these two ask for would replace torch by another one (tinyasc/third_party.py).

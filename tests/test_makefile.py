@@ -25,8 +25,8 @@ esac
 mkdir -p "$(dirname "$file")" && echo made > "$file"
 """
 RECIPES = {
-    "teacher": "train/recipes/teacher_demo.yaml",
-    "student": "train/recipes/student_demo.yaml",
+    "teacher": "train/recipes/demo/teacher.yaml",
+    "student": "train/recipes/demo/student.yaml",
     "qat": "compress/recipes/qat_demo.yaml",
 }
 MODULES = {

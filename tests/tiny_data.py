@@ -11,8 +11,8 @@ TONES = {"low": 400.0, "high": 3000.0}  # Hz
 TRAIN, TEST = 12, 6  # clips a class
 
 
-def write(folder: Path, seed: int = 0) -> Path:
-    """Makes the data set under `folder` and returns the .h5 file."""
+def write(folder: Path, seed: int = 0, train_devices: str = "a") -> Path:
+    """Makes the data set under `folder` and returns the .h5 file; the training devices take turns."""
     random = np.random.default_rng(seed)
     (folder / "audio").mkdir(parents=True)
     (folder / "evaluation_setup").mkdir()
@@ -22,7 +22,8 @@ def write(folder: Path, seed: int = 0) -> Path:
     for label, tone in TONES.items():
         for number in range(TRAIN + TEST):
             recording, piece = divmod(number, 2)
-            split, device = ("train", "a") if number < TRAIN else ("evaluate", "ab"[recording % 2])
+            split, devices = ("train", train_devices) if number < TRAIN else ("evaluate", "ab")
+            device = devices[recording % len(devices)]
             file = f"audio/{label}-oslo-{recording}-{recording}-{piece}-{device}.wav"
             frequency = tone * random.uniform(0.8, 1.25)
             sound = 0.1 * np.sin(2 * np.pi * frequency * time) + 0.05 * random.standard_normal(32_000)
