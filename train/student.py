@@ -1,6 +1,6 @@
 """Command: train a student, by knowledge distillation from a teacher's stored logits or on the labels alone.
 
-    python -m train.student --config train/recipes/student_demo.yaml --data FILE.h5 --teacher RUN --out RUN
+    python -m train.student --config train/recipes/demo/student.yaml --data FILE.h5 --teacher RUN --out RUN
 
 Writes model.safetensors, metrics.csv, recipe.yaml, model_card.json. Stopped anywhere, the same command goes on from the
 last whole epoch.

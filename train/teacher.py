@@ -1,6 +1,6 @@
 """Command: train a teacher and keep its logits of every training clip and every test clip.
 
-    python -m train.teacher --config train/recipes/teacher_demo.yaml --data FILE.h5 --out RUN
+    python -m train.teacher --config train/recipes/demo/teacher.yaml --data FILE.h5 --out RUN
 
 Writes model.safetensors, logits.h5, metrics.csv, recipe.yaml, model_card.json. Stopped anywhere, the
 same command goes on from the last whole epoch.
