@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 
 from compress.program import Quantization
 from export.flatbuffer import Writer, vector
+from export.metadata.tflite_metadata import BUFFER, TfliteMetadata
 
 VERSION = 3
 # Lowest operator versions with per-channel int8 kernels: an older runtime refuses the file instead of misreading it.
 OPERATOR_VERSIONS = {"PAD": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "ADD": 2, "MEAN": 2, "RESHAPE": 1}
+# Around the network: the front-end's in float32 (FULLY_CONNECTED without bias), from and to int8.
+OPERATOR_VERSIONS |= {"SLICE": 1, "CONCATENATION": 1, "TRANSPOSE": 1, "SUB": 1, "MUL": 1, "DIV": 1, "LOG": 1}
+OPERATOR_VERSIONS |= {"BATCH_MATMUL": 1, "FULLY_CONNECTED": 6, "QUANTIZE": 1, "DEQUANTIZE": 2, "SOFTMAX": 1}
 _DTYPES = {"int8": schema.TensorType.INT8, "int32": schema.TensorType.INT32, "float32": schema.TensorType.FLOAT32}
 
 
@@ -49,22 +53,30 @@ class Graph:
             self._constants[key] = self._tensor(name, values.shape, kind, len(self._buffers) - 1, quantization)
         return self._constants[key]
 
-    def operator(self, kind: str, inputs: Sequence[int], output: int, options: str, **fields: Any) -> None:
-        """A builtin operator of `kind` with an options table of the schema's type `options`."""
+    def operator(self, kind: str, inputs: Sequence[int], output: int, options: str | None, **fields: Any) -> None:
+        """A builtin operator of `kind` with an options table of the schema's type `options`, where it has one."""
+        chosen = {}
+        if options is not None:
+            chosen["BuiltinOptionsType"] = getattr(schema.BuiltinOptions, options)
+            chosen["BuiltinOptions"] = self.writer.table(options, **fields)
         self._operators.append(
             self.writer.table(
                 "Operator",
                 OpcodeIndex=self._codes.setdefault(kind, len(self._codes)),
                 Inputs=self.writer.numbers(vector(*inputs)),
                 Outputs=self.writer.numbers(vector(output)),
-                BuiltinOptionsType=getattr(schema.BuiltinOptions, options),
-                BuiltinOptions=self.writer.table(options, **fields),
+                **chosen,
             )
         )
 
-    def file(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
-        """The finished .tflite file."""
+    def file(self, inputs: Sequence[int], outputs: Sequence[int], metadata: TfliteMetadata | None = None) -> bytes:
+        """The finished .tflite file, with what it says about itself."""
         writer = self.writer
+        described = {}
+        if metadata is not None:
+            self._buffers.append(writer.table("Buffer", Data=writer.data(metadata.buffer)))
+            entry = writer.table("Metadata", Name=writer.string(BUFFER), Buffer=len(self._buffers) - 1)
+            described["Metadata"] = writer.offsets([entry])
         subgraph = writer.table(
             "SubGraph",
             Name=writer.string("main"),
@@ -85,8 +97,10 @@ class Graph:
             Subgraphs=writer.offsets([subgraph]),
             Description=writer.string("tinyasc"),
             Buffers=writer.offsets(self._buffers),
+            **described,
         )
-        return writer.finish(model)
+        content = writer.finish(model)
+        return content if metadata is None else metadata.append_to(content)
 
     def _quantization(self, scale: NDArray[np.float32], zero_point: NDArray[np.int64], axis: int) -> int:
         fields = {"Scale": self.writer.numbers(scale), "ZeroPoint": self.writer.numbers(zero_point)}

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto
 
-from compress.program import Addition, Convolution, Mean, Operation, Program, Quantization
+from compress.program import Addition, Convolution, Mean, Operation, Program, Quantization, quantization
 from export.onnx_graph import Graph
 
 UINT8_OFFSET = 128
@@ -107,11 +107,14 @@ class _Emitter:
         return names
 
     def _quantization(self, name: str) -> tuple[str, str]:
-        """Names of a value's scale and zero point; scalars, as ONNX Runtime's QLinearAdd wants them."""
-        found = self.program.values[name].quantization
-        assert found is not None
-        scale = self.graph.constant(f"{name}/scale", np.array(found.scale, np.float32))
-        return scale, self.graph.constant(f"{name}/zero_point", np.array(uint8_zero_point(found), np.uint8))
+        return grid(self.program, self.graph, name)
+
+
+def grid(program: Program, graph: Graph, name: str) -> tuple[str, str]:
+    """Names of a value's scale and zero point; scalars, as ONNX Runtime's QLinearAdd wants them."""
+    found = quantization(program, name)
+    scale = graph.constant(f"{name}/scale", np.array(found.scale, np.float32))
+    return scale, graph.constant(f"{name}/zero_point", np.array(uint8_zero_point(found), np.uint8))
 
 
 def uint8_zero_point(quantization: Quantization) -> int:

@@ -15,14 +15,20 @@ from numpy.typing import NDArray
 from compress.program import Addition, Convolution, Mean, Operation, Program
 from export.columns import Columns, group_frames
 from export.flatbuffer import vector
+from export.metadata.tflite_metadata import TfliteMetadata
 from export.tflite_graph import Graph
 
 
-def to_tflite(program: Program) -> bytes:
-    """The .tflite file of a program: float32 in and out for a float program, int8 for an INT8 program."""
+def to_tflite(program: Program, metadata: TfliteMetadata | None = None) -> bytes:
+    """The .tflite file of a program: float32 in and out for a float program, int8 for an INT8 program.
+
+    Args:
+        program: float or INT8.
+        metadata: what the file says about itself.
+    """
     graph = Graph()
     source = input_tensor(program, graph)
-    return graph.file([source], [emit(program, graph, source)])
+    return graph.file([source], [emit(program, graph, source)], metadata)
 
 
 def input_tensor(program: Program, graph: Graph) -> int:

@@ -1,0 +1,60 @@
+"""The operators of a front-end as ONNX's."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.front_end.operations import Kind, Operations, Tensor
+from export.onnx_graph import Graph
+
+PREFIX = "front_end"
+"""Of every name, so that none is one of the network's."""
+_PLAIN: dict[Kind, str] = {"add": "Add", "subtract": "Sub", "multiply": "Mul", "divide": "Div", "log": "Log"}
+
+
+class OnnxOperations(Operations):
+    """Adds to an .onnx graph."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self._written = 0
+        self._names: dict[tuple[Any, ...], str] = {}
+
+    def constant(self, values: NDArray[Any]) -> Tensor:
+        key = (values.dtype.str, values.shape, values.tobytes())
+        name = self._names.setdefault(key, f"{PREFIX}/constant{len(self._names)}")
+        return Tensor(self.graph.constant(name, values), values.shape)
+
+    def reshape(self, source: Tensor, shape: tuple[int, ...]) -> Tensor:
+        return self._write("Reshape", [source, self._vector(*shape)], shape)
+
+    def transpose(self, source: Tensor, permutation: tuple[int, ...]) -> Tensor:
+        return self._write("Transpose", [source], tuple(source.shape[axis] for axis in permutation), perm=permutation)
+
+    def matrix_times(self, matrix: NDArray[Any], source: Tensor) -> Tensor:
+        return self._write(
+            "MatMul", [self.constant(matrix), source], (*source.shape[:-2], len(matrix), source.shape[-1])
+        )
+
+    def times_matrix(self, source: Tensor, matrix: NDArray[Any]) -> Tensor:
+        return self._write("MatMul", [source, self.constant(matrix)], (*source.shape[:-1], matrix.shape[1]))
+
+    def _plain(self, kind: Kind, inputs: Sequence[Tensor], shape: tuple[int, ...]) -> Tensor:
+        return self._write(_PLAIN[kind], inputs, shape)
+
+    def _narrow(self, source: Tensor, axis: int, start: int, shape: tuple[int, ...]) -> Tensor:
+        limits = (self._vector(value) for value in (start, start + shape[axis], axis))
+        return self._write("Slice", [source, *limits], shape)
+
+    def _concatenate(self, parts: Sequence[Tensor], axis: int, shape: tuple[int, ...]) -> Tensor:
+        return self._write("Concat", parts, shape, axis=axis)
+
+    def _vector(self, *values: int) -> Tensor:
+        return self.constant(np.array(values, np.int64))
+
+    def _write(self, kind: str, inputs: Sequence[Tensor], shape: tuple[int, ...], **attributes: Any) -> Tensor:
+        self._written += 1
+        name = f"{PREFIX}/{kind.lower()}{self._written}"
+        return Tensor(self.graph.node(kind, [tensor.key for tensor in inputs], name, **attributes), shape)
