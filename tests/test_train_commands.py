@@ -15,6 +15,7 @@ from tinyasc import recipe
 from tinyasc.clips import Clips
 from tinyasc.mel import MelConfig
 from train import trained
+from train.compare import compare
 from train.evaluate import evaluate, predict
 from train.student import train_student
 from train.teacher import train_teacher
@@ -120,6 +121,10 @@ def test_killed_student_goes_on_and_ends_with_the_same_weights(folder, capfd):
     killed = subprocess.run(command, check=False, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert (folder / "killed.partial/checkpoint.pt").exists()
+    assert recipe.run(compare, [str(folder / "killed"), "--out", str(folder / "compare.png")]) == 0
+    shown = capfd.readouterr().out
+    assert "not finished" in shown
+    assert "2 of 5" in shown
     assert not (folder / "killed").exists()
     assert recipe.run(train_student, arguments(folder, "student", "killed", *more)) == 0
     assert "going on after epoch 2 " in "".join(capfd.readouterr())

@@ -10,8 +10,8 @@ import yaml
 
 from tinyasc import artifact, recipe
 from tinyasc.artifact import ModelCard
-from train import runs
 from train.compare import compare
+from train.loop.history import JSON_LINES, RECIPE
 
 CARD = ModelCard(
     stage="student",
@@ -29,9 +29,9 @@ CARD = ModelCard(
 def write(folder: Path, recipe: dict[str, Any] | None, losses: list[float]) -> None:
     """What the loop leaves in a folder."""
     rows = [{"epoch": place + 1, "loss": loss, "learning_rate": 1e-3} for place, loss in enumerate(losses)]
-    (folder / runs.HISTORY).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / JSON_LINES).write_text("".join(json.dumps(row) + "\n" for row in rows))
     if recipe is not None:
-        (folder / runs.RECIPE).write_text(yaml.safe_dump(recipe))
+        (folder / RECIPE).write_text(yaml.safe_dump(recipe))
 
 
 def finished(
@@ -78,7 +78,7 @@ def test_a_study_is_one_row_a_recipe_with_mean_and_spread_over_seeds(tmp_path, c
     assert rows[4] == "[45.0, 65.0] [1.000, 1.500] [60.0, 90.0]"
     assert rows[5:7] == ["long not finished – 1 of 9 1.500 – – – –", "bare not finished – 1 1.500 – – – –"]
     differing = rows[rows.index("What differs kd alone-0 long bare") + 1 :]
-    assert differing[:3] == ["distillation.kind kd – – –", "fit.epochs 2 2 9 –", "teacher runs/teacher – – –"]
+    assert differing[:3] == ["distillation.kind kd – – ?", "fit.epochs 2 2 9 ?", "teacher runs/teacher – – ?"]
     assert (tmp_path / "new/compare.png").read_bytes().startswith(b"\x89PNG")
     content = json.loads((tmp_path / "compare.json").read_text())
     group = content["groups"][0]
@@ -109,8 +109,8 @@ def test_seeds_that_are_on_their_way_are_in_no_mean(tmp_path, capsys):
     assert compared(waiting, *done, "--out", tmp_path / "compare.png") == 0
     row = " ".join(capsys.readouterr().out.splitlines()[1].split())
     assert row.startswith("kd (2 of 3 seeds) student cp_mobile 61,148 1 to 2 of 2 1.000 ± 0.000 75.0 ± 7.1 ")
-    assert compared(done[0], done[1], "--out", tmp_path / "compare.png") == 0
-    assert "differs" not in capsys.readouterr().out  # one row
+    assert compared(*done, unfinished(tmp_path / "bare", None), "--out", tmp_path / "compare.png") == 0
+    assert "differs" not in capsys.readouterr().out  # only one recipe is known
 
 
 def test_a_score_on_nobody_knows_what_is_left_out(tmp_path, capsys):
@@ -140,7 +140,7 @@ def test_what_cannot_be_compared_gets_one_line(tmp_path, capsys, card, message):
 def test_what_is_no_run_gets_one_line(tmp_path, capsys):
     run = finished(tmp_path / "run", 0.6)
     damaged = unfinished(tmp_path / "damaged", None)
-    (tmp_path / "damaged.partial" / runs.HISTORY).write_text('{"epoch": 1, "lo')
+    (tmp_path / "damaged.partial" / JSON_LINES).write_text('{"epoch": 1, "lo')
     for arguments, message in [
         ((tmp_path / "nothing",), "no model run at"),
         ((damaged,), "is damaged"),

@@ -119,7 +119,7 @@ def test_the_device_probe_is_asked_for_and_needs_devices(data, tmp_path, capsys)
         probe = json.loads((tmp_path / "score.json").read_text())["device_probe"]
         if on is mixed:
             assert (probe["chance"], probe["n"]) == (0.5, 2 * tiny_data.TRAIN)
-            assert f"device probe: {100 * probe['balanced_accuracy']:.1f} % of the devices found, 50.0 %" in shown
+            assert f"device probe: {100 * probe['balanced_accuracy']:.1f} % of the devices found in its embedding, 50.0 %" in shown
         else:
             assert probe is None
             assert "device probe: none, it needs" in shown

@@ -41,7 +41,7 @@ def compare(*runs: Path, out: Path = Path("compare.png"), json: Path | None = No
             raise UserError(f"{path} is a folder: name the file to write")
     found = read_all(runs)
     groups = grouped(found)
-    print("\n".join([*table(groups), "", *what_differs(groups)]))
+    print("\n".join([*table(groups), "", *what_differs(groups)]).rstrip())
     if any(run.history for run in found):
         names = {run.name: group.name for group in groups for run in group.runs}
         curves.draw({run.name: run.history for run in found}, out, names)
@@ -75,12 +75,13 @@ def table(groups: Sequence[Group]) -> list[str]:
 
 
 def what_differs(groups: Sequence[Group]) -> list[str]:
-    """The fields of the recipes that are not the same in all groups, a column each group."""
-    found = differences(groups)
+    """The fields of the recipes that are not the same in all groups, a column each group; "?" where there is none."""
+    found, known = differences(groups), [group.runs[0].recipe is not None for group in groups]
     if not found:
-        return ["Nothing differs in the recipes."] if len(groups) > 1 else []
+        return ["Nothing differs in the recipes."] if sum(known) > 1 else []
     rows = [["What differs", *(group.name for group in groups)]]
-    rows += [[field, *(_short(value) for value in values)] for field, values in found.items()]
+    for field, values in found.items():
+        rows.append([field, *(_short(value) if there else "?" for value, there in zip(values, known, strict=True))])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 

@@ -51,7 +51,7 @@ def draw(histories: Mapping[str, History], path: Path, groups: Mapping[str, str]
             wspace=0.04,
         )
         for place, (title, keys) in enumerate(panels.items()):
-            axes = figure.add_subplot(rows, columns, place + 1)
+            axes = figure.add_subplot(rows, columns, place + 1, sharex=figure.axes[0] if figure.axes else None)
             axes.set_title(title)
             for name, history in histories.items():
                 for key, line in keys.items():

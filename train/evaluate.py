@@ -146,8 +146,8 @@ def _probed(network: nn.Module, card: ModelCard, clips: Clips) -> Probe | None:
 def _told(probe: Probe | None) -> str:
     if probe is None:
         return "none, it needs a network and training clips of several devices"
-    found = f"{100 * probe.balanced_accuracy:.1f} % of the devices found, {100 * probe.chance:.1f} % by chance"
-    return f"{found} ({probe.n:,} training clips; the less, the less the network hears them)"
+    found = f"{100 * probe.balanced_accuracy:.1f} % of the devices found in its embedding, {100 * probe.chance:.1f} %"
+    return f"{found} by chance ({probe.n:,} training clips); the fewer, the less it depends on them"
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ from tinyasc import artifact
 from tinyasc.artifact import ModelCard
 from tinyasc.bootstrap import Interval
 from tinyasc.errors import UserError
+from train.loop.history import JSON_LINES, RECIPE
+from train.loop.task import partial_of
 
-HISTORY, RECIPE = "metrics.jsonl", "recipe.yaml"
 FIGURES = ("loss", "macro", "log_loss", "seen", "unseen")
 """The last epoch's loss; of the test split macro accuracy, log loss (nats), macro accuracy of two groups of devices."""
 
@@ -96,12 +97,12 @@ def read(path: Path) -> TrainingRun:
     Raises:
         UserError: there is neither, or what is there is damaged.
     """
-    partial = path if path.suffix == ".partial" else path.with_name(f"{path.name}.partial")
-    if (path / artifact.CARD).is_file() or not (partial / HISTORY).is_file():
+    partial = path if path.suffix == ".partial" else partial_of(path)
+    if (path / artifact.CARD).is_file() or not (partial / JSON_LINES).is_file():
         card = artifact.load_card(path)
-        history = _history(path / HISTORY) if HISTORY in card.files else []
+        history = _history(path / JSON_LINES) if JSON_LINES in card.files else []
         return TrainingRun(path.name, _recipe(path / RECIPE), history, card)
-    return TrainingRun(partial.stem, _recipe(partial / RECIPE), _history(partial / HISTORY), None)
+    return TrainingRun(partial.stem, _recipe(partial / RECIPE), _history(partial / JSON_LINES), None)
 
 
 def _recipe(path: Path) -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ from train import curves
 from train.loader import Batch
 from train.loop import processes
 from train.loop.checkpoint import Checkpoints
-from train.loop.history import CURVES, Row, write_history, write_tensorboard
+from train.loop.history import CURVES, Row, write_history, write_recipe, write_tensorboard
 from train.loop.meter import Meter
 from train.loop.progress import Progress
 from train.loop.stop import Stop
@@ -164,6 +164,7 @@ class _Course:
         self._save(None)
         if self.fabric.is_global_zero:
             write_history(self.task.partial, self.history)
+            write_recipe(self.task.partial)
             if self.task.config.tensorboard:
                 write_tensorboard(self.task.partial, row)
         if any(processes.gather(self.fabric, stop.asked)):

@@ -7,10 +7,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tinyasc import artifact
+from tinyasc import artifact, recipe
 from tinyasc.errors import UserError
 
 CSV, JSON_LINES, TENSORBOARD, CURVES = "metrics.csv", "metrics.jsonl", "tensorboard", "curves.png"
+RECIPE = "recipe.yaml"
 Row = dict[str, float]
 """epoch, loss, accuracy, loss_PART …, learning_rate, clips_per_second, seconds, validation_…"""
 
@@ -23,6 +24,12 @@ def write_history(folder: Path, history: Sequence[Row]) -> None:
     writer.writerows(history)
     artifact.atomic_write(folder / CSV, text.getvalue().encode())
     artifact.atomic_write(folder / JSON_LINES, "".join(json.dumps(row) + "\n" for row in history).encode())
+
+
+def write_recipe(folder: Path) -> None:
+    """Keep the recipe of the running command, if there is one: what runs on their way are compared by."""
+    if (resolved := recipe.resolved()) is not None:
+        artifact.atomic_write(folder / RECIPE, resolved.encode())
 
 
 def check_tensorboard() -> None:
