@@ -25,6 +25,8 @@ CARD = ModelCard(
     seed=0,
 )
 
+RECIPE_FIELDS = {"fit": {"epochs": 2}, "seed": 0, "out": "there", "teacher": None, "distillation": {"temperature": 2.0}}
+
 
 def write(folder: Path, recipe: dict[str, Any] | None, losses: list[float]) -> None:
     """What the loop leaves in a folder."""
@@ -41,8 +43,7 @@ def finished(
     accuracy |= {"log_loss_interval": [1.0, 1.5], "groups": {"seen": macro + 0.05, "unseen": macro - 0.05}}
     accuracy["parts"] = {"groups": {"seen": {"interval": [0.6, 0.9]}, "unseen": {"interval": None}}}
     with artifact.new_run(out) as run:
-        own = {"fit": {"epochs": 2}, "seed": seed, "out": str(out), "teacher": None}
-        write(run.folder, own | of, list(losses))
+        write(run.folder, {**RECIPE_FIELDS, "seed": seed, "out": str(out), **of}, list(losses))
         run.card = replace(card, accuracy=accuracy)
     return out
 
@@ -60,11 +61,11 @@ def compared(*arguments: Path | str) -> int:
 
 def test_a_study_is_one_row_a_recipe_with_mean_and_spread_over_seeds(tmp_path, capsys):
     kd = [
-        finished(tmp_path / f"kd-{seed}", macro, seed=seed, teacher="runs/teacher", distillation={"kind": "kd"})
+        finished(tmp_path / f"kd-{seed}", macro, seed=seed, teacher="runs/teacher", distillation={"temperature": 1.0})
         for seed, macro in enumerate([0.60, 0.70, 0.74])
     ]
     alone = finished(tmp_path / "alone-0", 0.55)
-    on_its_way = unfinished(tmp_path / "long", {"fit": {"epochs": 9}, "seed": 0, "out": "long", "teacher": None})
+    on_its_way = unfinished(tmp_path / "long", RECIPE_FIELDS | {"fit": {"epochs": 9}, "adversarial": {"weight": 0.1}})
     bare = unfinished(tmp_path / "bare", None)
     files = ["--out", tmp_path / "new/compare.png", "--json", tmp_path / "compare.json"]
     assert compared(*kd, alone, on_its_way, kd[0], bare, *files) == 0
@@ -78,7 +79,12 @@ def test_a_study_is_one_row_a_recipe_with_mean_and_spread_over_seeds(tmp_path, c
     assert rows[4] == "[45.0, 65.0] [1.000, 1.500] [60.0, 90.0]"
     assert rows[5:7] == ["long not finished – 1 of 9 1.500 – – – –", "bare not finished – 1 1.500 – – – –"]
     differing = rows[rows.index("What differs kd alone-0 long bare") + 1 :]
-    assert differing[:3] == ["distillation.kind kd – – ?", "fit.epochs 2 2 9 ?", "teacher runs/teacher – – ?"]
+    assert differing[:4] == [
+        "distillation.temperature 1.0 2.0 2.0 ?",
+        "fit.epochs 2 2 9 ?",
+        "teacher runs/teacher – – ?",
+        "adversarial – – given ?",
+    ]
     assert (tmp_path / "new/compare.png").read_bytes().startswith(b"\x89PNG")
     content = json.loads((tmp_path / "compare.json").read_text())
     group = content["groups"][0]
@@ -105,7 +111,7 @@ def test_runs_of_one_seed_are_no_repetitions_and_names_are_told_apart(tmp_path, 
 
 def test_seeds_that_are_on_their_way_are_in_no_mean(tmp_path, capsys):
     done = [finished(tmp_path / f"kd-{seed}", 0.6 + 0.1 * seed, seed=seed) for seed in (1, 2)]
-    waiting = unfinished(tmp_path / "kd-0", {"fit": {"epochs": 2}, "seed": 0, "out": "kd-0", "teacher": None})
+    waiting = unfinished(tmp_path / "kd-0", RECIPE_FIELDS)
     assert compared(waiting, *done, "--out", tmp_path / "compare.png") == 0
     row = " ".join(capsys.readouterr().out.splitlines()[1].split())
     assert row.startswith("kd (2 of 3 seeds) student cp_mobile 61,148 1 to 2 of 2 1.000 ± 0.000 75.0 ± 7.1 ")

@@ -68,12 +68,24 @@ def grouped(runs: Sequence[TrainingRun]) -> list[Group]:
 
 
 def differences(groups: Sequence[Group]) -> dict[str, list[Any]]:
-    """Field of the recipes -> its value in each group, for fields that are not the same in all that have a recipe."""
+    """Field of the recipes -> its value in each group, for fields that are not the same in all that have a recipe.
+
+    A section that some of them lack, as other commands have others, counts as one field with the value "given".
+    """
     recipes = [group.runs[0].recipe for group in groups]
-    fields = dict.fromkeys(field for recipe in recipes if recipe is not None for field in recipe if field not in OWN)
-    values = {field: [None if recipe is None else recipe.get(field) for recipe in recipes] for field in fields}
-    known = [place for place, recipe in enumerate(recipes) if recipe is not None]
-    return {field: of for field, of in values.items() if any(of[place] != of[known[0]] for place in known)}
+    known = [recipe for recipe in recipes if recipe is not None]
+    sections = [{field.split(".")[0] for field in recipe} for recipe in known]
+    shared = set.intersection(*sections) if sections else set()
+    fields = {field: field.split(".")[0] for recipe in known for field in recipe if field not in OWN}
+    named = dict.fromkeys(field if section in shared else section for field, section in fields.items())
+
+    def value(recipe: dict[str, Any] | None, name: str) -> Any:
+        if recipe is None or name in recipe:
+            return None if recipe is None else recipe[name]
+        return "given" if any(field.startswith(f"{name}.") for field in recipe) else None
+
+    found = {name: [value(recipe, name) for recipe in recipes] for name in named}
+    return {name: of for name, of in found.items() if any(value(one, name) != value(known[0], name) for one in known)}
 
 
 def _name(runs: Sequence[TrainingRun]) -> str:
