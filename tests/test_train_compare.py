@@ -10,6 +10,7 @@ import yaml
 
 from tinyasc import artifact, recipe
 from tinyasc.artifact import ModelCard
+from train import runs, seeds
 from train.compare import compare
 from train.loop.history import JSON_LINES, RECIPE
 
@@ -97,6 +98,15 @@ def test_a_study_is_one_row_a_recipe_with_mean_and_spread_over_seeds(tmp_path, c
     ]
     assert content["groups"][2]["runs"][0]["finished"] is False
     assert content["differences"]["fit.epochs"] == {"kd": 2, "alone-0": 2, "long": 9, "bare": None}
+
+
+def test_students_of_repeated_teachers_are_repetitions_and_those_of_other_teachers_are_not(tmp_path, capsys):
+    teachers = [finished(tmp_path / f"teacher-{seed}", 0.8, seed=seed) for seed in (0, 1)]
+    other = finished(tmp_path / "teacher-other", 0.8, seed=1, fit={"epochs": 3})
+    students = [finished(tmp_path / f"kd-{seed}", 0.7, seed=seed, teacher=str(teachers[seed])) for seed in (0, 1)]
+    alone = finished(tmp_path / "kd-2", 0.7, seed=2, teacher=str(other))
+    groups = seeds.grouped(runs.read_all([*students, alone]))
+    assert [[run.name for run in group.runs] for group in groups] == [["kd-0", "kd-1"], ["kd-2"]]
 
 
 def test_runs_of_one_seed_are_no_repetitions_and_names_are_told_apart(tmp_path, capsys):

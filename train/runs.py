@@ -30,6 +30,8 @@ class TrainingRun:
     """One row an epoch; none where nothing was trained (an ensemble, an imported checkpoint)."""
     card: ModelCard | None
     """None: the run is not finished."""
+    teacher: dict[str, Any] | None = None
+    """The recipe of the teacher run that its recipe names; None: it names none, or none that is still there."""
 
     @property
     def finished(self) -> bool:
@@ -101,8 +103,15 @@ def read(path: Path) -> TrainingRun:
     if (path / artifact.CARD).is_file() or not (partial / JSON_LINES).is_file():
         card = artifact.load_card(path)
         history = _history(path / JSON_LINES) if JSON_LINES in card.files else []
-        return TrainingRun(path.name, _recipe(path / RECIPE), history, card)
-    return TrainingRun(partial.stem, _recipe(partial / RECIPE), _history(partial / JSON_LINES), None)
+        recipe = _recipe(path / RECIPE)
+        return TrainingRun(path.name, recipe, history, card, _teacher(recipe))
+    recipe = _recipe(partial / RECIPE)
+    return TrainingRun(partial.stem, recipe, _history(partial / JSON_LINES), None, _teacher(recipe))
+
+
+def _teacher(recipe: dict[str, Any] | None) -> dict[str, Any] | None:
+    named = (recipe or {}).get("teacher")
+    return None if named is None else _recipe(Path(named) / RECIPE)
 
 
 def _recipe(path: Path) -> dict[str, Any] | None:

@@ -52,10 +52,15 @@ class Group:
 
 
 def grouped(runs: Sequence[TrainingRun]) -> list[Group]:
-    """Runs of one recipe with seeds of their own put together, in the order of the first of each."""
+    """Runs of one recipe with seeds of their own put together, in the order of the first of each.
+
+    So are students whose teachers differ in nothing but their seeds.
+    """
     alike: dict[str, list[TrainingRun]] = {}
     for run in runs:
-        shared = {field: value for field, value in (run.recipe or {}).items() if field not in OWN}
+        shared = _without_own(run.recipe or {})
+        if run.teacher is not None:  # repetitions may have repeated teachers
+            shared["teacher"] = _without_own(run.teacher)
         key = run.name if run.recipe is None else json.dumps(shared, sort_keys=True, default=str)
         alike.setdefault(key, []).append(run)
     groups: list[Group] = []
@@ -65,6 +70,10 @@ def grouped(runs: Sequence[TrainingRun]) -> list[Group]:
         groups += [Group(_name(members), members)] if repeated else [Group(run.name, [run]) for run in members]
     names = [group.name for group in groups]
     return [group if names.count(group.name) == 1 else Group(_listed(group.runs), group.runs) for group in groups]
+
+
+def _without_own(recipe: dict[str, Any]) -> dict[str, Any]:
+    return {field: value for field, value in recipe.items() if field not in OWN}
 
 
 def differences(groups: Sequence[Group]) -> dict[str, list[Any]]:
