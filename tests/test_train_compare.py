@@ -100,7 +100,7 @@ def test_a_study_is_one_row_a_recipe_with_mean_and_spread_over_seeds(tmp_path, c
     assert content["differences"]["fit.epochs"] == {"kd": 2, "alone-0": 2, "long": 9, "bare": None}
 
 
-def test_students_of_repeated_teachers_are_repetitions_and_those_of_other_teachers_are_not(tmp_path, capsys):
+def test_students_of_repeated_teachers_are_repetitions_and_those_of_other_teachers_are_not(tmp_path):
     teachers = [finished(tmp_path / f"teacher-{seed}", 0.8, seed=seed) for seed in (0, 1)]
     other = finished(tmp_path / "teacher-other", 0.8, seed=1, fit={"epochs": 3})
     students = [finished(tmp_path / f"kd-{seed}", 0.7, seed=seed, teacher=str(teachers[seed])) for seed in (0, 1)]
