@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from tinyasc.errors import UserError
 from tinyasc.first_calls import warm_up
+from train.memory import keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def settle(compute: ComputeConfig, seed: int = 0) -> Fabric:
     torch.use_deterministic_algorithms(compute.deterministic or not on_cuda, warn_only=on_cuda)
     # Filling memory that nothing reads costs an eighth of the time. (A property of the module: types do not know it.)
     setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010
+    keep_freed_memory()
     warm_up()
     name = "cuda" if on_cuda else "cpu"
     mixed = {"bfloat16": "bf16-mixed", "float16": "16-mixed"}.get(compute.precision)
