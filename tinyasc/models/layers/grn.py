@@ -18,6 +18,7 @@ class GlobalResponseNorm(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, x: Tensor) -> Tensor:
-        energy = x.square().sum((2, 3), keepdim=True).sqrt()  # (B, C, 1, 1)
+        energy = torch.linalg.vector_norm(x, dim=(2, 3), keepdim=True)  # (B, C, 1, 1)
         relative = energy / (energy.mean(1, keepdim=True) + self.epsilon)
-        return self.gamma * (x * relative) + self.beta + x
+        # Under autocast the norm is float32; the map keeps the precision it came in.
+        return torch.addcmul(self.beta.to(x.dtype), x, (1 + self.gamma * relative).to(x.dtype))

