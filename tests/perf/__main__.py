@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from tests.perf import mel, memory, prepare
+from tests.perf import mel, memory, prepare, training
 from tests.perf.case import measure
 from tinyasc import machine
 
@@ -22,8 +22,9 @@ def main() -> None:
     """Run all of them and print one table."""
     with tempfile.TemporaryDirectory(prefix="tinyasc-perf-") as folder:
         scratch = Path(folder)
-        cases = [*prepare.cases(scratch), *mel.cases()]
-        found = [measure(case) for case in tqdm(cases, "benchmarks")]
+        with training.cases(scratch) as trained:
+            cases = [*prepare.cases(scratch), *mel.cases(), *trained]
+            found = [measure(case) for case in tqdm(cases, "benchmarks")]
         used = {files: memory.peaks(scratch, files) for files in tqdm(FILES, "memory")}
     print(f"\n{machine.describe().cpu}, torch with {torch.get_num_threads()} threads; median of rounds\n")
     print(f"{'':<58}{'field':>10}{'here':>10}{'ratio':>8}  {'(rounds)':<16}{'aim':>5}")
