@@ -3,8 +3,10 @@
 The same seed gives the same weights, bit for bit, on one kind of CPU with one number of threads and of processes.
 """
 
+import logging
 import os
 import sys
+import warnings
 from dataclasses import dataclass
 from functools import partialmethod
 from typing import Any, Literal
@@ -110,6 +112,8 @@ def launch(fabric: Fabric) -> None:
     They run the same command from its beginning to this line: what is wrong with it has been said before, once.
     """
     threads = torch.get_num_threads()
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells of every process
+    warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")  # of a few small gradients
     fabric.launch()
     torch.set_num_threads(threads)  # Fabric shares the processor's cores out, and a recipe has its own number
     if not fabric.is_global_zero:

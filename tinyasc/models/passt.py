@@ -133,6 +133,7 @@ class _Wrapped(nn.Module):
             s_patchout_t=config.s_patchout_t,
             **size,
         )
+        self.net.head_dist.requires_grad_(False)  # a second classifier that is never run: nothing to train
 
     def forward(self, log_mel: Tensor) -> Tensor:
         bands, frames = log_mel.shape[2:]
