@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tinyasc.errors import UserError
-from tinyasc.mel import MEL_CONFIGS, MelConfig, frames, log_mel, mel_bank, mel_groups
+from tinyasc.mel import MEL_CONFIGS, MelConfig, frames, log_mel, mel_bank, mel_corners, mel_groups
 
 SHAPES = {
     "cp_mobile": (256, 64),
@@ -147,6 +147,13 @@ def test_the_bank_has_unit_triangles_that_its_groups_cover(config):
     for group in mel_groups(config):
         covered[group] += bank[group]
     np.testing.assert_array_equal(covered, bank)
+
+
+@pytest.mark.parametrize("config", [replace(MelConfig(), f_max=15_123.0), HTK], ids=["kaldi", "htk"])
+def test_the_bank_that_a_gpu_makes_of_the_corners_is_the_same(config, mel_torch):
+    torch = pytest.importorskip("torch")
+    made = mel_torch.triangles(*map(torch.from_numpy, mel_corners(config)))
+    np.testing.assert_array_equal(made.numpy(), mel_bank(config))
 
 
 @pytest.mark.parametrize(

@@ -155,11 +155,15 @@ class Clips:
 
     def windows(self, starts: np.ndarray) -> np.ndarray:
         """Windows of the unbroken sound: float32 (n, S) in [-1, 1), S samples from each start on."""
+        return self.pcm_windows(starts) * FULL_SCALE
+
+    def pcm_windows(self, starts: np.ndarray) -> np.ndarray:
+        """The same as it is stored: int16 (n, S)."""
         flat = self.pcm.reshape(-1)
         found = np.empty((len(starts), self.samples), np.int16)
         for place, start in zip(found, starts, strict=True):
             place[:] = flat[start : start + self.samples]
-        return found * FULL_SCALE
+        return found
 
     def recording_waveform(self, recording: int) -> np.ndarray:
         """A recording as a whole, TAU's ten seconds: float32 (samples,) in [-1, 1).

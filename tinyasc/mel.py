@@ -172,7 +172,7 @@ def mel_bank(config: MelConfig) -> np.ndarray:
     Returns:
         float32 (F, K), read-only.
     """
-    corners, frequencies = _corners(config)
+    corners, frequencies = mel_corners(config)
     bank = np.zeros((config.n_mels, config.n_fft // 2 + 1), np.float32)
     for bands, bins in mel_groups(config):
         corner = corners[bands.start : bands.stop + 2, None]
@@ -190,7 +190,7 @@ def mel_groups(config: MelConfig) -> tuple[tuple[slice, slice], ...]:
 
     Outside them the bank is zero: CP-Mobile's groups hold an eighth of it, and need an eighth of its multiplications.
     """
-    corners, frequencies = _corners(config)
+    corners, frequencies = mel_corners(config)
     groups = []
     for first in range(0, config.n_mels, GROUP):
         last = min(first + GROUP, config.n_mels)
@@ -200,8 +200,8 @@ def mel_groups(config: MelConfig) -> tuple[tuple[slice, slice], ...]:
     return tuple(groups)
 
 
-def _corners(config: MelConfig) -> tuple[np.ndarray, np.ndarray]:
-    """The triangles' corners (F + 2,) and the bins (K,), in the unit in which the sides are straight.
+def mel_corners(config: MelConfig) -> tuple[np.ndarray, np.ndarray]:
+    """The triangles' corners (F + 2,) and the bins (K,), float64, in the unit in which the sides are straight.
 
     Band f begins at corner f, has its top at f + 1 and ends at f + 2.
     """

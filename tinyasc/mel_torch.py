@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tinyasc.errors import UserError
 from tinyasc.first_calls import warm_up
-from tinyasc.mel import MelConfig, frames, hann, mel_bank, mel_groups
+from tinyasc.mel import MelConfig, frames, hann, mel_bank, mel_corners, mel_groups
 
 CHUNK = 2**20
 """Samples of overlapping frames that a CPU works on at a time: few enough to stay in its cache."""
@@ -23,12 +23,14 @@ class LogMel(nn.Module):
 
     bank: Tensor
     window: Tensor
+    frequencies: Tensor
 
     def __init__(self, config: MelConfig) -> None:
         super().__init__()
         self.config = config
         self.register_buffer("bank", torch.from_numpy(mel_bank(config).copy()), persistent=False)  # (F, K)
         self.register_buffer("window", torch.from_numpy(hann(config).copy()), persistent=False)
+        self.register_buffer("frequencies", torch.from_numpy(mel_corners(config)[1]), persistent=False)  # (K,) float64
         warm_up()  # else the first batch would differ in some processes
 
     @torch.no_grad()
@@ -48,7 +50,7 @@ class LogMel(nn.Module):
         config, bank = self.config, self.bank
         if edges is not None:
             config = replace(config, f_min=edges[0], f_max=edges[1])
-            bank = _bank(config, waveform.device)
+            bank = bank_of(config, self.frequencies)
         groups = [(bank[bands, bins], bins) for bands, bins in mel_groups(config)]
         batch, n_frames = len(waveform), frames(config, waveform.shape[1])
         clips = max(1, CHUNK // (n_frames * config.n_fft)) if waveform.device.type == "cpu" else batch
@@ -99,10 +101,28 @@ def front_end(config: MelConfig | None) -> LogMel | Waveform:
     return Waveform() if config is None else LogMel(config)
 
 
-def _bank(config: MelConfig, device: torch.device) -> Tensor:
-    bank = torch.from_numpy(mel_bank(config).copy())
-    # A copy from pinned memory does not wait for what the GPU still has to do.
-    return bank.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else bank.to(device)
+def bank_of(config: MelConfig, frequencies: Tensor) -> Tensor:
+    """`mel_bank`, to the last bit, on the device of `frequencies`: only the corners of the triangles go to a GPU.
+
+    Args:
+        config: the settings.
+        frequencies: float64 (K,), the bins (`mel_corners`).
+
+    Returns:
+        float32 (F, K).
+    """
+    if frequencies.device.type == "cpu":  # which would take longer over all bins of every band
+        return torch.from_numpy(mel_bank(config).copy())
+    return triangles(torch.from_numpy(mel_corners(config)[0]).to(frequencies.device, non_blocking=True), frequencies)
+
+
+def triangles(corners: Tensor, frequencies: Tensor) -> Tensor:
+    """Triangles of height 1 over their corners, float64 (F + 2,), at the bins, float64 (K,): float32 (F, K)."""
+    corner = corners[:, None]
+    width = corner.diff(dim=0)
+    rising = (frequencies - corner[:-2]) / width[:-1]
+    falling = (corner[2:] - frequencies) / width[1:]
+    return torch.minimum(rising, falling).clamp(min=0.0).float()
 
 
 @contextmanager

@@ -21,8 +21,10 @@ def mask_block(log_mel: Tensor, most: int, axis: int) -> Tensor:
     size = log_mel.shape[axis]
     width = torch.rand(len(log_mel), 1) * most
     start = (torch.rand(len(log_mel), 1) * (size - width)).floor()
-    position = torch.arange(size)
-    blank = (position >= start) & (position < start + width.floor())  # (B, size)
-    shape = [len(log_mel), 1, 1, 1]
+    shape = [1, 1, 1, 1]
     shape[axis] = size
-    return log_mel.masked_fill(blank.view(shape).to(log_mel.device, non_blocking=True), 0.0)
+    position = torch.arange(size, device=log_mel.device).view(shape)
+    first, end = (
+        place.view(-1, 1, 1, 1).to(log_mel.device, non_blocking=True) for place in (start, start + width.floor())
+    )
+    return log_mel.masked_fill((position >= first) & (position < end), 0.0)
