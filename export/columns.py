@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from compress.program import Convolution
+from compress.operations.convolution import Convolution
 
 # Channels after grouping: enough to fill a kernel's group of 8 without many zeros more.
 COLUMN_CHANNELS = 8

@@ -9,6 +9,7 @@ Shapes: S samples, C = 1 channel, F mel bands, T frames, K classes.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from onnx import TensorProto
@@ -28,45 +29,47 @@ WAVEFORM, FEATURES, LOGITS, SCORES = "waveform", "features", "logits", "scores"
 """The input; what the front-end makes of it, as reals; what the program answers, as it does; the output."""
 
 
-def samples_of(program: Program, config: FrontEnd) -> int:
-    """S, the samples of one second.
+@dataclass(frozen=True)
+class Sound:
+    """What a drop-in model takes."""
 
-    Raises:
-        UserError: the program does not take what the front-end makes of one second.
-    """
-    _, rows, columns = program.values[program.input].shape
-    samples = columns if config is None else config.sample_rate
-    made = front_end.shape(config, samples)
-    if made != (rows, columns):
-        raise UserError(
-            f"one second becomes {made[0]}x{made[1]}, the network takes {rows}x{columns}: train it on seconds"
-        )
-    return samples
+    config: FrontEnd
+    """The front-end that the network was trained with."""
+    samples: int
+    """S, the length that it was trained on."""
 
 
 def drop_in_tflite(
-    program: Program, config: FrontEnd, metadata: TfliteMetadata | None = None, outputs: Sequence[str] = (SCORES,)
+    program: Program,
+    sound: Sound,
+    metadata: TfliteMetadata | None = None,
+    outputs: Sequence[str] = (SCORES,),
+    *,
+    float16: bool = False,
 ) -> bytes:
     """The drop-in .tflite of a program.
 
     Args:
         program: float or INT8.
-        config: the front-end that the network was trained with.
+        sound: what it takes.
         metadata: what the file says about itself.
-        outputs: what the file gives: SCORES; with FEATURES and LOGITS it also shows what lies inside of it.
+        outputs: what the file gives: SCORES; with FEATURES and LOGITS it shows what lies inside of it.
+        float16: store the weights of a float program as float16. The front-end's constants stay float32: a Fourier
+            transform in float16 would leak into every bin.
 
     Raises:
-        UserError: the program does not take what the front-end makes of one second.
+        UserError: the program does not take what the front-end makes of this length.
     """
-    graph, shape = tflite_graph.Graph(), (1, samples_of(program, config))
+    graph, shape = tflite_graph.Graph(), (1, sound.samples)
     waveform = Tensor(graph.activation(WAVEFORM, shape, None), shape)
     operations = TfliteOperations(graph)
-    _, rows, columns = program.values[program.input].shape
-    features = operations.reshape(_features(operations, waveform, config), (1, rows, columns, 1)).key
+    _, rows, columns = _fitting(program, sound)
+    features = operations.reshape(_features(operations, waveform, sound), (1, rows, columns, 1)).key
     source = features
     if program.quantized:
         source = to_tflite.input_tensor(program, graph)
         graph.operator("QUANTIZE", [features], source, "QuantizeOptions")
+    graph.float16 = float16
     logits = real = to_tflite.emit(program, graph, source)
     answer = (1, *program.values[program.output].shape)
     if program.quantized:
@@ -79,19 +82,26 @@ def drop_in_tflite(
 
 
 def drop_in_onnx(
-    program: Program, config: FrontEnd, path: Path, metadata: Mapping[str, str], outputs: Sequence[str] = (SCORES,)
+    program: Program,
+    sound: Sound,
+    path: Path,
+    metadata: Mapping[str, str],
+    outputs: Sequence[str] = (SCORES,),
+    *,
+    float16: bool = False,
 ) -> None:
     """Write the drop-in .onnx of a program, checked; see `drop_in_tflite`. `metadata` are its metadata_props."""
-    graph, shape = onnx_graph.Graph(), (1, samples_of(program, config))
+    graph, shape = onnx_graph.Graph(), (1, sound.samples)
     operations = OnnxOperations(graph)
-    features = operations.reshape(
-        _features(operations, Tensor(WAVEFORM, shape), config), (1, *program.values[program.input].shape)
-    )
+    waveform = _features(operations, Tensor(WAVEFORM, shape), sound)
+    features = operations.reshape(waveform, (1, *_fitting(program, sound)))
     if program.quantized:
         graph.node("QuantizeLinear", [features.key, *to_onnx.grid(program, graph, program.input)], program.input)
     else:
         graph.node("Identity", [features.key], program.input)
+    graph.float16 = float16
     to_onnx.emit(program, graph)
+    graph.float16 = False
     real, kind = program.output, TensorProto.FLOAT
     if program.quantized:
         real, kind = f"{program.output}/scored", TensorProto.UINT8
@@ -106,5 +116,17 @@ def drop_in_onnx(
     graph.write(path, [(WAVEFORM, TensorProto.FLOAT, shape)], [made[name] for name in outputs], metadata)
 
 
-def _features(operations: Operations, waveform: Tensor, config: FrontEnd) -> Tensor:
-    return waveform if config is None else log_mel(operations, waveform, config)
+def _features(operations: Operations, waveform: Tensor, sound: Sound) -> Tensor:
+    return waveform if sound.config is None else log_mel(operations, waveform, sound.config)
+
+
+def _fitting(program: Program, sound: Sound) -> tuple[int, ...]:
+    """(C, F, T) of the program's input."""
+    shape = program.values[program.input].shape
+    made = front_end.shape(sound.config, sound.samples)
+    if made != shape[1:]:
+        raise UserError(
+            f"{sound.samples} samples become {made[0]}x{made[1]}, the network takes {shape[1]}x{shape[2]}: "
+            "make the run again with the settings it was trained with"
+        )
+    return shape

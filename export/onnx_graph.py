@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 21
 IR_VERSION = 10
@@ -19,14 +19,26 @@ End = tuple[str, int, tuple[int, ...]]
 class Graph:
     """A graph being built; values are named by their name."""
 
+    float16 = False
+    """Whether constants of float32 are stored as float16, and converted by a Cast of their own."""
+
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
 
     def constant(self, name: str, values: NDArray[Any]) -> str:
         """A value with data; one of a name that is there already is that one."""
+        if self.float16 and values.dtype == np.float32:
+            return self._halved(name, values)
         if name not in self._constants:
             self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(values).reshape(values.shape), name)
+        return name
+
+    def _halved(self, name: str, values: NDArray[np.float32]) -> str:
+        stored = f"{name}/float16"
+        if stored not in self._constants:
+            self.constant(stored, values.astype(np.float16))
+            self.node("Cast", [stored], name, to=TensorProto.FLOAT)
         return name
 
     def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from compress.program import INT8_MAX, INT8_MIN, Program
+from compress.program import Program
+from compress.quantization import INT8_MAX, INT8_MIN
 from compress.simulate import BATCH, simulate
 from export.runtimes import Runtime
 

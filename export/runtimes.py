@@ -1,12 +1,13 @@
-"""The two runtimes a file is proven on, fed and read in the program's own int8.
+"""The two runtimes a file is proven on: the network's fed and read in the program's own int8, the drop-in's in reals.
 
-Shapes: N inputs, C channels, F mel bands, T frames, K classes.
+Shapes: N inputs, C channels, F mel bands, T frames, K classes, S samples.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -17,6 +18,11 @@ from export.to_onnx import UINT8_OFFSET
 from tinyasc.errors import UserError
 
 Int8 = NDArray[np.int8]
+Float32 = NDArray[np.float32]
+
+LITERT = f"ai-edge-litert {metadata.version('ai-edge-litert')}"
+ONNX_RUNTIME = f"onnxruntime {onnxruntime.__version__}"
+ONNX_RUNTIME_KERNELS = "CPUExecutionProvider (MLAS)"
 
 
 @dataclass(frozen=True)
@@ -32,22 +38,39 @@ class Runtime:
     """int8 (N, C, F, T) -> int8 (N, K)."""
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a drop-in file makes of one waveform."""
+
+    features: Float32
+    """(F, T)."""
+    logits: Int8
+    """(K,)."""
+    scores: Float32
+    """(K,), of the file itself; the others are of one that shows its inside."""
+
+
+@dataclass(frozen=True)
+class DropIn:
+    """One way to run a drop-in file."""
+
+    name: str
+    """Package and version."""
+    kernels: str
+    """The kernels that did the arithmetic."""
+    threads: int
+    run: Callable[[Float32], Outcome]
+    """float32 (S,) to what comes of it."""
+
+
 def litert(path: Path, threads: int) -> Runtime:
     """A .tflite in ai-edge-litert with its default kernels (XNNPACK), every operator delegated.
 
     Raises:
         UserError: XNNPACK left an operator to other kernels, whose rounding is not the program's.
     """
-    interpreter = Interpreter(str(path), num_threads=threads)
-    interpreter.allocate_tensors()
+    interpreter = _interpreter(path, threads)
     source, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    delegates = [operator for operator in interpreter._get_ops_details() if operator["op_name"] == "DELEGATE"]
-    if (
-        len(delegates) != 1
-        or source["index"] not in delegates[0]["inputs"]
-        or delegates[0]["outputs"] != result["index"]
-    ):
-        raise UserError(f"{path}: XNNPACK did not take every operator: use the ai-edge-litert of constraints.txt")
 
     def run(inputs: Int8) -> Int8:
         outputs = []
@@ -57,14 +80,27 @@ def litert(path: Path, threads: int) -> Runtime:
             outputs.append(interpreter.get_tensor(result["index"])[0])
         return np.stack(outputs)
 
-    return Runtime(f"ai-edge-litert {metadata.version('ai-edge-litert')}", "XNNPACK", threads, run)
+    return Runtime(LITERT, "XNNPACK", threads, run)
+
+
+def litert_drop_in(path: Path, shown: Path, threads: int) -> DropIn:
+    """A drop-in .tflite, and the same with its features and logits as further outputs, in ai-edge-litert with XNNPACK.
+
+    Raises:
+        UserError: XNNPACK left an operator to other kernels.
+    """
+    whole, inside = _interpreter(path, threads), _interpreter(shown, threads)
+
+    def run(waveform: Float32) -> Outcome:
+        (scores,), (features, logits) = (_invoke(interpreter, waveform) for interpreter in (whole, inside))
+        return Outcome(features[..., 0], logits, scores)
+
+    return DropIn(LITERT, "XNNPACK", threads, run)
 
 
 def onnx_runtime(path: Path, threads: int) -> Runtime:
     """A .onnx in ONNX Runtime's CPU provider with its default graph optimizations."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = _session(path, threads)
     name = session.get_inputs()[0].name
 
     def run(inputs: Int8) -> Int8:
@@ -72,6 +108,49 @@ def onnx_runtime(path: Path, threads: int) -> Runtime:
         for one in inputs:
             shifted = (one.astype(np.int16) + UINT8_OFFSET).astype(np.uint8)[None]
             outputs.append(np.asarray(session.run(None, {name: shifted})[0])[0])
-        return (np.stack(outputs).astype(np.int16) - UINT8_OFFSET).astype(np.int8)
+        return _int8(np.stack(outputs))
 
-    return Runtime(f"onnxruntime {onnxruntime.__version__}", "CPUExecutionProvider (MLAS)", threads, run)
+    return Runtime(ONNX_RUNTIME, ONNX_RUNTIME_KERNELS, threads, run)
+
+
+def onnx_runtime_drop_in(path: Path, shown: Path, threads: int) -> DropIn:
+    """A drop-in .onnx, and the same with its features and logits as outputs, in ONNX Runtime's CPU provider."""
+    whole, inside = _session(path, threads), _session(shown, threads)
+    name = whole.get_inputs()[0].name
+
+    def run(waveform: Float32) -> Outcome:
+        sessions = (session.run(None, {name: waveform[None]}) for session in (whole, inside))
+        (scores,), (features, logits) = ([np.asarray(one)[0] for one in outputs] for outputs in sessions)
+        return Outcome(features[0], _int8(logits), scores)
+
+    return DropIn(ONNX_RUNTIME, ONNX_RUNTIME_KERNELS, threads, run)
+
+
+def _interpreter(path: Path, threads: int) -> Interpreter:
+    interpreter = Interpreter(str(path), num_threads=threads)
+    interpreter.allocate_tensors()
+    sources, results = interpreter.get_input_details(), interpreter.get_output_details()
+    delegates = [operator for operator in interpreter._get_ops_details() if operator["op_name"] == "DELEGATE"]
+    if (
+        len(delegates) != 1
+        or sources[0]["index"] not in delegates[0]["inputs"]
+        or {result["index"] for result in results} != set(np.atleast_1d(delegates[0]["outputs"]).tolist())
+    ):
+        raise UserError(f"{path}: XNNPACK did not take every operator: use the ai-edge-litert of constraints.txt")
+    return interpreter
+
+
+def _invoke(interpreter: Interpreter, waveform: Float32) -> list[NDArray[Any]]:
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], waveform[None])
+    interpreter.invoke()
+    return [interpreter.get_tensor(result["index"])[0] for result in interpreter.get_output_details()]
+
+
+def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _int8(shifted: NDArray[Any]) -> Int8:
+    return (shifted.astype(np.int16) - UINT8_OFFSET).astype(np.int8)

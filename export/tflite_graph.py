@@ -10,7 +10,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from compress.program import Quantization
+from compress.quantization import Quantization
 from export.flatbuffer import Writer, vector
 from export.metadata.tflite_metadata import BUFFER, TfliteMetadata
 
@@ -19,12 +19,16 @@ VERSION = 3
 OPERATOR_VERSIONS = {"PAD": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "ADD": 2, "MEAN": 2, "RESHAPE": 1}
 # Around the network: the front-end's in float32 (FULLY_CONNECTED without bias), from and to int8.
 OPERATOR_VERSIONS |= {"SLICE": 1, "CONCATENATION": 1, "TRANSPOSE": 1, "SUB": 1, "MUL": 1, "DIV": 1, "LOG": 1}
-OPERATOR_VERSIONS |= {"BATCH_MATMUL": 1, "FULLY_CONNECTED": 6, "QUANTIZE": 1, "DEQUANTIZE": 2, "SOFTMAX": 1}
+OPERATOR_VERSIONS |= {"BATCH_MATMUL": 1, "FULLY_CONNECTED": 6, "QUANTIZE": 1, "DEQUANTIZE": 3, "SOFTMAX": 1}
 _DTYPES = {"int8": schema.TensorType.INT8, "int32": schema.TensorType.INT32, "float32": schema.TensorType.FLOAT32}
+_DTYPES |= {"float16": schema.TensorType.FLOAT16}
 
 
 class Graph:
     """A subgraph being built; tensors are named by their index."""
+
+    float16 = False
+    """Whether constants of float32 are stored as float16, and converted by an operator of their own."""
 
     def __init__(self) -> None:
         self.writer = Writer()
@@ -33,6 +37,7 @@ class Graph:
         self._operators: list[int] = []
         self._buffers = [self.writer.table("Buffer")]  # buffer 0 means "no data" in TFLite
         self._constants: dict[tuple[Any, ...], int] = {}
+        self._converted: dict[int, int] = {}
 
     def activation(self, name: str, shape: Sequence[int], quantization: Quantization | None) -> int:
         """A tensor that an operator fills: int8 with a quantization, float32 without."""
@@ -44,6 +49,8 @@ class Graph:
 
     def constant(self, name: str, values: NDArray[Any], scale: NDArray[np.float32] | None = None, axis: int = 0) -> int:
         """A tensor with data, symmetric and quantized per channel along `axis` when it has a scale."""
+        if self.float16 and values.dtype == np.float32:
+            return self._halved(name, values)
         values = np.ascontiguousarray(values)
         key = (values.dtype.str, values.shape, values.tobytes(), axis, None if scale is None else scale.tobytes())
         if key not in self._constants:
@@ -52,6 +59,13 @@ class Graph:
             kind = _DTYPES[values.dtype.name]
             self._constants[key] = self._tensor(name, values.shape, kind, len(self._buffers) - 1, quantization)
         return self._constants[key]
+
+    def _halved(self, name: str, values: NDArray[np.float32]) -> int:
+        stored = self.constant(f"{name}/float16", values.astype(np.float16))
+        if stored not in self._converted:
+            self._converted[stored] = self.activation(name, values.shape, None)
+            self.operator("DEQUANTIZE", [stored], self._converted[stored], "DequantizeOptions")
+        return self._converted[stored]
 
     def operator(self, kind: str, inputs: Sequence[int], output: int, options: str | None, **fields: Any) -> None:
         """A builtin operator of `kind` with an options table of the schema's type `options`, where it has one."""

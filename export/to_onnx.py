@@ -6,26 +6,34 @@ for every operator here only with uint8 activations, so zero points are the prog
 Shapes: (1, C, F, T) activations, (O, C / groups, kernel F, kernel T) weights, (1, K) logits.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from onnx import TensorProto
 
-from compress.program import Addition, Convolution, Mean, Operation, Program, Quantization, quantization
+from compress.operations.addition import Addition
+from compress.operations.convolution import Convolution
+from compress.operations.mean import Mean
+from compress.operations.operation import Operation
+from compress.program import Program, quantization
+from compress.quantization import Quantization
 from export.onnx_graph import Graph
 
 UINT8_OFFSET = 128
 
 
-def to_onnx(program: Program, path: Path, metadata: dict[str, str]) -> None:
+def to_onnx(program: Program, path: Path, metadata: Mapping[str, str], float16: bool = False) -> None:
     """Write a program as a checked .onnx file.
 
     Args:
         program: float (float32 in and out) or INT8 (uint8 in and out).
         path: the file to write.
         metadata: written as the model's metadata_props.
+        float16: store the weights of a float program as float16.
     """
     graph = Graph()
+    graph.float16 = float16
     emit(program, graph)
     kind = TensorProto.UINT8 if program.quantized else TensorProto.FLOAT
     ends = [(name, kind, (1, *program.values[name].shape)) for name in (program.input, program.output)]

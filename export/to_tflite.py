@@ -12,21 +12,27 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from compress.program import Addition, Convolution, Mean, Operation, Program
+from compress.operations.addition import Addition
+from compress.operations.convolution import Convolution
+from compress.operations.mean import Mean
+from compress.operations.operation import Operation
+from compress.program import Program
 from export.columns import Columns, group_frames
 from export.flatbuffer import vector
 from export.metadata.tflite_metadata import TfliteMetadata
 from export.tflite_graph import Graph
 
 
-def to_tflite(program: Program, metadata: TfliteMetadata | None = None) -> bytes:
+def to_tflite(program: Program, metadata: TfliteMetadata | None = None, float16: bool = False) -> bytes:
     """The .tflite file of a program: float32 in and out for a float program, int8 for an INT8 program.
 
     Args:
         program: float or INT8.
         metadata: what the file says about itself.
+        float16: store the weights of a float program as float16.
     """
     graph = Graph()
+    graph.float16 = float16
     source = input_tensor(program, graph)
     return graph.file([source], [emit(program, graph, source)], metadata)
 

@@ -16,7 +16,9 @@ class Facts:
     mel: dict[str, Any] | None
     """Settings of the front-end (`tinyasc.mel.MelConfig`); none: the network takes the waveform."""
     sample_rate: int
-    """Samples per second, Hz; one second is what the model takes."""
+    """Samples per second, Hz."""
+    samples: int
+    """Samples of one input."""
     architecture: str
     """Name in `tinyasc.models`."""
     parent: str
@@ -37,9 +39,12 @@ class Facts:
     @property
     def description(self) -> str:
         """One sentence."""
-        return (
-            f"{self.architecture}: one second of sound at {self.sample_rate} Hz to {len(self.labels)} acoustic scenes"
-        )
+        return f"{self.architecture}: {self.sound} to {len(self.labels)} scores"
+
+    @property
+    def sound(self) -> str:
+        """What it listens to."""
+        return f"{self.samples / self.sample_rate:g} s of mono sound at {self.sample_rate} Hz, full scale 1"
 
     def texts(self) -> dict[str, str]:
         """Everything as text, lists and settings as JSON: the metadata_props of an .onnx."""
@@ -48,6 +53,7 @@ class Facts:
             "labels": json.dumps(self.labels),
             "mel": json.dumps(self.mel),
             "sample_rate": str(self.sample_rate),
+            "samples": str(self.samples),
             "parent_sha256": self.parent,
             "author": self.author,
             "licence": self.licence,
@@ -57,8 +63,8 @@ class Facts:
 
     def to_json(self) -> str:
         """Everything as JSON: the file that a .tflite carries."""
-        everything = self.texts() | {"labels": self.labels, "mel": self.mel, "sample_rate": self.sample_rate}
-        return json.dumps(everything, separators=(",", ":")) + "\n"
+        plain = {name: getattr(self, name) for name in ("labels", "mel", "sample_rate", "samples")}
+        return json.dumps(self.texts() | plain, separators=(",", ":")) + "\n"
 
 
 @dataclass(frozen=True)
@@ -75,14 +81,19 @@ class Ends:
 
 def drop_in_ends(facts: Facts) -> Ends:
     """Of a file that takes the waveform."""
-    waveform = f"One second of mono sound at {facts.sample_rate} Hz, full scale = 1"
-    return Ends("waveform", waveform, "scores", "A score for each label, in all 1", audio=True)
+    return Ends("waveform", facts.sound, "scores", "A score for each label, together 1", audio=True)
 
 
 def network_ends(facts: Facts) -> Ends:
     """Of a file that takes what the front-end gives."""
-    taken = "The waveform" if facts.mel is None else "The log-mel spectrogram of one second"
-    return Ends("log_mel", f"{taken}, see {FACTS_FILE}", "logits", "A logit for each label", audio=False)
+    taken = "waveform" if facts.mel is None else "normalised log-mel spectrogram"
+    return Ends(
+        "log_mel",
+        f"The {taken} of {facts.sound}; settings in {FACTS_FILE}",
+        "logits",
+        "A logit for each label",
+        audio=False,
+    )
 
 
 FACTS_FILE = "tinyasc.json"
