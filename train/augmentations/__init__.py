@@ -2,6 +2,6 @@
 
 All random numbers are drawn on the CPU from torch's global state, so that a seed gives the same change on every device
 (of noise, which is too much to draw there and to copy, only the seed is); all arithmetic happens on the device of the
-batch. What is drawn is sent to it without waiting for the work that is queued there (`non_blocking`): 64 KB at most at a
-time, which CUDA takes at once from memory of any kind.
+batch. What is drawn is sent to it without waiting for the work that is queued there (`non_blocking`): at most 64 KB at
+a time, which CUDA takes at once from memory of any kind.
 """
