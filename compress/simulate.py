@@ -1,25 +1,15 @@
 """The integer simulator: runs an INT8 program in NumPy. It is the reference for every INT8 figure of this project.
 
-Sums are exact integers. They are taken in float32 matrix products where every partial sum is below 2^24, which float32
-holds exactly, and in float64 otherwise; the formulas are in `compress.program`.
+The formulas are in `compress.operations`.
 
-Shapes: B batch, C channels, F mel bands, T frames, O output channels, K classes. Values are (B, F, T, C) inside.
+Shapes: B batch, C channels, F mel bands, T frames, K classes. Values are (B, F, T, C) inside.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.program import (
-    INT8_MAX,
-    INT8_MIN,
-    Addition,
-    Convolution,
-    Operation,
-    Program,
-    multiplier,
-    quantization,
-)
-from compress.scheme import EXACT_FLOAT32, largest_sum
+from compress.program import Program, quantization
+from compress.quantization import INT8_MAX, INT8_MIN
 
 Int8 = NDArray[np.int8]
 BATCH = 32
@@ -59,56 +49,14 @@ def logits(program: Program, log_mel: NDArray[np.float32]) -> NDArray[np.float32
 
 def _simulate_batch(program: Program, inputs: Int8) -> Int8:
     values = {program.input: np.ascontiguousarray(inputs.transpose(0, 2, 3, 1))}
+    quantizations = program.quantizations
     last_use = {name: i for i, operation in enumerate(program.operations) for name in operation.inputs}
     for index, operation in enumerate(program.operations):
-        values[operation.output] = _run(program, operation, values)
+        real = operation.simulate([values[name] for name in operation.inputs], quantizations)
+        zero_point = quantizations[operation.output].zero_point
+        lowest = max(INT8_MIN, zero_point) if operation.rectified else INT8_MIN
+        values[operation.output] = np.clip(np.rint(real) + zero_point, lowest, INT8_MAX).astype(np.int8)
         for name in operation.inputs:
             if last_use[name] == index:
                 values.pop(name, None)
     return values[program.output]
-
-
-def _run(program: Program, operation: Operation, values: dict[str, Int8]) -> Int8:
-    output = quantization(program, operation.output)
-    if isinstance(operation, Convolution):
-        relu = operation.relu
-        if operation.weight_scale is None:
-            raise ValueError(f"{operation.output} is not quantized: an INT8 program is needed")
-        given = quantization(program, operation.input)
-        centred = values[operation.input].astype(np.float32) - given.zero_point
-        factor = multiplier(given.scale, operation.weight_scale, output.scale)
-        real = _accumulate(operation, centred).astype(np.float32) * factor
-    elif isinstance(operation, Addition):
-        relu = operation.relu
-        first, second = (
-            (values[name].astype(np.float64) - quantization(program, name).zero_point)
-            * (quantization(program, name).scale / output.scale)
-            for name in operation.inputs
-        )
-        real = first + second
-    else:
-        relu = False
-        found = quantization(program, operation.input)
-        value = values[operation.input]
-        total = value.sum(axis=(1, 2), dtype=np.int64) - value.shape[1] * value.shape[2] * found.zero_point
-        real = total * (found.scale / (output.scale * value.shape[1] * value.shape[2]))
-    lowest = max(INT8_MIN, output.zero_point) if relu else INT8_MIN
-    return np.clip(np.rint(real) + output.zero_point, lowest, INT8_MAX).astype(np.int8)
-
-
-def _accumulate(convolution: Convolution, centred: NDArray[np.float32]) -> NDArray[np.floating]:
-    """Exact sums w * (x - z_x) + b: (B, F, T, C) -> (B, F', T', O)."""
-    weight = convolution.weight  # (O, C / groups, kF, kT)
-    exact = largest_sum(weight, convolution.bias) < EXACT_FLOAT32
-    dtype = np.float32 if exact else np.float64
-    (pad_f, pad_t), (step_f, step_t) = convolution.padding, convolution.stride
-    padded = np.pad(centred, ((0, 0), (pad_f, pad_f), (pad_t, pad_t), (0, 0))).astype(dtype, copy=False)
-    frequencies = (padded.shape[1] - weight.shape[2]) // step_f + 1
-    frames = (padded.shape[2] - weight.shape[3]) // step_t + 1
-    total = np.zeros((len(padded), frequencies, frames, len(weight)), dtype)
-    for i in range(weight.shape[2]):
-        for j in range(weight.shape[3]):
-            window = padded[:, i : i + frequencies * step_f : step_f, j : j + frames * step_t : step_t]
-            tap = weight[:, :, i, j].astype(dtype)
-            total += window * tap[:, 0] if convolution.depthwise else window @ tap.T
-    return total + convolution.bias.astype(dtype)

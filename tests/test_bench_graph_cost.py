@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from bench import graph_cost
-from compress.program import Convolution
+from compress.operations.convolution import Convolution
 from export.columns import group_frames
 from export.to_onnx import to_onnx
 from export.to_tflite import to_tflite

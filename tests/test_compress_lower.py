@@ -11,16 +11,19 @@ from torch import nn
 from compress import program as programs
 from compress.lower import lower
 from compress.observe import run_float
-from compress.program import Convolution
+from compress.operations.addition import Addition
+from compress.operations.convolution import Convolution
+from compress.operations.response_norm import ResponseNorm
 from tests import tiny_programs
 from tinyasc import models
 from tinyasc.errors import UserError
 from tinyasc.models.layers.frequency_damping import damp
 
 
-def test_lowered_network_gives_the_same_logits() -> None:
-    network, log_mel = tiny_programs.network(), torch.from_numpy(tiny_programs.log_mel(8))
-    program = tiny_programs.float_program()
+@pytest.mark.parametrize("normed", [False, True])
+def test_lowered_network_gives_the_same_logits(normed: bool) -> None:
+    network, log_mel = tiny_programs.network(normed=normed), torch.from_numpy(tiny_programs.log_mel(8))
+    program = tiny_programs.float_program(normed=normed)
     with torch.no_grad():
         expected = network(log_mel)
     torch.testing.assert_close(run_float(program, log_mel)[program.output], expected, rtol=0, atol=2e-5)
@@ -41,19 +44,22 @@ def test_frequency_damping_is_in_the_weights() -> None:
 
 @pytest.mark.parametrize(
     ("config", "count"),
-    [  # FACTS of cp_mobile: parameters with batch norm folded, less the two scalars of each of six response norms
-        ({"base_channels": 16, "channels_multiplier": 1.5, "expansion_rate": 1.7}, 12_310 - 12),
-        ({"base_channels": 32, "channels_multiplier": 1.7, "expansion_rate": 1.9}, 54_182 - 12),
+    [  # parameters with batch norm folded
+        ({"base_channels": 16, "channels_multiplier": 1.5, "expansion_rate": 1.7}, 12_310),
+        ({"base_channels": 32, "channels_multiplier": 1.7, "expansion_rate": 1.9}, 54_182),
+        ({}, 124_862),
     ],
 )
 def test_folded_parameters_are_the_published_ones(config: dict[str, object], count: int) -> None:
-    model = models.build("cp_mobile", {**config, "global_response_norm": False}, 10)
-    assert lower(model, (1, 64, 32)).parameter_count == count
+    assert lower(models.build("cp_mobile", config, 10), (1, 64, 32)).parameter_count == count
 
 
-def test_global_response_norm_is_refused_with_advice() -> None:
-    with pytest.raises(UserError, match="global_response_norm false"):
-        lower(tiny_programs.network(global_response_norm=True), (1, tiny_programs.F, tiny_programs.T))
+def test_a_residual_addition_is_part_of_its_norm() -> None:
+    operations = tiny_programs.float_program(normed=True).operations
+    norms = [operation for operation in operations if isinstance(operation, ResponseNorm)]
+    assert [len(norm.inputs) for norm in norms] == [2, 2, 2, 1, 2, 1]
+    assert all(norm.relu for norm in norms)
+    assert not any(isinstance(operation, Addition) for operation in operations)
 
 
 class Unfoldable(nn.Module):
@@ -83,7 +89,9 @@ def test_what_a_program_cannot_say_is_refused(kind: str, message: str) -> None:
 
 
 def test_a_program_survives_its_file(tmp_path: Path) -> None:
-    for original in (tiny_programs.float_program(), tiny_programs.quantized().to_program()):
+    originals = [tiny_programs.float_program(normed=normed) for normed in (False, True)]
+    originals += [tiny_programs.quantized(normed=normed).to_program() for normed in (False, True)]
+    for original in originals:
         programs.save(original, tmp_path / "x.program")
         found = programs.load(tmp_path / "x.program")
         assert found.values == original.values

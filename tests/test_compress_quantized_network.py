@@ -3,15 +3,20 @@
 import copy
 
 import numpy as np
+import pytest
 import torch
 
 from compress.simulate import logits
 from tests import tiny_programs
 
+NORMED = pytest.mark.parametrize("normed", [False, True])
 
-def test_its_logits_are_the_simulators_to_the_last_bit() -> None:
-    network = tiny_programs.quantized()
+
+@NORMED
+def test_its_logits_are_the_simulators_to_the_last_bit(normed: bool) -> None:
+    network = tiny_programs.quantized(normed=normed)
     log_mel = np.concatenate([tiny_programs.log_mel(48), 4 * tiny_programs.log_mel(16, seed=2)])  # some out of range
+    log_mel[0] = 0
     for _ in range(3):
         with torch.no_grad():
             found = network.eval()(torch.from_numpy(log_mel)).numpy()
@@ -23,17 +28,19 @@ def test_its_logits_are_the_simulators_to_the_last_bit() -> None:
         optimizer.step()
 
 
-def test_int8_stays_near_float() -> None:
-    float_network, log_mel = tiny_programs.network(), tiny_programs.log_mel(64)
+@NORMED
+def test_int8_stays_near_float(normed: bool) -> None:
+    float_network, log_mel = tiny_programs.network(normed=normed), tiny_programs.log_mel(64)
     with torch.no_grad():
         expected = float_network(torch.from_numpy(log_mel)).numpy()
-    found = logits(tiny_programs.quantized().to_program(), log_mel)
+    found = logits(tiny_programs.quantized(normed=normed).to_program(), log_mel)
     for logit in range(tiny_programs.CLASSES):
         assert np.corrcoef(found[:, logit], expected[:, logit])[0, 1] > 0.9
 
 
-def test_training_brings_it_nearer_to_a_target() -> None:
-    network = tiny_programs.quantized().train()
+@NORMED
+def test_training_brings_it_nearer_to_a_target(normed: bool) -> None:
+    network = tiny_programs.quantized(normed=normed).train()
     log_mel = torch.from_numpy(tiny_programs.log_mel(32))
     target = torch.randn(32, tiny_programs.CLASSES, generator=torch.Generator().manual_seed(0))
     optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)

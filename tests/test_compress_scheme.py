@@ -3,18 +3,16 @@
 import numpy as np
 import pytest
 
-from compress.program import Addition, Convolution, Mean, Program, Quantization, Value
+from compress.operations import addition as additions
+from compress.operations import mean as means
+from compress.operations.addition import Addition
+from compress.operations.convolution import Convolution
+from compress.operations.mean import Mean
+from compress.operations.weights import BIAS_LIMIT, weight_scale
+from compress.program import Program, Value
+from compress.quantization import Quantization, Range, activation
 from compress.quantize import quantize
-from compress.scheme import (
-    BIAS_LIMIT,
-    Range,
-    activation,
-    addition_distance,
-    addition_ratios,
-    assign,
-    mean_distance,
-    weight_scale,
-)
+from compress.scheme import assign
 from tests import tiny_programs
 from tinyasc.errors import UserError
 
@@ -38,14 +36,14 @@ def test_a_range_becomes_scale_and_zero_point(low: float, high: float, scale: fl
 def test_weight_scale_fits_the_largest_weight_and_the_bias() -> None:
     weight = np.array([[[[1.27]]], [[[-2.54]]], [[[1e-9]]]], np.float32)
     bias = np.array([0.0, 0.0, 5.0], np.float32)
-    scale = weight_scale(weight, bias, input_scale=0.1)
+    scale = weight_scale(weight, bias, input_step=0.1)
     np.testing.assert_allclose(scale[:2], [0.01, 0.02], rtol=1e-6)
     assert abs(bias[2] / (0.1 * scale[2])) == pytest.approx(BIAS_LIMIT)
 
 
 def test_ties_are_measured_over_all_pairs() -> None:
-    assert addition_distance(0.5, 1.0) == 0  # 0.5 * odd is a tie
-    assert addition_distance(1 / 3, 2 / 3) == pytest.approx(1 / 6)
+    assert additions.smallest_distance(0.5, 1.0) == 0  # 0.5 * odd is a tie
+    assert additions.smallest_distance(1 / 3, 2 / 3) == pytest.approx(1 / 6)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -53,14 +51,13 @@ def test_no_addition_and_no_mean_of_a_program_can_tie(seed: int) -> None:
     program = tiny_programs.quantized(seed).to_program()
     quantizations = {name: value.quantization for name, value in program.values.items()}
     found: dict[str, Quantization] = {name: value for name, value in quantizations.items() if value is not None}
-    additions = [operation for operation in program.operations if isinstance(operation, Addition)]
-    assert len(additions) == 4
-    for addition in additions:
-        assert addition_distance(*addition_ratios(addition, found)) > 3.5e-3
+    sums = [operation for operation in program.operations if isinstance(operation, Addition)]
+    assert len(sums) == 4
+    for addition in sums:
+        assert additions.smallest_distance(*addition.ratios(found)) > 3.5e-3
     (mean,) = (operation for operation in program.operations if isinstance(operation, Mean))
     positions = int(np.prod(program.values[mean.input].shape[1:]))
-    ratio = found[mean.input].scale / (found[mean.output].scale * positions)
-    assert mean_distance(ratio, positions) > 2e-4
+    assert means.smallest_distance(mean.ratio(found, positions), positions) > 2e-4
 
 
 def test_a_range_never_shrinks_when_ties_are_removed() -> None:

@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from compress.program import Addition, Convolution, Mean, Program, Quantization, Value
+from compress.operations.addition import Addition
+from compress.operations.convolution import Convolution
+from compress.operations.mean import Mean
+from compress.program import Program, Value
+from compress.quantization import Quantization
 from compress.simulate import quantize_input, simulate
 
 INPUT = Quantization(0.5, 3)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from compress.program import Convolution
+from compress.operations.convolution import Convolution
 from export.columns import group_frames
 
 

@@ -11,7 +11,8 @@ import torch
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from compress.program import Convolution, Program
+from compress.operations.convolution import Convolution
+from compress.program import Program
 from compress.simulate import quantize_input
 from export.parity import compare, varied_inputs
 from export.runtimes import litert, onnx_runtime

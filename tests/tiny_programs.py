@@ -1,5 +1,7 @@
 """A small CP-Mobile with random weights, batch norms that have seen something, and its programs, for tests.
 
+`normed` is the same network with global response norm, its scalars drawn far from zero.
+
 Without statistics of its own input a random network gives nearly constant logits, and any two files would "agree".
 
 Shapes: B clips, F mel bands, T frames.
@@ -17,15 +19,19 @@ from compress.observe import observe
 from compress.program import Program
 from compress.quantized_network import QuantizedNetwork
 from tinyasc import models
+from tinyasc.models.layers.grn import GlobalResponseNorm
 
 F, T, CLASSES = 32, 16, 5
-CONFIG = {"base_channels": 16, "channels_multiplier": 1.5, "expansion_rate": 2.0, "global_response_norm": False}
+CONFIG = {"base_channels": 16, "channels_multiplier": 1.5, "expansion_rate": 2.0}
 
 
-def network(seed: int = 0, **config: object) -> nn.Module:
+def network(seed: int = 0, normed: bool = False) -> nn.Module:
     """A CP-Mobile in eval mode: (B, 1, F, T) -> (B, CLASSES)."""
     torch.manual_seed(seed)
-    model = models.build("cp_mobile", {**CONFIG, **config}, CLASSES)
+    model = models.build("cp_mobile", {**CONFIG, "global_response_norm": normed}, CLASSES)
+    for norm in (module for module in model.modules() if isinstance(module, GlobalResponseNorm)):
+        nn.init.normal_(norm.gamma, std=0.7)
+        nn.init.normal_(norm.beta, std=0.3)
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         nn.init.normal_(norm.bias, std=0.3)
@@ -44,13 +50,13 @@ def log_mel(count: int, seed: int = 1) -> NDArray[np.float32]:
 
 
 @lru_cache
-def float_program(seed: int = 0) -> Program:
+def float_program(seed: int = 0, normed: bool = False) -> Program:
     """The lowered network."""
-    return lower(network(seed), (1, F, T))
+    return lower(network(seed, normed), (1, F, T))
 
 
-def quantized(seed: int = 0) -> QuantizedNetwork:
+def quantized(seed: int = 0, normed: bool = False) -> QuantizedNetwork:
     """The network under quantization, calibrated, in eval mode."""
-    program = float_program(seed)
+    program = float_program(seed, normed)
     ranges = observe(program, [torch.from_numpy(log_mel(32, seed=100))])
     return QuantizedNetwork(program, ranges, momentum=0.1).eval()

@@ -1,0 +1,1 @@
+"""Rules from ATen operations to those of a program, by what they become."""

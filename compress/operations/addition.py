@@ -1,0 +1,94 @@
+"""Addition of two activations.
+
+    y = clamp(round((a - z_a) * s_a / s_y + (b - z_b) * s_b / s_y) + z_y), never near a tie
+
+A runtime may compute this in 20-bit fixed point (XNNPACK) or in float32 (ONNX Runtime), and the two break ties
+differently. The ratios of the scales are therefore fractions with an odd denominator: a sum of such fractions is never
+half an integer, so no tie exists and every runtime rounds alike.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from compress.operations.operation import Operation, Quantizations, Scales, Shapes
+from compress.quantization import INT8_MAX, INT8_MIN, distance_from_tie, rescaled
+from tinyasc.errors import UserError
+
+# Distance from a tie is 1 / (2 * 127) = 3.9e-3; XNNPACK's fixed point errs by 2.4e-4 per unit of the larger ratio.
+DENOMINATOR = 127
+
+
+@dataclass(frozen=True)
+class Addition(Operation):
+    """Sum of two values of one shape, with an optional ReLU."""
+
+    inputs: tuple[str, str]
+    output: str
+    relu: bool
+
+    def run_float(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
+        result = inputs[0] + inputs[1]
+        return {self.output: result.relu() if self.relu else result}
+
+    def settle(self, scales: Scales) -> None:
+        """Keep the first settled input, widen the output to the next tie-free ratio, and move the other input.
+
+        Raises:
+            UserError: earlier additions bind both inputs, one is over 127 times smaller than the sum, or a response
+                norm has given one a unit of its own.
+        """
+        settled, bound = scales.settled, scales.bound
+        fixed, moved = sorted(self.inputs, key=lambda name: name not in bound)
+        if any(settled[name].unit != 1 for name in self.inputs):
+            raise UserError(f"{self.output} adds what a response norm takes or gives: put a convolution between them")
+        if moved in bound:
+            raise UserError(f"{self.output} adds two values that earlier additions bind: no scale is left to choose")
+        ratio = settled[fixed].scale / settled[self.output].scale
+        numerator = int(np.floor(DENOMINATOR * ratio))
+        if numerator < 1:
+            raise UserError(
+                f"{self.output} adds {fixed}, which is {1 / ratio:.0f} times smaller: nothing of it is left"
+            )
+        settled[self.output] = rescaled(settled[self.output], settled[fixed].scale * DENOMINATOR / numerator)
+        output_scale = settled[self.output].scale
+        numerator = max(1, int(np.ceil(DENOMINATOR * settled[moved].scale / output_scale)))
+        settled[moved] = rescaled(settled[moved], output_scale * numerator / DENOMINATOR)
+        bound |= {fixed, moved, self.output}
+
+    def ratios(self, quantizations: Quantizations) -> tuple[float, float]:
+        """s_a / s_y and s_b / s_y."""
+        output = quantizations[self.output].scale
+        first, second = (quantizations[name].scale / output for name in self.inputs)
+        return first, second
+
+    def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
+        first, second = self.ratios(quantizations)
+        # XNNPACK's 20-bit fixed point: both factors are rounded to 2^-20 of the larger one's power of two
+        error = 2 * 255 * 0.5 * 2.0 ** (np.ceil(np.log2(max(first, second, 1.0))) - 20)
+        if smallest_distance(first, second) < 2 * error:
+            raise UserError(f"{self.output} adds at scale ratios {first:.6f} and {second:.6f}, too near a tie")
+        return self
+
+    def simulate(self, inputs: Sequence[NDArray[np.int8]], quantizations: Quantizations) -> NDArray[Any]:
+        first, second = (
+            (value.astype(np.float64) - quantizations[name].zero_point) * ratio
+            for name, value, ratio in zip(self.inputs, inputs, self.ratios(quantizations), strict=True)
+        )
+        return first + second
+
+    def train(self, tensors: Mapping[str, Tensor], inputs: Sequence[Tensor], quantizations: Quantizations) -> Tensor:
+        # tie-free scales: float32 rounds these sums like exact arithmetic
+        pairs = zip(inputs, self.ratios(quantizations), strict=True)
+        return sum((value * ratio for value, ratio in pairs), start=torch.zeros(()))
+
+
+def smallest_distance(first: float, second: float) -> float:
+    """Smallest distance of first * a + second * b from k + 1/2, over all differences a and b of two int8."""
+    differences = np.arange(INT8_MIN - INT8_MAX, INT8_MAX - INT8_MIN + 1, dtype=np.float64)
+    return distance_from_tie(np.add.outer(first * differences, second * differences))

@@ -1,0 +1,127 @@
+"""Convolution: dense or depthwise, and an average pooling written as one.
+
+    y = clamp(round_half_even(float32(sum(w * (x - z_x)) + b) * float32(s_x * s_w / s_y)) + z_y)
+
+as in XNNPACK's `qs8_qc8w` kernels and ONNX Runtime's QLinearConv (Jacob et al. 2018, arXiv:1712.05877, with float32
+requantization).
+
+Shapes: B batch, C channels, F mel bands, T frames, O output channels.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from compress.operations.operation import Operation, Quantizations, Shapes
+from compress.operations.straight_through import Round
+from compress.operations.weights import (
+    BIAS_LIMIT,
+    EXACT_FLOAT32,
+    bias_grid,
+    filed_scale,
+    largest_sum,
+    multiplier,
+    quantize_bias,
+    quantize_weight,
+    weight_scale,
+)
+from compress.quantization import INT8_MAX
+from tinyasc.errors import UserError
+
+
+@dataclass(frozen=True)
+class Convolution(Operation):
+    """2-D convolution with zero padding and an optional ReLU; depthwise when `groups` equals its channels."""
+
+    input: str
+    output: str
+    weight: NDArray[Any]
+    """(O, C / groups, kernel F, kernel T); int8 or float32."""
+    bias: NDArray[Any]
+    """(O,); int32 on the grid s_x * s_w, or float32."""
+    weight_scale: NDArray[np.float32] | None
+    """(O,), as the files have it; None in a float program."""
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    groups: int
+    relu: bool
+    trainable: bool
+    """False for a pooling written as a convolution: its weights are a definition, not parameters."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (self.input,)
+
+    @property
+    def depthwise(self) -> bool:
+        return self.groups > 1
+
+    @property
+    def parameters(self) -> dict[str, NDArray[Any]]:
+        return {"weight": self.weight, "bias": self.bias} if self.trainable else {}
+
+    @property
+    def constants(self) -> dict[str, NDArray[Any]]:
+        return {} if self.trainable else {"weight": self.weight, "bias": self.bias}
+
+    def with_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> Self:
+        return replace(self, **parameters)
+
+    def run_float(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
+        weight, bias = (torch.from_numpy(array).to(inputs[0].device) for array in (self.weight, self.bias))
+        result = functional.conv2d(inputs[0], weight, bias, self.stride, self.padding, 1, self.groups)
+        return {self.output: result.relu() if self.relu else result}
+
+    def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
+        given, output = quantizations[self.input], quantizations[self.output]
+        scale = weight_scale(self.weight, self.bias, given.step)
+        weight = quantize_weight(self.weight, scale)
+        bias = quantize_bias(self.bias, scale, given.step)
+        if largest_sum(weight, bias) >= EXACT_FLOAT32:
+            raise UserError(f"{self.output} sums more than 2^24, which training in float32 would not hold exactly")
+        return replace(self, weight=weight, bias=bias, weight_scale=filed_scale(scale, given, output))
+
+    def simulate(self, inputs: Sequence[NDArray[np.int8]], quantizations: Quantizations) -> NDArray[Any]:
+        if self.weight_scale is None:
+            raise ValueError(f"{self.output} is not quantized: an INT8 program is needed")
+        given = quantizations[self.input]
+        centred = inputs[0].astype(np.float32) - given.zero_point
+        factor = multiplier(self.weight_scale, given, quantizations[self.output])
+        return self._accumulate(centred).astype(np.float32) * factor
+
+    def train(self, tensors: Mapping[str, Tensor], inputs: Sequence[Tensor], quantizations: Quantizations) -> Tensor:
+        weight, bias = tensors["weight"], tensors["bias"]
+        given, output = quantizations[self.input], quantizations[self.output]
+        weight_array, bias_array = (np.ascontiguousarray(part.detach().cpu().numpy()) for part in (weight, bias))
+        scale = weight_scale(weight_array, bias_array, given.step)
+        arrays = (scale, multiplier(filed_scale(scale, given, output), given, output), bias_grid(scale, given.step))
+        scale_O, multiplier_O, grid_O = (torch.from_numpy(array).to(weight.device) for array in arrays)
+        integers = Round.apply(weight / scale_O[:, None, None, None]).clamp(-INT8_MAX, INT8_MAX)
+        offset = Round.apply(bias / grid_O).clamp(-BIAS_LIMIT, BIAS_LIMIT).float()
+        total = functional.conv2d(inputs[0], integers, offset, self.stride, self.padding, 1, self.groups)
+        return total * multiplier_O[:, None, None]
+
+    def _accumulate(self, centred: NDArray[np.float32]) -> NDArray[np.floating]:
+        """Exact sums w * (x - z_x) + b: (B, F, T, C) -> (B, F', T', O).
+
+        They are taken in float32 where every partial sum is below 2^24, which float32 holds exactly, else in float64.
+        """
+        weight = self.weight
+        dtype = np.float32 if largest_sum(weight, self.bias) < EXACT_FLOAT32 else np.float64
+        (pad_f, pad_t), (step_f, step_t) = self.padding, self.stride
+        padded = np.pad(centred, ((0, 0), (pad_f, pad_f), (pad_t, pad_t), (0, 0))).astype(dtype, copy=False)
+        frequencies = (padded.shape[1] - weight.shape[2]) // step_f + 1
+        frames = (padded.shape[2] - weight.shape[3]) // step_t + 1
+        total = np.zeros((len(padded), frequencies, frames, len(weight)), dtype)
+        for i in range(weight.shape[2]):
+            for j in range(weight.shape[3]):
+                window = padded[:, i : i + frequencies * step_f : step_f, j : j + frames * step_t : step_t]
+                tap = weight[:, :, i, j].astype(dtype)
+                total += window * tap[:, 0] if self.depthwise else window @ tap.T
+        return total + self.bias.astype(dtype)

@@ -1,0 +1,57 @@
+"""Weights and biases on their grids: symmetric int8 per output channel, int32 on the grid of the accumulator.
+
+Shapes: O output channels, C input channels.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.quantization import INT8_MAX, INT8_MIN, Quantization
+
+# |sum(w x)| + |b| stays below 2^24, so that float32 holds every accumulator exactly.
+BIAS_LIMIT = 2**22
+EXACT_FLOAT32 = 2**24
+
+
+def weight_scale(weight: NDArray[np.float32], bias: NDArray[np.float32], input_step: float) -> NDArray[np.float32]:
+    """Real step of each output channel's weights, (O,): the largest becomes 127 and the bias fits `BIAS_LIMIT`.
+
+    Args:
+        weight: (O, C / groups, kernel F, kernel T).
+        bias: (O,).
+        input_step: real step of the convolution's input.
+    """
+    largest = np.abs(weight).reshape(len(weight), -1).max(axis=1) / np.float32(INT8_MAX)
+    for_bias = np.abs(bias) / np.float32(input_step * BIAS_LIMIT)
+    return np.maximum(np.maximum(largest, for_bias), np.float32(1e-12)).astype(np.float32)
+
+
+def filed_scale(scale: NDArray[np.float32], given: Quantization, output: Quantization) -> NDArray[np.float32]:
+    """The step of the weights as the files have it, (O,): in units of the output for one unit of the input."""
+    return (scale * (given.unit / output.unit)).astype(np.float32)
+
+
+def bias_grid(weight_scale: NDArray[np.float32], input_step: float) -> NDArray[np.float64]:
+    """Real step of each bias, (O,): a bias in these steps adds to the accumulator without rounding."""
+    return np.float64(input_step) * weight_scale.astype(np.float64)
+
+
+def quantize_weight(weight: NDArray[np.float32], scale: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Symmetric int8 in [-127, 127]."""
+    return np.clip(np.rint(weight / scale[:, None, None, None]), -INT8_MAX, INT8_MAX).astype(np.int8)
+
+
+def quantize_bias(bias: NDArray[np.float32], scale: NDArray[np.float32], input_step: float) -> NDArray[np.int32]:
+    """int32 in steps of `bias_grid`."""
+    return np.clip(np.rint(bias / bias_grid(scale, input_step)), -BIAS_LIMIT, BIAS_LIMIT).astype(np.int32)
+
+
+def largest_sum(weight: NDArray[np.int8], bias: NDArray[np.int32]) -> int:
+    """The largest |sum(w (x - z))| + |b| that a convolution of these integers can meet, over all its outputs."""
+    sums = np.abs(weight.astype(np.int64)).reshape(len(weight), -1).sum(axis=1) * (INT8_MAX - INT8_MIN)
+    return int((sums + np.abs(bias.astype(np.int64))).max())
+
+
+def multiplier(filed_scale: NDArray[np.float32], given: Quantization, output: Quantization) -> NDArray[np.float32]:
+    """Requantization multipliers s_x * s_w / s_y, (O,), in the float32 order of operations that the runtimes use."""
+    return np.float32(given.scale) * filed_scale / np.float32(output.scale)
