@@ -238,6 +238,14 @@ def test_heads_are_trained_and_neither_kept_nor_the_teacher_trained():
             ),
             "of one device",
         ),
+        (
+            lambda: objectives.build(
+                Network(),
+                distillation=DistillationConfig(kind="feature", source="live"),
+                teacher=Told(np.zeros((1, 4)), np.zeros((1, 5))),
+            ),
+            "this network gives no embedding: take kind kd or dkd",
+        ),
     ],
 )
 def test_settings_that_cannot_be_are_refused(make, message):

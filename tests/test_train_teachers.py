@@ -1,5 +1,6 @@
 """Teachers that answer from a file or live, and averages of them. N clips, K classes."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from train.evaluate import predict
 from train.loader import Batch, ExamplesConfig
 from train.objectives.distillation import DistillationConfig
 from train.objectives.embedding import Embedding
+from train.student import train_student
 from train.teachers import stored
 from train.teachers.average import averaged
 from train.teachers.open import open_teacher
@@ -281,6 +283,40 @@ def test_what_an_ensemble_cannot_be_made_of_is_one_line(folder, tmp_path, capsys
         error = capsys.readouterr().err
         assert message in error.splitlines()[-1], error
         assert not (folder / "bad").exists()
+
+
+STUDENT = """
+architecture: cp_mobile
+model: {base_channels: 8, n_blocks: [1, 1], strides: {b2: [2, 2]}}
+mel: {n_fft: 1024, win_length: 800, hop_length: 640, n_mels: 64}
+augmentation: {mixup_alpha: 0.3}
+fit: {epochs: 2, batch_size: 12, learning_rate: 3.0e-3, weight_decay: 0.0, schedule: []}
+compute: {device: cpu, threads: 1}
+examples: {windows_per_recording: 0}
+distillation: {warm_up: 1.0}
+"""
+
+
+@pytest.mark.parametrize(("kind", "source"), [("dkd", "stored"), ("kd", "live"), ("feature", "live")])
+def test_a_student_learns_from_an_ensemble(folder, capsys, kind, source):
+    windows = int(source == "live")  # at random places, as only a live teacher can answer to
+    parts = ["labels", "teacher", *(["features"] if kind == "feature" else [])]
+    if not (folder / "taught").exists():
+        assert ensemble(folder, "taught", "first", "second") == 0
+        (folder / "student.yaml").write_text(STUDENT)
+    arguments = ["--config", folder / "student.yaml", "--data", folder / "data.h5", "--teacher", folder / "taught"]
+    arguments += ["--distillation.kind", kind, "--distillation.source", source, "--out", folder / kind]
+    arguments += ["--examples.windows_per_recording", windows]
+    assert recipe.run(train_student, list(map(str, arguments))) == 0, capsys.readouterr().err
+    with (folder / kind / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [name for name in rows[0] if name.startswith("loss_")] == [f"loss_{part}" for part in parts]
+    assert all(float(row[f"loss_{part}"]) > 0 for row in rows[1:] for part in parts)
+    network, _, card = trained.load(folder / kind, "student")  # which has no heads
+    assert sum(parameter.numel() for parameter in network.parameters()) == card.cost["parameters"]
+    assert [entry["architecture"] for entry in card.lineage] == ["passt", "cp_mobile", "ensemble"]
+    assert recipe.run(train_student, [*map(str, arguments), "--adversarial.weight", "1"]) == 1
+    assert "of one device" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_an_ensemble_is_no_network_and_says_so(folder, capsys):
