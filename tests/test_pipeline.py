@@ -220,3 +220,30 @@ def test_a_student_of_another_data_set_is_refused(
     finally:
         line.data = line_data
     assert "another data set" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--compute.devices", "2"), "ranges of the activations are observed on one device"),
+        (("--compute.precision", "bfloat16"), "bfloat16 cannot hold the integers"),
+        (("--compute.compile", "true"), "take compile false"),
+        (("--fit.average", "0.9"), "take average 0"),
+    ],
+)
+def test_what_is_not_the_integer_program_is_not_trained(
+    line: Line, capfd: pytest.CaptureFixture[str], more: tuple[str, ...], message: str
+) -> None:
+    assert recipe.run(train_qat, [*line.qat_flags("refused"), *more]) == 1
+    assert message in capfd.readouterr().err
+    assert not list(line.folder.glob("refused*"))
+
+
+def test_a_dry_run_of_qat_measures_and_writes_nothing(line: Line, capfd: pytest.CaptureFixture[str]) -> None:
+    before = sorted(line.folder.rglob("*"))
+    assert recipe.run(train_qat, [*line.qat_flags("dry"), "--dry_run"]) == 0
+    said = capfd.readouterr().out
+    assert "24 an epoch; 12 to be scored on in the end" in said
+    assert "3 an epoch of 8 clips (devices x parts x clips: 1 x 1 x 8), 4 epochs: 12" in said
+    assert "int8.program.*" in said
+    assert sorted(line.folder.rglob("*")) == before

@@ -149,6 +149,56 @@ def test_bfloat16_is_for_products_alone_and_learns(clips: Clips, tmp_path: Path)
     assert listening.seen == (torch.bfloat16, torch.float32, torch.float32)
 
 
+class Wrapped(nn.Module):
+    """Torch traces no module that is its own from end to end, such as `network`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = network()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
+def test_a_compiled_network_trains_alike_and_is_scored_as_it_was(
+    clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traced: list[torch.fx.GraphModule] = []
+
+    def backend(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., object]:
+        traced.append(graph)
+        return graph.forward  # instead of a compiler, which takes a minute
+
+    original = nn.Module.compile
+    monkeypatch.setattr(
+        nn.Module, "compile", lambda self, mode, dynamic: original(self, backend=backend, dynamic=dynamic)
+    )
+
+    def score(scored: nn.Module) -> Row:
+        with torch.inference_mode():
+            return {"validation_accuracy": 0.5, "validation_log_loss": scored(torch.zeros(2, 1, 32, 50)).sum().item()}
+
+    plain, compiled = (
+        fit(
+            FABRIC,
+            task(
+                clips,
+                tmp_path / str(compiled),
+                config(batch_size=7),
+                objectives.build(Wrapped()),
+                compiled=compiled,
+                validate=score,
+            ),
+        )
+        for compiled in (False, True)
+    )
+    assert len(traced) == 2  # of 7 clips, and of the 3 that are left
+    assert plain is not None
+    assert compiled is not None
+    for name, value in plain.weights["last"].items():
+        assert torch.equal(compiled.weights["last"][name], value)
+
+
 def scores(*accuracies: float) -> Callable[[nn.Module], Row]:
     given = iter(accuracies)
     return lambda network: {"validation_accuracy": next(given), "validation_log_loss": 1.0}

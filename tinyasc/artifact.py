@@ -25,7 +25,16 @@ from tinyasc.errors import UserError
 FORMAT = 1
 CARD = "model_card.json"
 # Packages whose version can change a number in a run.
-RECORDED_PACKAGES = ("torch", "torchaudio", "hear21passt", "numpy", "onnx", "onnxruntime", "ai-edge-litert")
+RECORDED_PACKAGES = (
+    "torch",
+    "lightning-fabric",
+    "torchaudio",
+    "hear21passt",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "ai-edge-litert",
+)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from train import curves
 from train.loader import Batch
 from train.loop import processes
 from train.loop.checkpoint import Checkpoints
-from train.loop.history import CURVES, Row, write_history, write_recipe, write_tensorboard
+from train.loop.history import CURVES, Board, Row, write_history, write_recipe
 from train.loop.meter import Meter
 from train.loop.progress import Progress
 from train.loop.stop import Stop
@@ -77,7 +77,7 @@ class _Course:
     def __init__(self, fabric: Fabric, task: Task) -> None:
         self.fabric, self.task = fabric, task
         self.learner = task.learner(fabric)
-        self.checkpoints = Checkpoints(task.partial)
+        self.checkpoints, self._board = Checkpoints(task.partial), Board(task.partial)
         self.history: list[Row] = []
         self.best: dict[str, Any] | None = None
         self.epoch, self.step = 0, 0
@@ -166,7 +166,7 @@ class _Course:
             write_history(self.task.partial, self.history)
             write_recipe(self.task.partial)
             if self.task.config.tensorboard:
-                write_tensorboard(self.task.partial, row)
+                self._board.add(row)
         if any(processes.gather(self.fabric, stop.asked)):
             self._interrupt()
 

@@ -47,12 +47,23 @@ def check_tensorboard() -> None:
         ) from None
 
 
-def write_tensorboard(folder: Path, row: Row) -> None:
-    """Add one row to the event files in a folder; what they hold of later epochs, of a run that was killed, goes."""
-    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  it needs the extra package
+class Board:
+    """Rows for TensorBoard, in event files of a folder of their own."""
 
-    epoch = int(row["epoch"])
-    with SummaryWriter(str(folder / TENSORBOARD), purge_step=epoch) as writer:
+    def __init__(self, folder: Path) -> None:
+        """Args:
+        folder: of the run; the files are below it.
+        """
+        self._folder, self._writer = folder / TENSORBOARD, None
+
+    def add(self, row: Row) -> None:
+        """Write a row; what is there of its epoch and later ones, of a run that was killed, is shown no more."""
+        epoch = int(row["epoch"])
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  it needs the extra package
+
+            self._writer = SummaryWriter(str(self._folder), purge_step=epoch)
         for name, value in row.items():
             if name != "epoch":
-                writer.add_scalar(name, value, epoch)
+                self._writer.add_scalar(name, value, epoch)
+        self._writer.flush()
