@@ -16,13 +16,14 @@ from onnx import TensorProto, helper, numpy_helper
 
 F, T, CHANNELS, CLASSES = 8, 6, 4, 3
 INPUT_SCALE, INPUT_ZERO, HIDDEN_SCALE, HIDDEN_ZERO, OUTPUT_SCALE, OUTPUT_ZERO = 0.03, 5, 0.05, -10, 0.125, 3
-TYPES = {"float32": "FLOAT32", "int8": "INT8", "int32": "INT32", "bool": "BOOL"}
+TYPES = {"float32": "FLOAT32", "int8": "INT8", "int32": "INT32", "bool": "BOOL", "complex64": "COMPLEX64"}
 
 
 class Flatbuffer:
     """Collects tensors and operations of one .tflite graph."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: int = 3) -> None:
+        self.version = version  # of every operation
         self.graph: Any = schema.SubGraphT()  # the schema types its fields as always optional
         self.graph.tensors, self.graph.operators, self.graph.name = [], [], b"main"
         self.codes: list[int] = []
@@ -70,7 +71,7 @@ class Flatbuffer:
         model.operatorCodes = []
         for number in self.codes:
             code: Any = schema.OperatorCodeT()
-            code.builtinCode, code.version = number, 3
+            code.builtinCode, code.version = number, self.version
             code.deprecatedBuiltinCode = min(number, 127)  # the old one-byte field, as real converters fill it
             model.operatorCodes.append(code)
         self.graph.inputs, self.graph.outputs = inputs, outputs
