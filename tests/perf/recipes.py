@@ -32,18 +32,20 @@ def load(command: Callable[..., object], name: str, *flags: str) -> Any:
     return parser.instantiate(parser.parse_args([*files, *flags]))
 
 
-def task(recipe: Any, clips: Clips, device: torch.device, **objective: Any) -> Task:
+def task(recipe: Any, clips: Clips, device: torch.device, *, channels_last: bool = True, **objective: Any) -> Task:
     """The training of a recipe as its stage hands it to the loop, from new weights.
 
     Args:
         recipe: from `load`.
         clips: the data set.
         device: where to train.
+        channels_last: whether feature maps have their channels last in memory, as stages have it.
         objective: more for `train.objectives.build`.
     """
     torch.manual_seed(recipe.seed)
     network = models.build(recipe.architecture, recipe.model, len(clips.labels))
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    network.to(device, memory_format=layout)  # type: ignore[call-overload]
     augmentation = Augmentation(recipe.augmentation, recipe.mel, clips.devices, sample_rate=clips.sample_rate)
     batches = Batches(
         clips, recipe.examples, augmentation, batch_size=recipe.fit.batch_size, seed=recipe.seed, device=device
