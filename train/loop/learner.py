@@ -48,10 +48,13 @@ class Learner:
             update = get_ema_multi_avg_fn(average)
             self._average = AveragedModel(objective.network, multi_avg_fn=update, use_buffers=True)  # type: ignore[arg-type]
         self._compiled = compiled
-        if compiled:  # a shape other than the first, the last batch's, is compiled as well and not made variable
-            on_cuda = fabric.device.type == "cuda"
-            objective.network.compile(mode="reduce-overhead" if on_cuda else None, dynamic=False)
-        own = make_optimizer(optimizer, objective.parameters(), weight_decay)
+        if compiled:
+            # CUDA graphs give gradients in memory that the next part would overwrite. A shape other than the first, the
+            # last batch's, is compiled as well and not made variable.
+            graphs = fabric.device.type == "cuda" and parts == 1 and fabric.world_size == 1
+            objective.network.compile(mode="reduce-overhead" if graphs else None, dynamic=False)
+        scaled = bool(fabric.strategy.precision.state_dict())  # float16: gradients are scaled back before clipping
+        own = make_optimizer(optimizer, objective.parameters(), weight_decay, fused=not scaled)
         self._model, self._optimizer = fabric.setup(objective, own)
 
     @property
