@@ -2,12 +2,13 @@
 
     model = load(Path("model.tflite"))
     logits = model.logits(log_mel)                 # (n, F, T) float32 -> (n, K) float32
+    scores = load(Path("drop_in.tflite")).scores(waveform)        # (n, S) float32 -> (n, K) float32
 
 An INT8 file takes and gives integers: integer = clip(round_half_even(real / scale) + zero_point). A .tflite carries
 scale and zero point on its input and output tensors; an .onnx carries them in its metadata as `input_scale`,
 `input_zero_point`, `output_scale` and `output_zero_point`. A float file takes and gives reals.
 
-Shape legend: n clips, F mel bands, T frames, K classes.
+Shape legend: n clips, F mel bands, T frames, S samples, K classes.
 """
 
 from collections.abc import Callable
@@ -84,6 +85,21 @@ class Model:
         """(n, F, T) float32 -> (n, K) float32, one inference a clip."""
         raw = [self.run(one).reshape(-1) for one in self.quantize(log_mel)]
         return self.output.dequantize(np.stack(raw))
+
+    def scores(self, waveform: np.ndarray) -> np.ndarray:
+        """(n, S) float32, full scale = 1 -> (n, K) float32, in all 1 a clip; of a file with the front-end inside.
+
+        Raises:
+            UserError: a file that takes something else than a waveform, or a waveform of another length.
+        """
+        if len(self.input.shape) != 2:
+            raise UserError(f"{self.path} gives logits, not scores: take the file drop_in{self.path.suffix}")
+        if waveform.shape[1:] != self.input.shape[1:]:
+            raise UserError(
+                f"{self.path} takes a waveform of {self.input.shape[1]} samples, not {waveform.shape[-1]}: "
+                "its sample rate is in its model_card.json"
+            )
+        return np.concatenate([self.run(one[None]) for one in waveform.astype(np.float32)])
 
 
 def load(path: Path, threads: int = 1) -> Model:
