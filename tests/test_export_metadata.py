@@ -1,4 +1,4 @@
-"""What a file says about itself is read back by the schema's slots, is the same bytes each time, and is no hindrance."""
+"""What a file says about itself: read back by the schema's slots, the same bytes each time, and no hindrance."""
 
 import json
 import zipfile
