@@ -33,6 +33,23 @@ def tokens(model: Passt, frames: int) -> int:
     return lengths[0]
 
 
+@pytest.mark.parametrize("frames", [100, 60])
+def test_patchout_is_that_of_hear21passt_and_lets_the_same_gradient_through(frames):
+    out = {"s_patchout_f": 5, "s_patchout_t": 2, "u_patchout": 3}
+    own, size = narrow(drop_rate=0.3, **out), {**NARROW, "img_size": (128, 100), "in_chans": 1, "distilled": True}
+    theirs = third_party.passt().PaSST(patch_size=16, stride=(10, 10), num_classes=10, drop_rate=0.3, **size, **out)
+    theirs.load_state_dict(own.net.state_dict())
+    log_mel, gradients = torch.randn(3, 1, 128, frames), []
+    for network in (own, lambda x: theirs(x)[0]):
+        own.train()
+        theirs.train()
+        torch.manual_seed(2)
+        x = log_mel.clone().requires_grad_()
+        network(x).square().sum().backward()
+        gradients.append(x.grad)
+    torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize(
     ("frames", "n_classes", "parameters", "macs", "by_torchinfo"),
     [  # computed with hear21passt: parameters, 127.2 G and 9.57 G of MACs without the patches, 320 M and 106 M

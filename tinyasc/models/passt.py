@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from tinyasc import third_party
 from tinyasc.errors import UserError
+from tinyasc.models.layers.patchout import Patchout
 
 N_MELS = 128
 PATCH = 16
@@ -128,11 +129,16 @@ class _Wrapped(nn.Module):
             in_chans=1,
             num_classes=n_classes,
             distilled=True,
-            u_patchout=config.u_patchout,
-            s_patchout_f=config.s_patchout_f,
-            s_patchout_t=config.s_patchout_t,
             **size,
         )
+        patchout = Patchout(
+            config.grid(config.frames)[0],
+            rows=config.s_patchout_f,
+            columns=config.s_patchout_t,
+            patches=config.u_patchout,
+            leading=self.net.num_tokens,
+        )
+        self.net.pos_drop = nn.Sequential(patchout, self.net.pos_drop)  # where the tokens have their positions
         self.net.head_dist.requires_grad_(False)  # a second classifier that is never run: nothing to train
 
     def forward(self, log_mel: Tensor) -> Tensor:
