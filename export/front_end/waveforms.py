@@ -65,7 +65,7 @@ def _clicks(random: Generator, sound: NDArray[np.float64]) -> NDArray[np.float64
 
 KINDS: tuple[Callable[[Generator, NDArray[np.float64]], NDArray[np.float64]], ...] = (
     lambda random, sound: sound * 10 ** random.uniform(-3, 0.5),
-    lambda random, sound: np.clip(sound * 10 ** random.uniform(0.5, 3), -1, 1),
+    lambda random, sound: np.clip(sound * 10 ** random.uniform(0.5, 1.5), -1, 1),
     lambda random, sound: sound * 10 ** random.uniform(1, 3),
     _stopped,
     lambda random, sound: sound + random.uniform(-1, 1),
