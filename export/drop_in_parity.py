@@ -28,9 +28,11 @@ from tinyasc.errors import UserError
 Int8 = NDArray[np.int8]
 Float32 = NDArray[np.float32]
 
-TOLERANCE = {"sounds": 1e-4, "tones": 2e-3}
-"""Largest relative difference of the log-mel. A steady tone alone at full scale leaves the rest of the spectrum to the
-rounding of float32: torch's own transform in float32 differs as much there."""
+TOLERANCE = {"sounds": 5e-4, "tones": 2e-3}
+"""Largest relative difference of the log-mel. CP-Mobile's settings stay below 1e-4 over thousands of sounds; without
+pre-emphasis, or with 512 bands, the worst come to 3e-4. What is loud in one place of the spectrum and all but silent in
+the rest, such as a steady tone alone, leaves that rest to the rounding of float32: torch's own transform differs from
+`tinyasc.mel` by as much there."""
 LEAST = 1e-6
 """A clip whose largest value is below counts as if it were this: a silent waveform that no front-end changes."""
 SCORES_TOLERANCE = 1e-5
