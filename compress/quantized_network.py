@@ -52,12 +52,12 @@ class QuantizedNetwork(nn.Module):
         quantizations = self._quantizations()
         found = quantizations[self.program.input]
         self._observe(self.program.input, log_mel, 1.0)
-        values = {self.program.input: _to_int8(log_mel / log_mel.new_tensor(found.scale), found, relu=False)}
+        values = {self.program.input: to_int8(log_mel / log_mel.new_tensor(found.scale), found, relu=False)}
         for index, operation in enumerate(self.program.operations):
             inputs = [values[name] for name in operation.inputs]
             real = operation.train(self._tensors(index, operation), inputs, quantizations)
             self._observe_all(operation, inputs, real, quantizations)
-            values[operation.output] = _to_int8(real, quantizations[operation.output], operation.rectified)
+            values[operation.output] = to_int8(real, quantizations[operation.output], operation.rectified)
         return values[self.program.output] * quantizations[self.program.output].scale
 
     def to_float_program(self) -> Program:
@@ -103,7 +103,7 @@ class QuantizedNetwork(nn.Module):
         self.ranges[self._rows[name]].lerp_(ends.clamp(min=0) if relu else ends, self.momentum)
 
 
-def _to_int8(real: Tensor, found: Quantization, relu: bool) -> Tensor:
+def to_int8(real: Tensor, found: Quantization, relu: bool) -> Tensor:
     """Real units of a scale to an int8 minus its zero point, as float32."""
     lowest = max(INT8_MIN, found.zero_point) if relu else INT8_MIN
     # clamped first: the ends are integers, so the order does not matter, and hardtanh has the cheapest gradient

@@ -16,11 +16,16 @@ from compress.operations.addition import Addition
 from compress.operations.convolution import Convolution
 from compress.operations.mean import Mean
 from compress.operations.operation import Operation
+from compress.operations.response_norm import ResponseNorm
 from compress.program import Program, quantization
 from compress.quantization import Quantization
+from export.front_end.onnx_operations import OnnxOperations
+from export.front_end.operations import Tensor
 from export.onnx_graph import Graph
+from export.response_norm import Axes, response_norm
 
 UINT8_OFFSET = 128
+AXES = Axes(channel=1, frequency=2, time=3)
 
 
 def to_onnx(program: Program, path: Path, metadata: Mapping[str, str], float16: bool = False) -> None:
@@ -55,9 +60,8 @@ class _Emitter:
     def operation(self, operation: Operation) -> None:
         sources = [self._read(name, f"{operation.output}/input{i}") for i, name in enumerate(operation.inputs)]
         name = operation.output
-        relu = isinstance(operation, Convolution | Addition) and operation.relu
         # an integer ReLU is the clamp at the output's zero point
-        rectify = relu and not self.program.quantized
+        rectify = operation.rectified and not self.program.quantized
         result = f"{name}/real" if self.program.quantized or rectify else name
         if isinstance(operation, Convolution):
             pads = [*operation.padding, *operation.padding]
@@ -67,6 +71,11 @@ class _Emitter:
             )
         elif isinstance(operation, Addition):
             self.graph.node("Add", sources, result)
+        elif isinstance(operation, ResponseNorm):
+            shape = (1, *self.program.values[name].shape)
+            inputs = [Tensor(source, shape) for source in sources]
+            normed = response_norm(OnnxOperations(self.graph, f"{name}/norm"), operation, inputs, AXES)
+            self.graph.node("Identity", [normed.key], result)
         elif isinstance(operation, Mean):
             self._mean(operation, sources[0], result)
             return

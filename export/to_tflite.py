@@ -1,8 +1,9 @@
 """The TFLite emitter: a program as a flatbuffer of builtin operators.
 
-Six kinds of operator are enough: PAD, CONV_2D, DEPTHWISE_CONV_2D, ADD, MEAN, and RESHAPE around the stem. A stride of
-2 with torch's symmetric padding is PAD and a VALID convolution, since TFLite's SAME pads even sizes on one side only.
-An INT8 ReLU costs nothing: it is the clamp of the operator before it.
+Six kinds of operator are enough: PAD, CONV_2D, DEPTHWISE_CONV_2D, ADD, MEAN, and RESHAPE around the stem; a response
+norm has its own, in float32 between DEQUANTIZE and QUANTIZE. A stride of 2 with torch's symmetric padding is PAD and a
+VALID convolution, since TFLite's SAME pads even sizes on one side only. An INT8 ReLU costs nothing: it is the clamp of
+the operator before it.
 
 Shapes: TFLite is channels last: (1, F, T, C) activations, (O, kernel F, kernel T, C) weights, (1, kernel F, kernel T,
 C) depthwise weights, (1, K) logits.
@@ -16,11 +17,17 @@ from compress.operations.addition import Addition
 from compress.operations.convolution import Convolution
 from compress.operations.mean import Mean
 from compress.operations.operation import Operation
+from compress.operations.response_norm import ResponseNorm
 from compress.program import Program
 from export.columns import Columns, group_frames
 from export.flatbuffer import vector
+from export.front_end.operations import Tensor
+from export.front_end.tflite_operations import TfliteOperations
 from export.metadata.tflite_metadata import TfliteMetadata
+from export.response_norm import Axes, response_norm
 from export.tflite_graph import Graph
+
+AXES = Axes(channel=3, frequency=1, time=2)
 
 
 def to_tflite(program: Program, metadata: TfliteMetadata | None = None, float16: bool = False) -> bytes:
@@ -74,6 +81,22 @@ class _Emitter:
         elif isinstance(operation, Mean):
             inputs = [self.index[operation.input], self.graph.constant("axes", vector(1, 2))]
             self.graph.operator("MEAN", inputs, self._output(operation), "ReducerOptions", KeepDims=False)
+        elif isinstance(operation, ResponseNorm):
+            self._response_norm(operation)
+
+    def _response_norm(self, operation: ResponseNorm) -> None:
+        operations, shape = TfliteOperations(self.graph), _channels_last(self.program.values[operation.output].shape)
+        keys = [self.index[name] for name in operation.inputs]
+        if self.program.quantized:
+            reals = [self.graph.activation("dequantize", shape, None) for _ in keys]
+            for key, real in zip(keys, reals, strict=True):
+                self.graph.operator("DEQUANTIZE", [key], real, "DequantizeOptions")
+            keys = reals
+        result = response_norm(operations, operation, [Tensor(key, shape) for key in keys], AXES)
+        if self.program.quantized:
+            self.graph.operator("QUANTIZE", [result.key], self._output(operation), "QuantizeOptions")
+        else:
+            self.index[operation.output] = (operations.relu(result) if operation.relu else result).key
 
     def _convolution(self, operation: Convolution) -> None:
         source, (pad_f, pad_t) = self.index[operation.input], operation.padding

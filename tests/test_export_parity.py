@@ -21,14 +21,21 @@ from export.to_tflite import to_tflite
 from tests import tiny_programs
 
 
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "normed"])
+def normed(request: pytest.FixtureRequest) -> bool:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def program() -> Program:
-    return tiny_programs.quantized().to_program()
+def program(normed: bool) -> Program:
+    return tiny_programs.quantized(normed=normed).to_program()
 
 
 @pytest.fixture(scope="module")
 def inputs(program: Program) -> np.ndarray:
-    return varied_inputs(quantize_input(program, tiny_programs.log_mel(16)), 300, seed=0)
+    made = varied_inputs(quantize_input(program, tiny_programs.log_mel(16)), 300, seed=0)
+    made[:4] = np.array([0, -128, 127, -1])[:, None, None, None]
+    return made
 
 
 def write(program: Program, folder: Path) -> tuple[Path, Path]:
@@ -61,8 +68,8 @@ def test_one_bias_off_by_a_little_is_noticed(program: Program, inputs: np.ndarra
         assert found.differing > 0
 
 
-def test_tflite_has_no_float_island(program: Program, tmp_path: Path) -> None:
-    tflite, _ = write(program, tmp_path)
+def test_tflite_has_no_float_island(tmp_path: Path) -> None:
+    tflite, _ = write(tiny_programs.quantized().to_program(), tmp_path)
     interpreter = Interpreter(str(tflite))
     interpreter.allocate_tensors()
     assert {np.dtype(details["dtype"]).name for details in interpreter.get_tensor_details()} == {"int8", "int32"}
@@ -72,8 +79,8 @@ def test_tflite_has_no_float_island(program: Program, tmp_path: Path) -> None:
     assert used == {"PAD", "CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "MEAN", "RESHAPE"}
 
 
-def test_onnx_runtime_runs_integers_only(program: Program, tmp_path: Path) -> None:
-    _, onnx_file = write(program, tmp_path)
+def test_onnx_runtime_runs_integers_only(tmp_path: Path) -> None:
+    _, onnx_file = write(tiny_programs.quantized().to_program(), tmp_path)
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
@@ -82,11 +89,11 @@ def test_onnx_runtime_runs_integers_only(program: Program, tmp_path: Path) -> No
     assert kinds == {"QLinearConv", "QLinearAdd", "QLinearGlobalAveragePool", "Reshape"}
 
 
-def test_float_files_give_the_networks_logits(tmp_path: Path) -> None:
-    tflite, onnx_file = write(tiny_programs.float_program(), tmp_path)
+def test_float_files_give_the_networks_logits(normed: bool, tmp_path: Path) -> None:
+    tflite, onnx_file = write(tiny_programs.float_program(normed=normed), tmp_path)
     log_mel = tiny_programs.log_mel(8)
     with torch.no_grad():
-        expected = tiny_programs.network()(torch.from_numpy(log_mel)).numpy()
+        expected = tiny_programs.network(normed=normed)(torch.from_numpy(log_mel)).numpy()
     interpreter = Interpreter(str(tflite))
     interpreter.allocate_tensors()
     session = onnxruntime.InferenceSession(onnx_file, providers=["CPUExecutionProvider"])

@@ -1,4 +1,4 @@
-"""The operators of a front-end as ONNX's."""
+"""Float32 operators as ONNX's."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,25 +6,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.front_end.operations import Kind, Operations, Tensor
+from export.front_end.operations import Kind, Operations, Reduction, Tensor
 from export.onnx_graph import Graph
 
-PREFIX = "front_end"
-"""Of every name, so that none is one of the network's."""
-_PLAIN: dict[Kind, str] = {"add": "Add", "subtract": "Sub", "multiply": "Mul", "divide": "Div", "log": "Log"}
+_PLAIN: dict[Kind, str] = {
+    "add": "Add",
+    "subtract": "Sub",
+    "multiply": "Mul",
+    "divide": "Div",
+    "minimum": "Min",
+    "log": "Log",
+    "floor": "Floor",
+    "square_root": "Sqrt",
+    "relu": "Relu",
+}
+_REDUCTIONS: dict[Reduction, str] = {"sum": "ReduceSum", "mean": "ReduceMean"}
 
 
 class OnnxOperations(Operations):
-    """Adds to an .onnx graph."""
+    """Adds to an .onnx graph; every name begins with `prefix`, so that none is another part's."""
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Graph, prefix: str = "front_end"):
         self.graph = graph
+        self.prefix = prefix
         self._written = 0
         self._names: dict[tuple[Any, ...], str] = {}
 
     def constant(self, values: NDArray[Any]) -> Tensor:
         key = (values.dtype.str, values.shape, values.tobytes())
-        name = self._names.setdefault(key, f"{PREFIX}/constant{len(self._names)}")
+        name = self._names.setdefault(key, f"{self.prefix}/constant{len(self._names)}")
         return Tensor(self.graph.constant(name, values), values.shape)
 
     def reshape(self, source: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -44,6 +54,9 @@ class OnnxOperations(Operations):
     def _plain(self, kind: Kind, inputs: Sequence[Tensor], shape: tuple[int, ...]) -> Tensor:
         return self._write(_PLAIN[kind], inputs, shape)
 
+    def _reduce(self, kind: Reduction, source: Tensor, axes: tuple[int, ...], shape: tuple[int, ...]) -> Tensor:
+        return self._write(_REDUCTIONS[kind], [source, self._vector(*axes)], shape, keepdims=1)
+
     def _narrow(self, source: Tensor, axis: int, start: int, shape: tuple[int, ...]) -> Tensor:
         limits = (self._vector(value) for value in (start, start + shape[axis], axis))
         return self._write("Slice", [source, *limits], shape)
@@ -56,5 +69,5 @@ class OnnxOperations(Operations):
 
     def _write(self, kind: str, inputs: Sequence[Tensor], shape: tuple[int, ...], **attributes: Any) -> Tensor:
         self._written += 1
-        name = f"{PREFIX}/{kind.lower()}{self._written}"
+        name = f"{self.prefix}/{kind.lower()}{self._written}"
         return Tensor(self.graph.node(kind, [tensor.key for tensor in inputs], name, **attributes), shape)

@@ -1,4 +1,4 @@
-"""The operators that a front-end is made of, in the words of no format; one writer for .tflite, one for .onnx."""
+"""The float32 operators that a front-end or a norm is made of, in the words of no format; a writer for each format."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Kind = Literal["add", "subtract", "multiply", "divide", "log"]
+Kind = Literal["add", "subtract", "multiply", "divide", "minimum", "log", "floor", "square_root", "relu"]
+Reduction = Literal["sum", "mean"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,30 @@ class Operations(ABC):
         """Natural logarithm."""
         return self._elementwise("log", source)
 
+    def minimum(self, left: Tensor, right: Tensor) -> Tensor:
+        """The smaller of left and right, broadcast."""
+        return self._elementwise("minimum", left, right)
+
+    def floor(self, source: Tensor) -> Tensor:
+        """The next integer at or below."""
+        return self._elementwise("floor", source)
+
+    def square_root(self, source: Tensor) -> Tensor:
+        """Square root."""
+        return self._elementwise("square_root", source)
+
+    def relu(self, source: Tensor) -> Tensor:
+        """The larger of source and 0."""
+        return self._elementwise("relu", source)
+
+    def sum(self, source: Tensor, *axes: int) -> Tensor:
+        """Sum over axes, which stay with length 1."""
+        return self._along("sum", source, axes)
+
+    def mean(self, source: Tensor, *axes: int) -> Tensor:
+        """Mean over axes, which stay with length 1."""
+        return self._along("mean", source, axes)
+
     def narrow(self, source: Tensor, axis: int, start: int, length: int) -> Tensor:
         """`length` neighbours of an axis, from `start` on; the tensor itself where that is all of it."""
         if length == source.shape[axis]:
@@ -80,8 +105,15 @@ class Operations(ABC):
     def _elementwise(self, kind: Kind, *inputs: Tensor) -> Tensor:
         return self._plain(kind, inputs, np.broadcast_shapes(*(tensor.shape for tensor in inputs)))
 
+    def _along(self, kind: Reduction, source: Tensor, axes: tuple[int, ...]) -> Tensor:
+        shape = tuple(1 if axis in axes else length for axis, length in enumerate(source.shape))
+        return self._reduce(kind, source, axes, shape)
+
     @abstractmethod
     def _plain(self, kind: Kind, inputs: Sequence[Tensor], shape: tuple[int, ...]) -> Tensor: ...
+
+    @abstractmethod
+    def _reduce(self, kind: Reduction, source: Tensor, axes: tuple[int, ...], shape: tuple[int, ...]) -> Tensor: ...
 
     @abstractmethod
     def _narrow(self, source: Tensor, axis: int, start: int, shape: tuple[int, ...]) -> Tensor: ...

@@ -1,4 +1,4 @@
-"""The operators of a front-end as TFLite's, each of them one that XNNPACK takes."""
+"""Float32 operators as TFLite's, each of them one that XNNPACK takes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.flatbuffer import vector
-from export.front_end.operations import Kind, Operations, Tensor
+from export.front_end.operations import Kind, Operations, Reduction, Tensor
 from export.tflite_graph import Graph
 
 XNNPACK_PARTS = 4
@@ -17,7 +17,11 @@ _PLAIN: dict[Kind, tuple[str, str | None]] = {
     "subtract": ("SUB", "SubOptions"),
     "multiply": ("MUL", "MulOptions"),
     "divide": ("DIV", "DivOptions"),
+    "minimum": ("MINIMUM", "MaximumMinimumOptions"),
     "log": ("LOG", None),
+    "floor": ("FLOOR", None),
+    "square_root": ("SQRT", None),
+    "relu": ("RELU", None),
 }
 
 
@@ -49,6 +53,9 @@ class TfliteOperations(Operations):
     def _plain(self, kind: Kind, inputs: Sequence[Tensor], shape: tuple[int, ...]) -> Tensor:
         name, options = _PLAIN[kind]
         return self._write(name, [tensor.key for tensor in inputs], shape, options)
+
+    def _reduce(self, kind: Reduction, source: Tensor, axes: tuple[int, ...], shape: tuple[int, ...]) -> Tensor:
+        return self._write(kind.upper(), [source.key, self._vector(axes)], shape, "ReducerOptions", KeepDims=True)
 
     def _narrow(self, source: Tensor, axis: int, start: int, shape: tuple[int, ...]) -> Tensor:
         begin = tuple(start if place == axis else 0 for place in range(len(shape)))
