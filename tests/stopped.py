@@ -15,12 +15,10 @@ from typing import Any
 
 from tinyasc import recipe
 from train import curves, teacher
-from train.loop.checkpoint import Checkpoints
 from train.loop.task import Task
 
 PLACES: dict[str, tuple[Any, str]] = {
     "step": (Task, "set_place"),  # before each step, and at the end of each epoch
-    "save": (Checkpoints, "save"),
     "replace": (os, "replace"),  # of each file that is written whole or not at all
     "draw": (curves, "draw"),  # amid the writing of the run
 }
