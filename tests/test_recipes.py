@@ -19,7 +19,7 @@ from tests import tiny_data
 from tinyasc import front_end, models, recipe
 from tinyasc.mel import MEL_CONFIGS
 from tinyasc.models.sizes import SIZES
-from train.schedule import factor, stretches
+from train.schedule import Phase, factor, stretches
 from train.student import train_student
 from train.teacher import train_teacher
 
@@ -202,6 +202,19 @@ def test_weights_that_do_not_sum_to_one_are_kept_in_proportion(
     )
     # Adam adds the penalty to the gradient, so it has to shrink with the loss.
     assert one.fit.weight_decay == pytest.approx(weight_decay / (labels + teacher), rel=1e-2)
+
+
+@pytest.mark.parametrize("flag", [["--schedule", "[{shape: cosine}]"], ["--schedule=[ {shape: cosine}]"]])
+def test_a_schedule_given_as_a_flag_replaces_the_whole_of_the_recipes(flag: list[str], tmp_path: Path) -> None:
+    """jsonargparse fills what items of a list leave out from the items of the recipe, where there are as many."""
+    (tmp_path / "recipe.yaml").write_text("schedule: [{shape: cosine, epochs: 10, restarts: 3}]")
+    given: list[Phase] = []
+
+    def command(*, schedule: list[Phase]) -> None:
+        given.extend(schedule)
+
+    assert recipe.run(command, ["--config", str(tmp_path / "recipe.yaml"), *flag]) == 0
+    assert given == [Phase(shape="cosine")]
 
 
 @pytest.mark.parametrize("path", [path for path in RECIPES if path.startswith("compress/")])

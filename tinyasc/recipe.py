@@ -97,6 +97,9 @@ def _as_declared(command: Callable[..., object], arguments: Sequence[str]) -> li
             declared.append(f"{flag}={json.dumps(values)}")
             place += len(values)
         else:
+            given = value if equals else (values or [""])[0]
+            if re.match(r"\[\s*\{", given):  # jsonargparse would fill what its items leave out from the recipe's items
+                declared.append(f"{flag}=[]")
             declared.append(flag + equals + value)
     return declared
 
