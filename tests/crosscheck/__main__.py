@@ -37,6 +37,7 @@ REFEREES = (
     Referee("mediapipe_classifier", ("mediapipe==1.2.2",)),
     Referee("tflite_runtime_interpreter", ("tflite-runtime==2.14.0", "numpy<2")),
     Referee("tflite_micro_interpreter", ("tflite-micro", "numpy")),
+    Referee("tensorflow_twin", ("tensorflow==2.21.0",)),
 )
 
 
