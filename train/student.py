@@ -2,8 +2,8 @@
 
     python -m train.student --config train/recipes/demo/student.yaml --data FILE.h5 --teacher RUN --out RUN
 
-Writes model.safetensors, metrics.csv, recipe.yaml, model_card.json. Stopped anywhere, the same command goes on from the
-last whole epoch.
+Writes model.safetensors, metrics.csv, metrics.jsonl, curves.png, recipe.yaml, model_card.json. Stopped anywhere, the same
+command goes on from the last checkpoint.
 """
 
 from pathlib import Path

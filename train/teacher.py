@@ -2,8 +2,8 @@
 
     python -m train.teacher --config train/recipes/demo/teacher.yaml --data FILE.h5 --out RUN
 
-Writes model.safetensors, logits.h5, metrics.csv, recipe.yaml, model_card.json. Stopped anywhere, the
-same command goes on from the last whole epoch.
+Writes model.safetensors, logits.h5, metrics.csv, metrics.jsonl, curves.png, recipe.yaml, model_card.json. Stopped anywhere,
+the same command goes on from the last checkpoint.
 """
 
 from pathlib import Path
