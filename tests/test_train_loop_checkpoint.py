@@ -46,8 +46,21 @@ def test_one_wrong_bit_anywhere_and_the_one_before_is_read(
         checkpoints.load()
 
 
-@pytest.mark.parametrize("nth", [1, 2, 3])
-def test_stopped_amid_a_save_one_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
+def test_what_is_damaged_does_not_take_the_place_of_the_one_before(tmp_path: Path) -> None:
+    checkpoints = saved(tmp_path, 1, 2)
+    flip(checkpoints.newest, 0.5)
+    checkpoints.load()
+    checkpoints.save({"number": 3})
+    flip(checkpoints.newest, 0.5)
+    state = checkpoints.load()
+    assert state is not None
+    assert state["number"] == 1
+
+
+@pytest.mark.parametrize(("nth", "newest"), [(1, 2), (2, 3), (3, 3)])
+def test_stopped_amid_a_save_the_newest_whole_one_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int, newest: int
+) -> None:
     checkpoints, replace, calls = saved(tmp_path, 1, 2), os.replace, []
 
     def stopped(source: Path, target: Path) -> None:
@@ -60,6 +73,13 @@ def test_stopped_amid_a_save_one_is_there(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(KeyboardInterrupt):
         checkpoints.save({"number": 3})
     monkeypatch.undo()
-    state = checkpoints.load()
+    later = Checkpoints(tmp_path)
+    state = later.load()
     assert state is not None
-    assert state["number"] == 2
+    assert state["number"] == newest
+    later.save({"number": 4})
+    flip(later.newest, 0.5)
+    state = later.load()
+    assert state is not None
+    assert state["number"] == newest  # it is the one before
+    assert not (tmp_path / "checkpoint.new").exists()

@@ -29,35 +29,52 @@ class Checkpoints:
         """
         self.folder = folder
         self.newest, self.before = folder / "checkpoint.pt", folder / "checkpoint_before.pt"
+        self._new = folder / "checkpoint.new"  # whole; it is there between the renames of a save
+        self._damaged: list[Path] = []
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a checkpoint, or what is left of one."""
+        return any(path.exists() for path in (self._new, self.newest, self.before))
 
     def save(self, state: dict[str, Any]) -> None:
         """Write tensors, numbers, text, lists and dicts of them; stopped anywhere, the checkpoint before stays."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        for path in self._damaged:  # or it would take the place of the one before, which is whole
+            path.unlink(missing_ok=True)
+        self._damaged = []
+        if self._new.exists():
+            self._move()
         content = io.BytesIO()
         content.write(bytes(_HEAD))
         torch.save(state, content)
         whole = content.getbuffer()
         whole[:_HEAD] = FORMAT + hashlib.sha256(whole[_HEAD:]).hexdigest().encode() + b"\n"
-        new = self.folder / "checkpoint.new"
-        artifact.atomic_write(new, whole)
+        artifact.atomic_write(self._new, whole)
+        self._move()
+
+    def _move(self) -> None:
+        """Make the new one the newest, and that the one before."""
         if self.newest.exists():
             os.replace(self.newest, self.before)
-        os.replace(new, self.newest)
+        os.replace(self._new, self.newest)
 
     def load(self) -> dict[str, Any] | None:
         """The newest whole checkpoint, its tensors on the CPU; None where there was none yet.
 
+        Nothing is moved, as all processes of a run read here; the next save removes what was found damaged.
+
         Raises:
             UserError: all there are, are damaged.
         """
-        damaged = []
-        for path in (self.newest, self.before):
+        self._damaged = []
+        for path in (self._new, self.newest, self.before):
             if path.is_file():
                 if (state := _read(path)) is not None:
                     return state
-                damaged.append(path)
+                self._damaged.append(path)
                 tqdm.write(f"{path} is damaged or of another version of this program: it is not used")
-        if damaged:
+        if self._damaged:
             raise UserError(f"no checkpoint in {self.folder} can be read: remove that folder to start over")
         return None
 
