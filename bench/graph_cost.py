@@ -21,7 +21,8 @@ from bench.graph_tflite import is_tflite, read_tflite
 from tinyasc.errors import UserError
 
 STRUCTURE_TYPES = ("INT32", "INT64", "UINT32", "BOOL", "STRING")
-"""Constants of these types that are no bias are shapes, axes and paddings: bytes, but no parameters."""
+"""Constants of these types that are no bias are shapes, axes and paddings: bytes, but no parameters. So are single
+numbers that are no weight of a product: what a norm is scaled and moved by."""
 FLOAT_TYPES = ("FLOAT16", "BFLOAT16", "FLOAT32", "FLOAT64")
 
 
@@ -143,7 +144,7 @@ def _layers(graph: Graph) -> tuple[Layer, ...]:
             if key == operation.bias:
                 elements["biases"] += tensor.elements
                 size["bias_bytes"] += tensor.bytes
-            elif tensor.type in STRUCTURE_TYPES:
+            elif tensor.type in STRUCTURE_TYPES or (tensor.elements == 1 and key != operation.weight):
                 size["structure_bytes"] += tensor.bytes
             else:
                 elements["weights"] += tensor.elements

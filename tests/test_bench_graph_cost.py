@@ -104,6 +104,18 @@ def test_both_formats_of_a_program_agree(tmp_path: Path, integer: bool) -> None:
     assert tflite.peak_activation_bytes > peak  # a padded copy beside its original
 
 
+def test_the_numbers_of_a_norm_are_no_weights(tmp_path: Path) -> None:
+    program = tiny_programs.quantized(normed=True).to_program()
+    (tmp_path / "m.tflite").write_bytes(to_tflite(program))
+    to_onnx(program, tmp_path / "m.onnx", {})
+    tflite, onnx_ = graph_cost.read(tmp_path / "m.tflite"), graph_cost.read(tmp_path / "m.onnx")
+    weights = sum(c.weight.size + c.bias.size for c in program.convolutions())
+    assert onnx_.parameters == weights
+    assert (tflite.integer_weights, onnx_.integer_weights) == (True, True)
+    assert tflite.macs - tflite.zero_macs == onnx_.macs - onnx_.zero_macs
+    assert tflite.float_operations > 6 * 15  # and the report says so
+
+
 @pytest.mark.parametrize("integer", [True, False])
 def test_file_and_network_differ_by_biases_poolings_means_and_additions(tmp_path: Path, integer: bool) -> None:
     program = tiny_programs.quantized().to_program() if integer else tiny_programs.float_program()
