@@ -61,15 +61,34 @@ def test_hand_worked_table():
 
 
 def test_intervals_worked_by_hand():
-    classes = scored().per_class
+    score = scored()
+    classes = score.per_class
     # Moments 0 (2 of 3 right) and 1 (1 of 1), both drawn twice in a quarter of all draws: the ends of the middle 95 %.
     assert classes["bus"].interval == pytest.approx((2 / 3, 1))
     assert classes["bus"].log_loss_interval == pytest.approx((RIGHT, (2 * RIGHT + WRONG) / 3))
     assert classes["park"].interval == (0, 1)
     assert classes["tram"].interval is classes["tram"].log_loss_interval is None  # one moment says nothing of others
-    always_right = scored(CLIPS[[0, 3, 4]])
+    assert score.interval is score.log_loss_interval is None  # nor does the mean over classes without one of them
+    always_right = scored(CLIPS[[0, 3, 4, 4]], moment=np.arange(4))
     assert always_right.interval == (1, 1)
     assert always_right.log_loss_interval == pytest.approx((RIGHT, RIGHT))
+    # Bus has recalls 2/3, 3/4 and 1 in 1/4, 1/2 and 1/4 of the draws, park 0, 1/2 and 1 likewise, apart from each other:
+    # 1/16 of the draws has both at their least, 1/16 both at their most.
+    two = scored(CLIPS[:6])
+    assert two.interval == pytest.approx((1 / 3, 1))
+    # Least: moments 1 and 2 twice, all right; most: 0 and 3 twice, of 6 clips 2 wrong and of 2 clips both.
+    assert two.log_loss_interval == pytest.approx((RIGHT, (4 * RIGHT + 4 * WRONG) / 8))
+
+
+def test_no_draw_loses_a_class():
+    """Two moments of each of ten classes by three devices: one answer for all is right in a tenth of every draw."""
+    label, device = np.repeat(np.arange(10), 6), np.tile(np.arange(3), 20)
+    moment = np.repeat(np.arange(20), 3)
+    names = {"labels": list("abcdefghij"), "devices": DEVICES, "cities": CITIES, "train_devices": ["a", "b"]}
+    score = metrics.score(np.tile(np.eye(10)[4], (60, 1)), label, device, moment % 2, moment, **names)
+    for part in (score, *score.per_device.values(), *score.groups.values()):
+        assert part.interval == (part.macro, part.macro) == (0.1, 0.1)
+    assert score.per_city["oslo"].interval is None  # one moment a class
 
 
 def test_classes_without_clips_take_no_part():
@@ -114,13 +133,22 @@ def test_interval_is_as_wide_as_the_moments_make_it():
 
 
 def test_draws_hold_as_many_as_there_are_and_do_not_depend_on_blocks(monkeypatch):
-    counts = bootstrap.resampled(np.eye(5))
-    assert counts.shape == (bootstrap.DRAWS, 5)
-    assert (counts.sum(axis=1) == 5).all()
-    assert counts.mean(axis=0) == pytest.approx(np.ones(5), abs=0.1)
-    assert counts.var(axis=0) == pytest.approx(np.full(5, 0.8), rel=0.15)  # multinomial: 5 * 1/5 * 4/5
+    stratum = np.array([3, 1, 3, 3, 1, 3, 3])
+    counts = bootstrap.resampled(np.eye(7), stratum)
+    assert counts.shape == (bootstrap.DRAWS, 2, 7)
+    assert (counts.sum(axis=2) == [2, 5]).all()
+    two, five = counts[:, 0][:, stratum == 1], counts[:, 1][:, stratum == 3]
+    assert (two.sum(axis=1) == 2).all()
+    assert (five.sum(axis=1) == 5).all()
+    assert five.mean(axis=0) == pytest.approx(np.ones(5), abs=0.1)
+    assert five.var(axis=0) == pytest.approx(np.full(5, 0.8), rel=0.15)  # multinomial: 5 * 1/5 * 4/5
     monkeypatch.setattr(bootstrap, "BLOCK", 35)
-    np.testing.assert_array_equal(bootstrap.resampled(np.eye(5)), counts)
+    np.testing.assert_array_equal(bootstrap.resampled(np.eye(7), stratum), counts)
+
+
+def test_strata_are_drawn_apart():
+    counts = bootstrap.resampled(np.eye(8), np.repeat([0, 1], 4))
+    assert abs(np.corrcoef(counts[:, 0, 0], counts[:, 1, 4])[0, 1]) < 0.15
 
 
 @pytest.mark.parametrize(

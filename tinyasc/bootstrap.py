@@ -1,6 +1,8 @@
-"""Confidence intervals by drawing whole clusters of clips with replacement, as many as there are (percentile method).
+"""Confidence intervals by drawing whole clusters of clips with replacement, within each stratum (percentile method).
 
-Shape legend: M clusters, C columns, B draws, b draws of one block.
+Of each stratum (a class) as many clusters are drawn as it has, so that no draw loses one.
+
+Shape legend: M clusters, S strata, C columns, B draws, b draws of one block.
 """
 
 import numpy as np
@@ -14,11 +16,19 @@ BLOCK = 2**22
 """Numbers drawn at a time: some dozen megabytes."""
 
 
-def resampled(totals: np.ndarray) -> np.ndarray:
-    """Sums over the clusters of each draw: (M, C) -> float64 (B, C). The seed is fixed."""
+def resampled(totals: np.ndarray, stratum: np.ndarray) -> np.ndarray:
+    """Sums over the clusters of each draw, by stratum: (M, C), integer (M,) -> float64 (B, S, C).
+
+    The strata that occur are in ascending order, and drawn independently; the seed is fixed.
+    """
+    generator = np.random.default_rng(SEED)
+    return np.stack([_drawn(totals[stratum == one], generator) for one in np.unique(stratum)], axis=1)
+
+
+def _drawn(totals: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Of one stratum: (M, C) -> (B, C)."""
     n_clusters = len(totals)
     totals = totals.astype(np.float64)  # integers would leave BLAS
-    generator = np.random.default_rng(SEED)
     size = max(1, BLOCK // n_clusters)
     blocks = []
     for first in range(0, DRAWS, size):

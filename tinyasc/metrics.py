@@ -2,9 +2,9 @@
 
 Definitions are those of DCASE Task 1: macro accuracy is the mean over classes of (correct / clips of that class), also
 within one device, group or city; log loss is the mean over clips of -ln p(true class), p = softmax(logits). A class
-without clips takes no part in a mean. Everything but log loss (nats) is a fraction in [0, 1], never per cent.
+without clips takes no part in a mean. Intervals are drawn within each class (`score_part`). Everything but log loss (nats) is a fraction in [0, 1], never per cent.
 
-Shape legend: N clips, K classes, M moments, B bootstrap draws.
+Shape legend: N clips, K classes, S classes that occur, M moments of each class, B bootstrap draws.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -20,12 +20,12 @@ from tinyasc.dcase import DEVICE_GROUPS
 
 @dataclass(frozen=True)
 class Part:
-    """Some clips and how well they are answered. Intervals are 95 % bootstrap intervals over moments."""
+    """Some clips and how well they are answered. Intervals are 95 % bootstrap intervals over the moments of each class."""
 
     macro: float
     """Macro accuracy over the classes that have clips; of the clips of one class: its recall."""
     interval: Interval | None
-    """Of `macro`; None: there is one moment alone, which says nothing about others."""
+    """Of `macro`; None: one of its classes has one moment alone, which says nothing about others."""
     log_loss: float
     """Mean of -ln p(true class), nats."""
     log_loss_interval: Interval | None
@@ -71,23 +71,21 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 
 def macro_accuracy(correct: np.ndarray, label: np.ndarray, n_classes: int) -> float:
     """Mean over the classes that occur of (correct / clips). correct (N,) bool, label (N,) integer; NaN when N is 0."""
+    if len(label) == 0:
+        return float("nan")
     clips_K = np.bincount(label, minlength=n_classes)
     right_K = np.bincount(label, weights=correct, minlength=n_classes)
-    return float(_macro(right_K[None], clips_K[None])[0]) if len(label) else float("nan")
-
-
-def _macro(right_BK: np.ndarray, clips_BK: np.ndarray) -> np.ndarray:
-    """Macro accuracies (B,) from counts."""
-    occurs_BK = clips_BK > 0
-    recall_BK = np.divide(right_BK, clips_BK, out=np.zeros(right_BK.shape), where=occurs_BK)
-    return recall_BK.sum(axis=1) / occurs_BK.sum(axis=1)
+    occurs_K = clips_K > 0
+    return float(np.mean(right_K[occurs_K] / clips_K[occurs_K]))
 
 
 def score_part(correct: np.ndarray, loss: np.ndarray, label: np.ndarray, moment: np.ndarray, n_classes: int) -> Part:
     """Macro accuracy and mean loss of some clips, with the intervals of both.
 
-    Whole moments are drawn (`bootstrap`), as the clips of one are alike, by whichever device. The same answers give the
-    same intervals.
+    Whole moments are drawn (`bootstrap`), as the clips of one are alike, by whichever device; and within each class as
+    many as it has, so that every draw has the classes that there are and macro accuracy is always the mean over the same
+    ones. From m moments a class such intervals are narrow by about sqrt((m - 1) / m). The same answers give the same
+    intervals.
 
     Args:
         correct: (N,) bool.
@@ -96,25 +94,22 @@ def score_part(correct: np.ndarray, loss: np.ndarray, label: np.ndarray, moment:
         moment: (N,) integer, equal where clips were recorded at one time and place.
         n_classes: K.
     """
-    _, cluster = np.unique(moment, return_inverse=True)
-    n_moments = int(cluster.max()) + 1
-    cell, cells = cluster * n_classes + label, n_moments * n_classes
-    clips_MK = np.bincount(cell, minlength=cells).reshape(n_moments, n_classes)
-    right_MK = np.bincount(cell, weights=correct, minlength=cells).reshape(n_moments, n_classes)
-    loss_M = np.bincount(cluster, weights=loss, minlength=n_moments)
+    moments, of = np.unique(moment, return_inverse=True)
+    clusters, cluster = np.unique(label * len(moments) + of, return_inverse=True)  # a moment has one label
+    class_M = clusters // len(moments)
+    totals = [np.bincount(cluster, weights=values) for values in (np.ones(len(label)), correct, loss)]
     interval = log_loss_interval = None
-    if n_moments > 1:
-        drawn = bootstrap.resampled(np.concatenate([clips_MK, right_MK, loss_M[:, None]], axis=1))
-        clips_BK, right_BK, loss_B = drawn[:, :n_classes], drawn[:, n_classes:-1], drawn[:, -1]
-        interval = bootstrap.interval(_macro(right_BK, clips_BK))
-        log_loss_interval = bootstrap.interval(loss_B / clips_BK.sum(axis=1))
+    if np.unique(class_M, return_counts=True)[1].min() > 1:
+        clips_BS, right_BS, loss_BS = np.moveaxis(bootstrap.resampled(np.stack(totals, axis=1), class_M), -1, 0)
+        interval = bootstrap.interval((right_BS / clips_BS).mean(axis=1))
+        log_loss_interval = bootstrap.interval(loss_BS.sum(axis=1) / clips_BS.sum(axis=1))
     return Part(
         macro=macro_accuracy(correct, label, n_classes),
         interval=interval,
         log_loss=float(loss.mean()),
         log_loss_interval=log_loss_interval,
         n=len(label),
-        moments=n_moments,
+        moments=len(moments),
     )
 
 

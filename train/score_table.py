@@ -38,7 +38,7 @@ def table(score: Score) -> str:
     if any(part.moments < FEW for parts in sections.values() for part in parts.values()):
         lines += [
             "",
-            f"An interval from fewer than {FEW} moments is rough, and rather too narrow; from one there is none.",
+            f"An interval from fewer than {FEW} moments is rough, and too narrow; from one of a class there is none.",
         ]
     return "\n".join(lines)
 
