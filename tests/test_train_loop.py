@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from train.loop.checkpoint import Checkpoints
 from train.loop.config import FitConfig
 from train.loop.fit import Fitted, fit
 from train.loop.history import Row, write_history
+from train.loop.learner import Learner
 from train.loop.optimizer import make_optimizer, set_rate
 from train.loop.task import Task
 from train.objectives.objective import Losses, Objective
@@ -259,6 +261,35 @@ def test_a_loss_that_is_not_finite_stops_with_its_batch_named(clips: Clips, tmp_
     assert state is not None
     assert (state["epoch"], state["step"]) == (1, step)  # nothing was saved after it
     assert all(torch.isfinite(value).all() for value in state["learner"]["objective"].values())
+
+
+@pytest.mark.parametrize("place", ["weight", "buffer", "score"])
+def test_what_is_not_finite_is_neither_kept_nor_chosen(
+    clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """All losses are finite: it comes with the last step of the second epoch, or with its score."""
+    normed = nn.Sequential(nn.BatchNorm2d(1), network())
+    spoilt = {"weight": normed.state_dict()["1.0.weight"], "buffer": normed.state_dict()["0.running_var"]}
+    original = Learner.step
+
+    def step(learner: Learner, *arguments: Any) -> int:
+        done = original(learner, *arguments)
+        if place in spoilt and learner.objective.epoch > 1.6:
+            spoilt[place].view(-1)[0] = torch.inf
+        return done
+
+    def score(network: nn.Module) -> Row:
+        bad = place == "score" and job.objective.epoch > 1.6
+        return {"validation_accuracy": 0.5, "validation_log_loss": torch.nan if bad else 1.0}
+
+    monkeypatch.setattr(Learner, "step", step)
+    job = task(clips, tmp_path / "run", config(keep="best"), objectives.build(normed), validate=score)
+    with pytest.raises(UserError, match=r"not finite in epoch 2, step 3 of 3, of .*remove .*run or give another --out"):
+        fit(FABRIC, job)
+    state = Checkpoints(tmp_path / "run").load()
+    assert state is not None
+    assert (state["epoch"], len(state["history"])) == (1, 1)
+    assert len((tmp_path / "run/metrics.jsonl").read_text().splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ it. So the same command goes on there, and on a CPU ends with the same weights, 
 stopped.
 """
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -30,7 +31,7 @@ from train.objectives.objective import Losses
 LOOK = 20
 """Steps after which a GPU is waited for, and processes agree whether to go on."""
 NAMED = 3
-"""Clips that are named of a step whose loss is not finite."""
+"""Clips that are named of a step after which something is not finite."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def fit(fabric: Fabric, task: Task) -> Fitted | None:
         What the first process has in the end; None in the others.
 
     Raises:
-        UserError: the loss is not finite, or the checkpoint there is not of this task.
+        UserError: the loss, the weights or the validation's score are not finite, or the checkpoint there is not of
+            this task.
         KeyboardInterrupt: stopped by Ctrl-C or SIGTERM, after a checkpoint.
     """
     try:
@@ -97,7 +99,7 @@ class _Course:
         """The steps of the epoch that are left.
 
         Raises:
-            UserError: the loss is not finite.
+            UserError: the loss, or what it left of the weights, is not finite.
             KeyboardInterrupt: stopped.
         """
         task, batches, rank = self.task, self.task.batches, self.fabric.global_rank
@@ -131,12 +133,16 @@ class _Course:
             return
         found = processes.gather(self.fabric, (self.meter.read(), stop.asked, due))
         if wrong := [step for step, _, _ in found if step is not None]:
-            self._refuse(min(wrong))
+            self._refuse("the loss is", min(wrong))
         progress.show(self.meter.means(), rate)
+        stopped = any(asked for _, asked, _ in found)
+        saved = stopped or found[0][2]
+        # A loss is of the weights before its step: what the last one made of them, no loss has seen when they are kept.
+        if (last or saved) and not all(processes.gather(self.fabric, self.learner.finite())):
+            self._refuse("the weights are", self.step - 1)
         if last:  # what follows is done at the end of the epoch
             return
-        stopped = any(asked for _, asked, _ in found)
-        if stopped or found[0][2]:
+        if saved:
             self._save(processes.random_state(self.fabric.device))
         if stopped:
             self._interrupt()
@@ -145,6 +151,7 @@ class _Course:
         """The row of the epoch, the score of its weights, a checkpoint.
 
         Raises:
+            UserError: the score is not finite.
             KeyboardInterrupt: stopped.
         """
         meter = Meter.of(*processes.gather(self.fabric, self.meter.state()))
@@ -158,6 +165,9 @@ class _Course:
         if self.task.validate is not None and self.fabric.is_global_zero:
             with torch.compiler.set_stance("force_eager"):  # nothing is compiled anew for the few batches of a score
                 row |= self.task.validate(self.learner.network)
+        if not all(processes.gather(self.fabric, all(map(math.isfinite, row.values())))):
+            self._refuse("the score on the validation clips is", self.step - 1)
+        if self.task.validate is not None and self.fabric.is_global_zero:
             self._choose(row)
         self.history.append(row)
         self.epoch, self.step, self.meter, self.seconds = self.epoch + 1, 0, Meter(), 0.0
@@ -215,13 +225,15 @@ class _Course:
         tqdm.write(f"stopped {self._place()}: the same command goes on from there")
         raise KeyboardInterrupt
 
-    def _refuse(self, step: int) -> NoReturn:
-        """End because the loss of a step is not finite; no checkpoint is written any more."""
-        batches, begun = self.task.batches, self.checkpoints.newest.exists()
+    def _refuse(self, what: str, step: int) -> NoReturn:
+        """End because something is not finite with or after a step; no checkpoint is written any more."""
+        batches = self.task.batches
         files = list(dict.fromkeys(batches.clips.files[clip] for clip in batches.step_clips(self.epoch, step)))
         more = f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
+        partial = self.task.partial
+        kept = f"; the checkpoint before is kept in {partial}: with a new recipe remove {partial} or give another --out"
         raise UserError(
-            f"the loss is not finite in epoch {self.epoch + 1}, step {step + 1} of {len(batches)}, of "
+            f"{what} not finite in epoch {self.epoch + 1}, step {step + 1} of {len(batches)}, of "
             f"{', '.join(files[:NAMED])}{more}: lower --fit.learning_rate, or look at these clips"
-            + (f"; remove {self.task.partial} to start over" if begun else "")
+            + (kept if self.checkpoints.begun else "")
         )

@@ -96,6 +96,12 @@ class Learner:
         """A copy of all that `network` holds, on the CPU."""
         return {name: value.detach().to("cpu", copy=True) for name, value in self.network.state_dict().items()}
 
+    def finite(self) -> bool:
+        """Whether all weights and buffers are finite, those of the average as well; a GPU is waited for once."""
+        modules = [self.objective] if self._average is None else [self.objective, self._average]
+        values = [value for module in modules for value in module.state_dict().values()]
+        return bool(torch.stack([value.isfinite().all() for value in values]).all())
+
     def state(self) -> dict[str, Any]:
         """For a checkpoint."""
         return {
