@@ -1,6 +1,7 @@
 """Runs side by side: repetitions in one row, what sets the rows apart, and what is no comparison."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -73,12 +74,13 @@ def test_a_study_is_one_row_a_recipe_with_mean_and_spread_over_seeds(tmp_path, c
     rows = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert rows[0] == "parameters epochs last loss accuracy, % log loss seen, % unseen, %"
     # mean 68, deviations -8, 2, 6: sqrt((64 + 4 + 36) / 2) = 7.21
-    figures = "1.000 ± 0.000 68.0 ± 7.2 1.320 ± 0.072 73.0 ± 7.2 63.0 ± 7.2"
+    figures = "– 68.0 ± 7.2 1.320 ± 0.072 73.0 ± 7.2 63.0 ± 7.2"
     assert rows[1] == f"kd (3 seeds) student cp_mobile 61,148 2 {figures}"
-    assert rows[2] == "1.000 to 1.000 60.0 to 74.0 1.260 to 1.400 65.0 to 79.0 55.0 to 69.0"
-    assert rows[3] == "alone-0 student cp_mobile 61,148 2 1.000 55.0 1.450 60.0 50.0"
+    assert rows[2] == "60.0 to 74.0 1.260 to 1.400 65.0 to 79.0 55.0 to 69.0"
+    assert rows[3] == "alone-0 student cp_mobile 61,148 2 – 55.0 1.450 60.0 50.0"
     assert rows[4] == "[45.0, 65.0] [1.000, 1.500] [60.0, 90.0]"
-    assert rows[5:7] == ["long not finished – 1 of 9 1.500 – – – –", "bare not finished – 1 1.500 – – – –"]
+    assert rows[5:7] == ["long not finished – 1 of 9 – – – – –", "bare not finished – 1 – – – – –"]
+    assert "No last loss: these runs minimise different ones." in rows
     differing = rows[rows.index("What differs kd alone-0 long bare") + 1 :]
     assert differing[:4] == [
         "distillation.temperature 1.0 2.0 2.0 ?",
@@ -100,13 +102,76 @@ def test_a_study_is_one_row_a_recipe_with_mean_and_spread_over_seeds(tmp_path, c
     assert content["differences"]["fit.epochs"] == {"kd": 2, "alone-0": 2, "long": 9, "bare": None}
 
 
+def taught_by(teacher: Path, out: Path, seed: int, named: str | None = None) -> Path:
+    card = replace(CARD, lineage=artifact.lineage_of([teacher]))
+    return finished(out, 0.7, seed=seed, teacher=named or str(teacher), card=card)
+
+
+def names_of(*paths: Path) -> list[list[str]]:
+    return [[run.name for run in group.runs] for group in seeds.grouped(runs.read_all(paths))]
+
+
 def test_students_of_repeated_teachers_are_repetitions_and_those_of_other_teachers_are_not(tmp_path):
-    teachers = [finished(tmp_path / f"teacher-{seed}", 0.8, seed=seed) for seed in (0, 1)]
-    other = finished(tmp_path / "teacher-other", 0.8, seed=1, fit={"epochs": 3})
-    students = [finished(tmp_path / f"kd-{seed}", 0.7, seed=seed, teacher=str(teachers[seed])) for seed in (0, 1)]
-    alone = finished(tmp_path / "kd-2", 0.7, seed=2, teacher=str(other))
-    groups = seeds.grouped(runs.read_all([*students, alone]))
-    assert [[run.name for run in group.runs] for group in groups] == [["kd-0", "kd-1"], ["kd-2"]]
+    card = replace(CARD, stage="teacher")
+    teachers = [finished(tmp_path / f"teacher-{seed}", 0.8, seed=seed, card=card) for seed in (0, 1)]
+    other = finished(tmp_path / "teacher-other", 0.8, seed=1, fit={"epochs": 3}, card=card)
+    students = [taught_by(teachers[seed], tmp_path / f"kd-{seed}", seed) for seed in (0, 1)]
+    alone = taught_by(other, tmp_path / "kd-2", 2)
+    # named from a folder that is not this one: found beside the student
+    elsewhere = taught_by(teachers[0], tmp_path / "kd-3", 3, named="nowhere/teacher-0")
+    waiting = unfinished(tmp_path / "kd-4", RECIPE_FIELDS | {"seed": 4, "teacher": str(teachers[0])})
+    assert names_of(*students, alone, elsewhere, waiting) == [["kd-0", "kd-1", "kd-3", "kd-4"], ["kd-2"]]
+
+
+def test_a_teacher_that_was_made_again_stands_for_none_of_its_former_students(tmp_path):
+    card = replace(CARD, stage="teacher")
+    teacher = finished(tmp_path / "teacher", 0.8, card=card)
+    former = [taught_by(teacher, tmp_path / f"kd-{seed}", seed) for seed in (0, 1)]
+    shutil.rmtree(teacher)
+    finished(teacher, 0.9, seed=1, fit={"epochs": 3}, card=card)
+    assert names_of(*former, taught_by(teacher, tmp_path / "kd-2", 2)) == [["kd-0", "kd-1"], ["kd-2"]]
+
+
+def test_total_losses_are_compared_where_all_minimise_the_same(tmp_path):
+    given = {
+        "plain": {},
+        "unheard": {"distillation": {"temperature": 9.0}, "adversarial": {"weight": 0.0, "hidden": 8}},  # no teacher
+        "taught": {"teacher": "runs/teacher"},
+        "hotter": {"teacher": "runs/teacher", "distillation": {"temperature": 9.0}},
+        "adversarial": {"adversarial": {"weight": 0.1}},
+        "smooth": {"label_smoothing": 0.1},
+    }
+    found = [runs.read(finished(tmp_path / name, 0.6, **of)).objective for name, of in given.items()]
+    assert found[0] == found[1]
+    assert all(found[place] not in found[:place] for place in range(2, 6))
+
+
+def test_what_differs_is_no_wider_than_a_line_and_knows_what_belongs_to_an_architecture(tmp_path, capsys):
+    paths = [
+        finished(
+            tmp_path / f"run-{letter}",
+            0.6,
+            architecture="cp_mobile",
+            model={"channels": place},
+            fit={"epochs": place, "schedule": "a schedule that is long to tell"},
+        )
+        for place, letter in enumerate("abcdefghijklmnopqrstuvwx")
+    ]
+    arguments = ["--out", tmp_path / "compare.png"]
+    assert compared(*paths, *arguments) == 0
+    text = capsys.readouterr().out
+    lines = text[text.index("What differs") :].splitlines()
+    assert max(map(len, lines)) <= 160
+    heads = [line.split()[2:] for line in lines if line.startswith("What differs")]
+    assert [len(head) for head in heads[:-1]] == [len(heads[0])] * (len(heads) - 1)
+    assert [name for head in heads for name in head] == [path.name for path in paths]
+    assert sum("model.channels" in line for line in lines) == len(heads) > 1
+    other = finished(tmp_path / "other", 0.6, architecture="acdnet", model={"width": 1}, mel={"hop_length": 1})
+    assert compared(*paths[:2], other, *arguments) == 0
+    text = capsys.readouterr().out
+    assert "architecture" in text
+    assert "model" not in text[text.index("What differs") :]
+    assert "mel" not in text[text.index("What differs") :]
 
 
 def test_runs_of_one_seed_are_no_repetitions_and_names_are_told_apart(tmp_path, capsys):

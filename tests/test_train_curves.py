@@ -59,8 +59,18 @@ def test_one_colour_a_run_or_a_group(drawn):
 def test_values_that_are_no_numbers_leave_a_gap_and_no_epoch_no_picture(drawn):
     curves.draw({"stopped": [], "broken": [{**ALONE[0], "loss": float("nan")}, ALONE[1]]}, Path("unused"))
     assert [line.get_xydata().tolist() for line in drawn[0].axes[0].lines] == [[[2, 1]]]
+    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["broken"]
     curves.draw({"stopped": []}, Path("unused"))
     assert len(drawn) == 1
+
+
+def test_totals_of_different_objectives_have_no_panel(drawn):
+    curves.draw({"one": ALONE, "two": WITH_PARTS}, Path("unused"), total=False)
+    assert [axes.get_title(loc="left") for axes in drawn[0].axes][:3] == [
+        "Loss: hard",
+        "Loss: distillation",
+        "Accuracy",
+    ]
 
 
 def test_written_whole_the_same_bytes_and_no_trace_in_pyplot(tmp_path):

@@ -25,7 +25,9 @@ COLUMNS = {
 }
 IN_PER_CENT = ("macro", "seen", "unseen")
 WIDEST = 32
-"""Characters of a recipe's value that are shown."""
+"""Characters of a recipe's value, or of a name above it, that are shown."""
+LINE = 160
+"""Characters of a line of what differs."""
 
 
 def compare(*runs: Path, out: Path = Path("compare.png"), json: Path | None = None) -> None:
@@ -44,7 +46,7 @@ def compare(*runs: Path, out: Path = Path("compare.png"), json: Path | None = No
     print("\n".join([*table(groups), "", *what_differs(groups)]).rstrip())
     if any(run.history for run in found):
         names = {run.name: group.name for group in groups for run in group.runs}
-        curves.draw({run.name: run.history for run in found}, out, names)
+        curves.draw({run.name: run.history for run in found}, out, names, total=_one_objective(groups))
         print(f"\nwrote {out}")
     if json is not None:
         json.parent.mkdir(parents=True, exist_ok=True)
@@ -55,11 +57,12 @@ def compare(*runs: Path, out: Path = Path("compare.png"), json: Path | None = No
 def table(groups: Sequence[Group]) -> list[str]:
     """Two lines a group: what it reached, and below it how far that may be off."""
     rows = [["", "", "parameters", "epochs", *COLUMNS.values()]]
+    shown = [figure for figure in FIGURES if figure != "loss" or _one_objective(groups)]
     for group in groups:
         card, finished = group.shown.card, sum(run.finished for run in group.runs)
         what = f"{card.stage} {card.architecture}" if card else "not finished"
         parameters = card.cost.get("parameters") if card else None
-        cells = [_cells(group, figure) for figure in FIGURES]
+        cells = [_cells(group, figure) if figure in shown else ("–", "") for figure in FIGURES]
         seeds = "" if finished in (0, len(group.runs)) else f"{finished} of "
         name = group.name if len(group.runs) == 1 else f"{group.name} ({seeds}{len(group.runs)} seeds)"
         size = "–" if parameters is None else f"{parameters:,}"
@@ -70,20 +73,46 @@ def table(groups: Sequence[Group]) -> list[str]:
         "  ".join(cell.ljust(width) if place < 2 else cell.rjust(width) for place, (cell, width) in enumerate(pairs))
         for pairs in (list(zip(row, widths, strict=True)) for row in rows)
     ]
-    spread = "±: sample standard deviation over seeds, below it the least and the most."
-    return [*(line.rstrip() for line in lines if line.strip()), "[ ]: 95 % interval over moments. " + spread]
+    notes = [
+        "[ ]: 95 % interval over moments. ±: sample standard deviation over seeds, below it the least and the most."
+    ]
+    if "loss" not in shown:
+        notes.append("No last loss: these runs minimise different ones.")
+    return [*(line.rstrip() for line in lines if line.strip()), *notes]
 
 
 def what_differs(groups: Sequence[Group]) -> list[str]:
-    """The fields of the recipes that are not the same in all groups, a column each group; "?" where there is none."""
+    """The fields of the recipes that are not the same in all groups, a column each group; "?" where there is none.
+
+    Columns that do not fit into LINE follow below, under the same fields.
+    """
     found, known = differences(groups), [group.runs[0].recipe is not None for group in groups]
     if not found:
         return ["Nothing differs in the recipes."] if sum(known) > 1 else []
-    rows = [["What differs", *(group.name for group in groups)]]
-    for field, values in found.items():
-        rows.append([field, *(_short(value) if there else "?" for value, there in zip(values, known, strict=True))])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    columns = [
+        [_short(group.name), *(_short(values[place]) if known[place] else "?" for values in found.values())]
+        for place, group in enumerate(groups)
+    ]
+    fields = ["What differs", *found]
+    blocks = [[fields]]
+    for column in columns:
+        if len(blocks[-1]) > 1 and len(_beside([*blocks[-1], column])[0]) > LINE:
+            blocks.append([fields])
+        blocks[-1].append(column)
+    return [line.rstrip() for block in blocks for line in [*_beside(block), ""]][:-1]
+
+
+def _beside(columns: Sequence[Sequence[str]]) -> list[str]:
+    """Lines, all of one width, of columns of cells."""
+    widths = [max(map(len, column)) for column in columns]
+    rows = zip(*columns, strict=True)
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+
+
+def _one_objective(groups: Sequence[Group]) -> bool:
+    """Whether all runs that were trained minimise the same, so that their total losses can be compared."""
+    objectives = [run.objective for group in groups for run in group.runs if run.history]
+    return all(objective == objectives[0] for objective in objectives)
 
 
 def _cells(group: Group, figure: str) -> tuple[str, str]:

@@ -24,20 +24,24 @@ MARGIN, NAME = 0.15, 0.25
 """Around all panels, and the height of one line of the legend. Inches, as PANEL."""
 
 
-def draw(histories: Mapping[str, History], path: Path, groups: Mapping[str, str] | None = None) -> None:
+def draw(
+    histories: Mapping[str, History], path: Path, groups: Mapping[str, str] | None = None, *, total: bool = True
+) -> None:
     """Draw the histories of runs together and write the picture (PNG), whole or not at all.
 
     Args:
-        histories: name -> its rows; where no run has a finished epoch, nothing is written.
+        histories: name -> its rows; runs without a finished epoch are left out, and without others nothing is written.
         path: the picture.
         groups: name of a run -> name that it goes by in the legend: runs of one group (seeds) share a colour.
+        total: draw the total loss, which is to be compared only where all runs minimise the same.
     """
-    if not any(histories.values()):
+    histories = {name: history for name, history in histories.items() if history}
+    if not histories:
         return
     names = {name: name if groups is None else groups[name] for name in histories}
     legend = list(dict.fromkeys(names.values()))
     colours = dict(zip(legend, _colours(len(legend)), strict=True))
-    panels = _panels(histories)
+    panels = _panels(histories, total)
     columns = 2 if len(panels) in (2, 4) else 3
     rows = math.ceil(len(panels) / columns)
     with mpl.rc_context(picture.STYLE):
@@ -65,12 +69,12 @@ def draw(histories: Mapping[str, History], path: Path, groups: Mapping[str, str]
         picture.write(figure, path)
 
 
-def _panels(histories: Mapping[str, History]) -> dict[str, dict[str, object]]:
+def _panels(histories: Mapping[str, History], total: bool) -> dict[str, dict[str, object]]:
     """Title -> the columns drawn there, each with its line; columns that no run has are left out."""
     found = list(dict.fromkeys(key for history in histories.values() for row in history for key in row))
     parts = [key for key in found if key.startswith("loss_")]
     panels: dict[str, dict[str, object]] = {
-        "Loss": {"loss": SOLID},
+        "Loss": {"loss": SOLID} if total else {},
         **{f"Loss: {key.removeprefix('loss_').replace('_', ' ')}": {key: SOLID} for key in parts},
         "Log loss, validation": {"validation_log_loss": SOLID},
         "Accuracy": {"accuracy": DASHED, "validation_accuracy": SOLID},

@@ -31,7 +31,8 @@ class TrainingRun:
     card: ModelCard | None
     """None: the run is not finished."""
     teacher: dict[str, Any] | None = None
-    """The recipe of the teacher run that its recipe names; None: it names none, or none that is still there."""
+    """The recipe of its teacher run; the sha256 of the teacher's card where that run is gone, has changed or has no
+    recipe; None: it has no teacher, or nothing is known of it."""
 
     @property
     def finished(self) -> bool:
@@ -42,6 +43,16 @@ class TrainingRun:
     def accuracy(self) -> dict[str, Any]:
         """As the card has it; empty where there is none, or none of a data set that is known."""
         return self.card.accuracy if self.card is not None and self.card.data["checksum"] is not None else {}
+
+    @property
+    def objective(self) -> tuple[Any, ...]:
+        """What its total loss is the sum of: only losses of equal objectives can be compared."""
+        parts = {column for row in self.history for column in row if column.startswith("loss_")}
+        recipe = self.recipe or {}
+        used = {"distillation": recipe.get("teacher"), "adversarial": recipe.get("adversarial.weight")}
+        settings = {field: value for field, value in recipe.items() if used.get(field.split(".")[0])}
+        smoothing = recipe.get("label_smoothing") or 0.0
+        return self.recipe is None, sorted(parts), smoothing, sorted(settings.items())
 
     @property
     def figures(self) -> dict[str, float]:
@@ -104,14 +115,24 @@ def read(path: Path) -> TrainingRun:
         card = artifact.load_card(path)
         history = _history(path / JSON_LINES) if JSON_LINES in card.files else []
         recipe = _recipe(path / RECIPE)
-        return TrainingRun(path.name, recipe, history, card, _teacher(recipe))
+        return TrainingRun(path.name, recipe, history, card, _teacher(path, recipe, card))
     recipe = _recipe(partial / RECIPE)
-    return TrainingRun(partial.stem, recipe, _history(partial / JSON_LINES), None, _teacher(recipe))
+    return TrainingRun(partial.stem, recipe, _history(partial / JSON_LINES), None, _teacher(partial, recipe, None))
 
 
-def _teacher(recipe: dict[str, Any] | None) -> dict[str, Any] | None:
+def _teacher(path: Path, recipe: dict[str, Any] | None, card: ModelCard | None) -> dict[str, Any] | None:
+    """See `TrainingRun.teacher`. A finished run's is the one in its lineage; one on its way reads what lies there."""
     named = (recipe or {}).get("teacher")
-    return None if named is None else _recipe(Path(named) / RECIPE)
+    if named is None:
+        return None
+    teachers = [entry["sha256"] for entry in card.lineage if entry["stage"] == "teacher"] if card else []
+    for place in (Path(named), path.parent / Path(named).name):  # paths are relative to where training was started
+        if not (place / artifact.CARD).is_file():
+            continue
+        sha256 = artifact.file_sha256(place / artifact.CARD)
+        if card is None or sha256 in teachers:
+            return _recipe(place / RECIPE) or {"sha256": sha256}
+    return {"sha256": teachers[-1]} if teachers else None  # the last: before it come those it may be the average of
 
 
 def _recipe(path: Path) -> dict[str, Any] | None:

@@ -11,6 +11,8 @@ from train.runs import FIGURES, TrainingRun
 
 OWN = ("seed", "out")
 """Fields of a recipe that repetitions may differ in."""
+OF_ARCHITECTURE = ("model", "mel")
+"""Sections whose fields mean something only within one architecture."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,17 @@ def _without_own(recipe: dict[str, Any]) -> dict[str, Any]:
 def differences(groups: Sequence[Group]) -> dict[str, list[Any]]:
     """Field of the recipes -> its value in each group, for fields that are not the same in all that have a recipe.
 
-    A section that some of them lack, as other commands have others, counts as one field with the value "given".
+    A section that some of them lack, as other commands have others, counts as one field with the value "given"; where
+    architectures differ, the sections that belong to them are left out.
     """
     recipes = [group.runs[0].recipe for group in groups]
     known = [recipe for recipe in recipes if recipe is not None]
     sections = [{field.split(".")[0] for field in recipe} for recipe in known]
     shared = set.intersection(*sections) if sections else set()
-    fields = {field: field.split(".")[0] for recipe in known for field in recipe if field not in OWN}
+    several = len({recipe["architecture"] for recipe in known if "architecture" in recipe}) > 1
+    out = (*OWN, *OF_ARCHITECTURE) if several else OWN
+    sections_of = {field: field.split(".")[0] for recipe in known for field in recipe}
+    fields = {field: section for field, section in sections_of.items() if field not in out and section not in out}
     named = dict.fromkeys(field if section in shared else section for field, section in fields.items())
 
     def value(recipe: dict[str, Any] | None, name: str) -> Any:
