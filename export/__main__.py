@@ -67,12 +67,12 @@ def export(
     if waveforms < LEAST_WAVEFORMS:
         raise UserError(f"waveforms is {waveforms}: fewer than {LEAST_WAVEFORMS} prove little, give more")
     card = artifact.load_card(model, "qat")
-    lineage = artifact.lineage_of([model])
     int8, real = program.load(model / INT8_PROGRAM), program.load(model / FLOAT_PROGRAM)
     sample = load_file(model / SAMPLE)
     sound = _sound(card, int8, sample)
     rate = sound.samples if sound.config is None else sound.config.sample_rate
-    about = (card.labels, card.mel, rate, sound.samples, card.architecture, lineage[-1]["sha256"])
+    parent = card.files[f"{INT8_PROGRAM}.safetensors"]["sha256"]
+    about = (card.labels, card.mel, rate, sound.samples, card.architecture, parent)
     with new_run(out) as run:
         facts = Facts(*about, author, licence, version)
         write_files(run.folder, int8, real, sound=sound, facts=facts, variants=variants)
@@ -96,7 +96,7 @@ def export(
             "drop_in": [found.to_dict() for found in joined],
         }
         run.path("parity.json").write_text(json.dumps(parity, indent=1) + "\n")
-        run.card = replace(card, stage="export", lineage=lineage, seed=seed)
+        run.card = replace(card, stage="export", lineage=artifact.lineage_of([model]), seed=seed)
         sizes = {file.name: file.stat().st_size for file in sorted(run.folder.iterdir()) if file.suffix in MODELS}
     for found in agreements:
         print(f"{found.file} in {found.runtime}, {found.kernels}, threads {found.threads}: ", end="")

@@ -140,7 +140,9 @@ def in_integers(program: Program) -> Runtime:
     return Runtime("", "", 1, lambda inputs: simulate(program, inputs))
 
 
-def test_joined_files_are_the_two_stages(program: Program, heard: np.ndarray, tmp_path: Path) -> None:
+@pytest.mark.parametrize("normed", [False, True])
+def test_joined_files_are_the_two_stages(normed: bool, heard: np.ndarray, tmp_path: Path) -> None:
+    program = tiny_programs.quantized(normed=normed).to_program()
     write_drop_in(program, tmp_path)
     waveforms = {"sounds": heard, "tones": tones(20, SOUND.samples, seed=0)}
     found = prove_drop_in(tmp_path, program, SOUND, in_integers(program), waveforms)

@@ -126,6 +126,12 @@ def test_the_files_are_proven_to_be_the_program(line: Line) -> None:
     assert found == [("model.tflite", 1, 0), ("model.tflite", 2, 0), ("model.onnx", 1, 0)]
     assert all(entry["inputs"] >= 1000 and entry["logits"] == 2 * entry["inputs"] for entry in parity["agreements"])
     assert "XNNPACK" in parity["agreements"][0]["kernels"]
+    for entry in parity["drop_in"]:
+        assert entry["relative_difference"] <= entry["tolerance"]
+        assert entry["largest_difference"] <= 1
+    assert {(entry["file"], entry["waveforms"]) for entry in parity["drop_in"]} == {
+        (f"drop_in.{kind}", waveforms) for kind in ("tflite", "onnx") for waveforms in ("sounds", "tones")
+    }
 
 
 def test_the_report_measures_what_training_said(line: Line) -> None:
@@ -140,7 +146,8 @@ def test_the_report_measures_what_training_said(line: Line) -> None:
 
 def test_the_same_seed_gives_the_same_files(line: Line) -> None:
     assert (line.qat("qat2"), line.export("qat2", "export2")) == (0, 0)
-    for name in ("model.tflite", "model.onnx", "model_float.tflite", "model_float.onnx"):
+    names = [f"{stem}.{kind}" for stem in ("model", "drop_in", "model_float") for kind in ("tflite", "onnx")]
+    for name in names:
         assert (line.folder / "export" / name).read_bytes() == (line.folder / "export2" / name).read_bytes(), name
 
 

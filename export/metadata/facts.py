@@ -22,7 +22,8 @@ class Facts:
     architecture: str
     """Name in `tinyasc.models`."""
     parent: str
-    """sha256 of the model card of the run that was exported."""
+    """sha256 of int8.program.safetensors of the run that was exported: its model card has it, and so has every run that
+    ends with the same weights, wherever and whenever it was made."""
     author: str = ""
     """Who made the model."""
     licence: str = ""
