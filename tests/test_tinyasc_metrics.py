@@ -72,7 +72,7 @@ def test_intervals_worked_by_hand():
     always_right = scored(CLIPS[[0, 3, 4, 4]], moment=np.arange(4))
     assert always_right.interval == (1, 1)
     assert always_right.log_loss_interval == pytest.approx((RIGHT, RIGHT))
-    # Bus has recalls 2/3, 3/4 and 1 in 1/4, 1/2 and 1/4 of the draws, park 0, 1/2 and 1 likewise, apart from each other:
+    # Bus has recalls 2/3, 3/4 and 1 in 1/4, 1/2 and 1/4 of the draws, park 0, 1/2 and 1 likewise, drawn apart:
     # 1/16 of the draws has both at their least, 1/16 both at their most.
     two = scored(CLIPS[:6])
     assert two.interval == pytest.approx((1 / 3, 1))

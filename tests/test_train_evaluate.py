@@ -88,7 +88,7 @@ def test_stored_answers_give_the_figures_worked_out_by_hand(data, tmp_path, caps
     assert "another data set" not in shown
     rows = [" ".join(line.split()) for line in shown.splitlines()]
     assert f"a 100.0 % 100.0 to 100.0 {right:.3f} {right:.2f} to {right:.2f} 8 4" in rows
-    assert f"unseen 0.0 % 0.0 to 0.0 {wrong:.3f} {wrong:.2f} to {wrong:.2f} 4 2" in rows
+    assert f"unseen 0.0 % – {wrong:.3f} – 4 2" in rows
     assert rows[rows.index("truth 1 2 clips") + 1 :][:2] == ["1 high 67 33 6", "2 low 33 67 6"]
 
 
@@ -162,7 +162,7 @@ def test_a_folder_of_ones_own_with_one_device_one_city_and_an_untested_class(tmp
     assert accuracy["parts"]["per_class"]["low"]["interval"] is None
     shown = capsys.readouterr().out
     assert "device group" not in shown
-    assert "from one there is none" in shown
+    assert "from one of a class there is none" in shown
 
 
 @pytest.mark.parametrize(

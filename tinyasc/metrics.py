@@ -2,7 +2,8 @@
 
 Definitions are those of DCASE Task 1: macro accuracy is the mean over classes of (correct / clips of that class), also
 within one device, group or city; log loss is the mean over clips of -ln p(true class), p = softmax(logits). A class
-without clips takes no part in a mean. Intervals are drawn within each class (`score_part`). Everything but log loss (nats) is a fraction in [0, 1], never per cent.
+without clips takes no part in a mean. Intervals are drawn within each class (`score_part`). Everything but log loss
+(nats) is a fraction in [0, 1], never per cent.
 
 Shape legend: N clips, K classes, S classes that occur, M moments of each class, B bootstrap draws.
 """
@@ -20,7 +21,7 @@ from tinyasc.dcase import DEVICE_GROUPS
 
 @dataclass(frozen=True)
 class Part:
-    """Some clips and how well they are answered. Intervals are 95 % bootstrap intervals over the moments of each class."""
+    """Some clips and how well they are answered. Intervals: 95 %, bootstrap over the moments of each class."""
 
     macro: float
     """Macro accuracy over the classes that have clips; of the clips of one class: its recall."""
@@ -83,9 +84,8 @@ def score_part(correct: np.ndarray, loss: np.ndarray, label: np.ndarray, moment:
     """Macro accuracy and mean loss of some clips, with the intervals of both.
 
     Whole moments are drawn (`bootstrap`), as the clips of one are alike, by whichever device; and within each class as
-    many as it has, so that every draw has the classes that there are and macro accuracy is always the mean over the same
-    ones. From m moments a class such intervals are narrow by about sqrt((m - 1) / m). The same answers give the same
-    intervals.
+    many as it has, so that every draw has the classes that there are and macro accuracy is the mean over the same ones.
+    From m moments a class such intervals are narrow by about sqrt((m - 1) / m). The same answers give the same ones.
 
     Args:
         correct: (N,) bool.
