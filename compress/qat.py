@@ -4,13 +4,14 @@
 
 Batch norm is folded first, then the network trains as the integer program it will be (`compress.quantized_network`).
 Writes int8.program.*, float.program.* (the student before this stage, for comparison), sample.safetensors (a few real
-inputs of the program), metrics.csv, recipe.yaml, model_card.json. Stopped anywhere, the same command goes on from the
-last whole epoch.
+inputs of the program), metrics.csv, recipe.yaml, model_card.json; with validation also last.program.* or
+best.program.*, the INT8 program of the epoch that is not kept. Stopped anywhere, the same command goes on from there.
 
 Shapes: B batch, C channels, F mel bands, T frames, n clips, K classes.
 """
 
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -109,19 +110,15 @@ def train_qat(
             program.save(float_program, run.path(FLOAT_PROGRAM))
             (sample,) = _features(clips, mel, calibration[:SAMPLE_CLIPS])
             run.path(SAMPLE).write_bytes(save({"log_mel": simulate.quantize_input(int8, sample.numpy())}))
+            for name, state in others.items():
+                other = deepcopy(network)
+                other.load_state_dict(state)
+                program.save(other.to_program(), run.path(f"{name}.program"))
 
         def freeze(epoch: int) -> None:
             network.observing = epoch < observe_epochs
 
         listened = open_teacher(teacher, distillation, clips, examples, fabric.device)
-        parts = stage.Parts(
-            objective=objectives.build(network, distillation=distillation, teacher=listened),
-            logits_of=simulated,
-            write=write,
-            files=[f"{INT8_PROGRAM}.*", f"{FLOAT_PROGRAM}.*", SAMPLE],
-            cost=card.cost,
-            before_epoch=freeze,
-        )
         parents = [*([] if teacher is None else [teacher]), model]
         job = stage.Job(
             "qat",
@@ -135,6 +132,14 @@ def train_qat(
             seed,
             parents,
             dry_run=dry_run,
+        )
+        parts = stage.Parts(
+            objective=objectives.build(network, distillation=distillation, teacher=listened),
+            logits_of=simulated,
+            write=write,
+            files=[f"{INT8_PROGRAM}.*", f"{FLOAT_PROGRAM}.*", SAMPLE, *(f"{name}.program.*" for name in job.not_kept)],
+            cost=card.cost,
+            before_epoch=freeze,
         )
         stage.train(job, network, clips, out, fabric=fabric, parts=parts)
 

@@ -14,7 +14,7 @@ from tests import tiny_data
 from tinyasc import recipe
 from tinyasc.clips import Clips
 from tinyasc.mel import MelConfig
-from train import trained
+from train import stage, trained
 from train.compare import compare
 from train.evaluate import evaluate, predict
 from train.student import train_student
@@ -113,6 +113,28 @@ def test_student_learns_and_the_same_seed_gives_the_same_bytes(folder, capsys):
     capsys.readouterr()
     assert recipe.run(evaluate, ["--model", str(folder / "first"), "--data", str(folder / "data.h5")]) == 0
     assert f"macro accuracy {card['accuracy']['macro']:.1%}" in capsys.readouterr().out
+
+
+def test_answers_that_are_not_finite_are_refused_in_one_line(folder, capfd, monkeypatch):
+    monkeypatch.setattr(stage, "predict", lambda network, mel, clips, indices: np.full((len(indices), 2), np.inf))
+    one = ["--fit.epochs", "1", "--fit.schedule", "[]"]
+    assert recipe.run(train_student, arguments(folder, "student", "wild", *one)) == 1
+    said = capfd.readouterr().err.strip().splitlines()[-1]
+    assert "answers to the test clips is not finite: lower --fit.learning_rate" in said
+    assert [path.name for path in folder.glob("wild*")] == ["wild.partial"]
+
+
+@pytest.mark.parametrize(("keep", "other"), [("best", "last"), ("last", "best")])
+def test_a_dry_run_names_the_files_that_the_run_writes(folder, capsys, keep, other):
+    more = ["--examples.validation", "0.3", "--fit.keep", keep, "--fit.epochs", "1", "--fit.schedule", "[]"]
+    command = arguments(folder, "student", f"kept_{keep}", *more)
+    assert recipe.run(train_student, [*command, "--dry_run"]) == 0
+    named = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("  in the end")).split(": ")[
+        -1
+    ]
+    assert recipe.run(train_student, command) == 0
+    written = {path.name for path in (folder / f"kept_{keep}").iterdir()}
+    assert set(named.split(", ")) == written > {f"{other}.safetensors"}
 
 
 def test_killed_student_goes_on_and_ends_with_the_same_weights(folder, capfd):

@@ -64,6 +64,11 @@ class Job:
     dry_run: bool = False
     """Say what the run would be, and write nothing."""
 
+    @property
+    def not_kept(self) -> list[str]:
+        """Whose epoch's weights are written besides those that the run is (`FitConfig.keep`)."""
+        return [name for name in ("best", "last") if self.examples.validation and name != self.fit.keep]
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -124,7 +129,7 @@ def train_float(
         objective=objective(network),
         logits_of=lambda indices: predict(network, job.mel, clips, indices),
         write=write,
-        files=[trained.FILE, *files],
+        files=[trained.FILE, *(f"{name}.safetensors" for name in job.not_kept), *files],
         cost=counted.to_dict(),
     )
     train(job, network, clips, out, fabric=fabric, parts=parts)
@@ -179,7 +184,9 @@ def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, fabric: Fabr
         return
     network.load_state_dict(fitted.weights.pop(job.fit.keep))
     with new_run(out) as run, torch.compiler.set_stance("force_eager"):  # few batches, nothing is worth compiling anew
-        score = score_test(parts.logits_of, clips, clips.devices_of(job.examples.subset))
+        score = score_test(
+            lambda indices: _finite(parts.logits_of(indices), task), clips, clips.devices_of(job.examples.subset)
+        )
         parts.write(run, fitted.weights)
         write_history(run.folder, fitted.history)
         curves.draw({out.name: fitted.history}, run.path(CURVES))
@@ -205,6 +212,20 @@ def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, fabric: Fabr
     shutil.rmtree(task.partial, ignore_errors=True)
     print(f"{job.stage} {job.architecture} ({parts.cost['parameters']:,} parameters): {summary(score)}")
     print(f"wrote {out}")
+
+
+def _finite(logits: np.ndarray, task: Task) -> np.ndarray:
+    """The logits, if all are finite: weights that are, may be so large that what they give is not.
+
+    Raises:
+        UserError: they are not.
+    """
+    if not np.isfinite(logits).all():
+        raise UserError(
+            "what the trained network answers to the test clips is not finite: lower --fit.learning_rate; "
+            f"the checkpoint is kept in {task.partial}: with a new recipe remove {task.partial} or give another --out"
+        )
+    return logits
 
 
 def _task(job: Job, clips: Clips, out: Path, fabric: Fabric, parts: Parts) -> Task:
