@@ -8,6 +8,7 @@ Teachers are runs of train.teacher or of this command, their logits.h5 alone, or
 Shapes: N clips of the data set, n clips that all teachers answer to, K classes.
 """
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,14 +35,25 @@ def make_ensemble(*, teachers: list[Path], data: Path, out: Path, average: Avera
         data: prepared data set (.h5) that all of them answered to.
         out: run folder to write.
         average: of the teachers' probabilities, or of their logits.
+
+    Raises:
+        UserError: no such teachers, one of them twice, one that `out` would replace, or answers that do not fit.
     """
     if not teachers:
         raise UserError("an ensemble needs teachers: give --teachers RUN RUN ...")
+    for teacher in teachers:
+        if not teacher.exists():
+            raise UserError(f"there is no teacher {teacher}: give a run folder, logits (.h5) or an output.csv")
+        if out.resolve() in (teacher.resolve(), *teacher.resolve().parents):
+            raise UserError(f"the ensemble would replace {out}, one of its own teachers: give another --out")
     with Clips(data) as clips:
         test = clips.labelled("test")
         cards = [artifact.load_card(teacher, "teacher") for teacher in teachers if teacher.is_dir()]
-        given = torch.from_numpy(np.stack([_answers(teacher, clips, test) for teacher in teachers])).double()
-        logits = averaged(list(given), average).float().numpy()  # (N, K), not a number where one gave none
+        given = [_answers(teacher, clips, test) for teacher in teachers]
+        _check_different(teachers, given)
+        logits = (
+            averaged([torch.from_numpy(answers).double() for answers in given], average).float().numpy()
+        )  # (N, K), not a number where one gave none
         index = np.flatnonzero(~np.isnan(logits).any(axis=1))
         whole = len(cards) == len(teachers)  # nothing is known of teachers that are files
         train_devices = _train_devices(cards) if whole else None
@@ -77,6 +89,15 @@ def _answers(teacher: Path, clips: Clips, test: np.ndarray) -> np.ndarray:
     if teacher.is_dir() or teacher.suffix == ".h5":
         return stored.load(teacher, clips, test)
     return output_csv.load(teacher, clips, test)
+
+
+def _check_different(teachers: Sequence[Path], answers: Sequence[np.ndarray]) -> None:
+    """No answers (N, K) count double, wherever they lie."""
+    first: dict[str, Path] = {}
+    for teacher, given in zip(teachers, answers, strict=True):
+        same = first.setdefault(hashlib.sha256(given.tobytes()).hexdigest(), teacher)
+        if same is not teacher:
+            raise UserError(f"{same} and {teacher} have the same logits, which would count double: give one of them")
 
 
 def _train_devices(cards: Sequence[ModelCard]) -> list[str] | None:

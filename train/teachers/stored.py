@@ -108,7 +108,8 @@ def load(path: Path, clips: Clips, wanted: np.ndarray) -> np.ndarray:
         wanted: int64 (n,), the clips that logits are needed of.
 
     Raises:
-        UserError: no such file (`read`), logits of other classes or of another data set, or wanted clips are missing.
+        UserError: no such file (`read`), logits of other classes, of another data set or of clips that it does not
+            have, or wanted clips are missing.
     """
     found = read(path)
     if found.labels != clips.labels:
@@ -118,6 +119,17 @@ def load(path: Path, clips: Clips, wanted: np.ndarray) -> np.ndarray:
         )
     if found.checksum != clips.checksum:
         raise UserError(f"{path} is of another data set than {clips.path}: train the teacher on it with `make teacher`")
+    if len(found.index) and (found.index[0] < 0 or found.index[-1] >= len(clips)):  # it is ascending
+        raise UserError(
+            f"{path} has logits of clips {found.index[0]} to {found.index[-1]}, {clips.path} has 0 to "
+            f"{len(clips) - 1}: train the teacher again with `make teacher`"
+        )
+    for number, name in zip(found.index.tolist(), found.file, strict=True):
+        if name != clips.files[number]:
+            raise UserError(
+                f"{path} has {name} as clip {number}, which is {clips.files[number]} in {clips.path}: "
+                "train the teacher again with `make teacher`"
+            )
     if missing := len(np.setdiff1d(wanted, found.index)):
         raise UserError(
             f"{path} has no logits for {missing:,} of the {len(wanted):,} clips that are needed: "
