@@ -49,6 +49,22 @@ class ExamplesConfig:
             raise UserError(f"validation is {self.validation}: take a share of the places, 0 (none) or more, below 1")
 
 
+def divided(clips: Clips, examples: ExamplesConfig, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The clips that a run trains on, and those it holds out: int64 (n,) each, ascending.
+
+    Args:
+        clips: the data set.
+        examples: which of its clips.
+        seed: of what is held out.
+
+    Raises:
+        UserError: there are no such clips, they have no labels, or none can be held out.
+    """
+    indices = clips.labelled(examples.subset)
+    held = hold_out(clips, indices, examples.validation, seed)
+    return np.setdiff1d(indices, held, assume_unique=True), held
+
+
 class Batch(NamedTuple):
     """Some clips, changed at random, on the device that trains."""
 
@@ -105,19 +121,23 @@ class Batches:
         """
         if keep_waveform and examples.cache:
             raise UserError("cache keeps spectrograms, and this training needs the sound as well: take cache false")
-        indices = clips.labelled(examples.subset)
-        self.validation = hold_out(clips, indices, examples.validation, seed)
+        indices, held = divided(clips, examples, seed)
+        self.validation = held
         """int64 (n,): the clips that are held out."""
-        indices = np.setdiff1d(indices, self.validation, assume_unique=True)
         self.clips, self.batch_size, self.device = clips, batch_size, device
         self.augmentation, self.cache, self.keep_waveform = augmentation, examples.cache, keep_waveform
         self.slicing = Slicing(clips, indices, examples.windows_per_recording, seed)
         self.process = 0
         """Number of this process, from 0; to be set where there are more."""
         self._parts, self._shares = parts, parts * processes
-        if batch_size % self._shares or len(self.slicing) < self._shares:
+        if len(self.slicing) < self._shares:
             raise UserError(
-                f"fit: {min(batch_size, len(self.slicing))} clips a step are to be shared out alike among {processes} "
+                f"fit: an epoch has {len(self.slicing)} clips, fewer than the {self._shares} parts of a step "
+                f"(accumulate {parts} on {processes} devices): take a smaller accumulate or fewer devices"
+            )
+        if batch_size % self._shares:
+            raise UserError(
+                f"fit: {batch_size} clips a step are to be shared out alike among {processes} "
                 f"devices in {parts} parts: take a batch_size that {self._shares} divides"
             )
         self.front_end = front_end(augmentation.front_end).to(device)

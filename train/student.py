@@ -2,8 +2,8 @@
 
     python -m train.student --config train/recipes/demo/student.yaml --data FILE.h5 --teacher RUN --out RUN
 
-Writes model.safetensors, metrics.csv, metrics.jsonl, curves.png, recipe.yaml, model_card.json. Stopped anywhere, the same
-command goes on from the last checkpoint.
+Writes model.safetensors, metrics.csv, metrics.jsonl, curves.png, recipe.yaml, model_card.json. Stopped anywhere, the
+same command goes on from the last checkpoint.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from tinyasc.clips import Clips
 from tinyasc.mel import MelConfig
 from train import objectives, reproducible
 from train.augment import AugmentConfig
-from train.loader import ExamplesConfig
+from train.loader import ExamplesConfig, divided
 from train.loop.config import FitConfig
 from train.objectives.adversarial import OFF, AdversarialConfig
 from train.objectives.distillation import DistillationConfig
@@ -72,7 +72,7 @@ def train_student(
                 teacher=listened,
                 adversarial=adversarial,
                 classifier=models.ARCHITECTURES[architecture].classifier,
-                device=clips.device[clips.labelled(examples.subset)],
+                device=clips.device[divided(clips, examples, seed)[0]],
             )
 
         parents = [] if teacher is None else [teacher]

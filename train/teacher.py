@@ -2,8 +2,8 @@
 
     python -m train.teacher --config train/recipes/demo/teacher.yaml --data FILE.h5 --out RUN
 
-Writes model.safetensors, logits.h5, metrics.csv, metrics.jsonl, curves.png, recipe.yaml, model_card.json. Stopped anywhere,
-the same command goes on from the last checkpoint.
+Writes model.safetensors, logits.h5, metrics.csv, metrics.jsonl, curves.png, recipe.yaml, model_card.json. Stopped
+anywhere, the same command goes on from the last checkpoint.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ from tinyasc.weights import locate
 from train import objectives, reproducible
 from train.augment import AugmentConfig
 from train.evaluate import predict
-from train.loader import ExamplesConfig
+from train.loader import ExamplesConfig, divided
 from train.loop.config import FitConfig
 from train.objectives.adversarial import OFF, AdversarialConfig
 from train.objectives.objective import Objective
@@ -90,7 +90,7 @@ def train_teacher(
                 label_smoothing=label_smoothing,
                 adversarial=adversarial,
                 classifier=models.ARCHITECTURES[architecture].classifier,
-                device=clips.device[clips.labelled(examples.subset)],
+                device=clips.device[divided(clips, examples, seed)[0]],
             )
 
         job = Job(
