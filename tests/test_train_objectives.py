@@ -82,6 +82,12 @@ def test_labels_are_mixed_like_the_clips_and_smoothed(mix, smoothing):
     assert found.parts == {}
 
 
+@pytest.mark.parametrize("smoothing", [3.0, 1.0, -0.1, math.nan])
+def test_a_smoothing_that_is_no_share_is_refused(smoothing):
+    with pytest.raises(UserError, match=f"label_smoothing is {smoothing}"):
+        objectives.build(Network(), label_smoothing=smoothing)
+
+
 @pytest.mark.parametrize("mix", [MIXED, PLAIN])
 @pytest.mark.parametrize(("reduction", "elements"), [("mean_over_elements", 12), ("mean_over_clips", 3)])
 @pytest.mark.parametrize("hard_weight", [0.0, 0.3, 1.0])

@@ -188,3 +188,17 @@ def test_what_is_no_recipe_is_one_clear_line(
         (tmp_path / "recipe.yaml").write_text(content)
     assert recipe.run(show, [str(tmp_path / "recipe.yaml")]) == 1
     assert re.search(reason, capsys.readouterr().err)
+
+
+def test_a_folder_is_no_picture(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    assert recipe.run(show, [str(tmp_path / "recipe.yaml"), "--plot", str(tmp_path)]) == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert "is a folder: name the file to write" in error
+
+
+@pytest.mark.parametrize("rate", ["1e38", ".inf", ".nan", "0"])
+def test_rates_that_are_none_are_refused(rate: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("4.0e-3", rate))
+    assert recipe.run(show, [str(tmp_path / "recipe.yaml")]) == 1
+    assert "learning_rate" in capsys.readouterr().err

@@ -19,10 +19,10 @@ from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
 from tinyasc.metrics import Score, score_test
-from train import trained
+from train import objectives, trained
 from train.ensemble import make_ensemble
 from train.evaluate import predict
-from train.loader import Batch, ExamplesConfig
+from train.loader import Batch, ExamplesConfig, divided
 from train.objectives.distillation import DistillationConfig
 from train.objectives.embedding import Embedding
 from train.student import train_student
@@ -127,6 +127,9 @@ def damaged(path: Path, damage) -> Path:
         (lambda file: file.pop("index"), "cannot be read as a teacher's logits"),
         (lambda file: file["logits"].write_direct(np.full((36, 2), np.nan, np.float32)), "is damaged"),
         (lambda file: file["index"].write_direct(np.zeros(36, np.int64)), "is damaged"),
+        (lambda file: file["index"].write_direct(np.arange(-1, 35)), "has logits of clips -1 to 34, .* has 0 to 35"),
+        (lambda file: file["index"].write_direct(np.arange(1, 37)), "has logits of clips 1 to 36"),
+        (lambda file: file["file"].write_direct(np.array(file["file"])[::-1].copy()), "as clip 0, which is .* in "),
     ],
 )
 def test_files_that_do_not_fit_are_refused(folder, tmp_path, damage, message):
@@ -276,13 +279,25 @@ def test_what_an_ensemble_cannot_be_made_of_is_one_line(folder, tmp_path, capsys
         (tmp_path / "logits.csv", "no probabilities for low"),
         (tmp_path / "other.csv", "has not the columns filename, high, low"),
         (tmp_path / "binary.csv", "cannot be read as output.csv"),
-        (tmp_path / "gone.csv", "cannot be read as output.csv"),
+        (tmp_path / "gone.csv", "there is no teacher"),
+        (folder / "first", "would count double"),
+        (folder / "first" / stored.FILE, "would count double"),
+        (folder / "bad", "there is no teacher"),
         (folder / "set", "no teacher run at"),
     ):
         assert ensemble(folder, "bad", "first", str(teacher)) == 1
         error = capsys.readouterr().err
         assert message in error.splitlines()[-1], error
         assert not (folder / "bad").exists()
+
+
+def test_an_ensemble_does_not_replace_its_own_teacher(folder, capsys):
+    card = (folder / "first" / artifact.CARD).read_bytes()
+    for teacher in ("first", "first/logits.h5"):
+        assert ensemble(folder, "set/../first", teacher, "second") == 1
+        (error,) = capsys.readouterr().err.splitlines()
+        assert "one of its own teachers: give another --out" in error
+    assert (folder / "first" / artifact.CARD).read_bytes() == card
 
 
 STUDENT = """
@@ -317,6 +332,47 @@ def test_a_student_learns_from_an_ensemble(folder, capsys, kind, source):
     assert [entry["architecture"] for entry in card.lineage] == ["passt", "cp_mobile", "ensemble"]
     assert recipe.run(train_student, [*map(str, arguments), "--adversarial.weight", "1"]) == 1
     assert "of one device" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_the_devices_that_a_student_is_balanced_by_are_of_the_clips_it_trains_on(folder, tmp_path, monkeypatch):
+    given, build = [], objectives.build
+
+    def noted(*arguments, device, **settings):
+        given.append(device)
+        return build(*arguments, device=device, **settings)
+
+    monkeypatch.setattr(objectives, "build", noted)
+    (tmp_path / "student.yaml").write_text(STUDENT)
+    arguments = ["--config", tmp_path / "student.yaml", "--data", folder / "data.h5", "--out", tmp_path / "run"]
+    arguments += ["--examples.validation", 0.4, "--seed", 3, "--dry_run"]
+    assert recipe.run(train_student, list(map(str, arguments))) == 0
+    with Clips(folder / "data.h5") as clips:
+        trained_on, held = divided(clips, ExamplesConfig(validation=0.4), 3)
+        np.testing.assert_array_equal(np.union1d(trained_on, held), clips.indices("train"))
+        assert len(held) > 0
+        np.testing.assert_array_equal(given[0], clips.device[trained_on])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--seed", "99999999999999999999"], "seed is 99999999999999999999: take 0 to 4294967295"),
+        (["--fit.accumulate", "64", "--fit.batch_size", "64"], "an epoch has 24 clips, fewer than the 64 parts"),
+    ],
+)
+def test_what_a_student_cannot_do_is_one_line(folder, tmp_path, capsys, arguments, message):
+    (tmp_path / "student.yaml").write_text(STUDENT)
+    given = ["--config", tmp_path / "student.yaml", "--data", folder / "data.h5", "--out", tmp_path / "run"]
+    assert recipe.run(train_student, [*map(str, given), *arguments]) == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert message in error
+
+
+def test_a_recipe_that_is_no_text_is_named(tmp_path, capsys):
+    (tmp_path / "student.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SystemExit):
+        recipe.run(train_student, ["--config", str(tmp_path / "student.yaml")])
+    assert f"error: {tmp_path / 'student.yaml'} is no YAML file" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_an_ensemble_is_no_network_and_says_so(folder, capsys):

@@ -15,7 +15,12 @@ from inspect import Parameter, signature
 from itertools import takewhile
 from typing import Any, get_origin
 
-from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
+from jsonargparse import (
+    ActionConfigFile,  # pyright: ignore[reportPrivateImportUsage]  # documented, but not in its __all__
+    ArgumentParser,
+    Namespace,
+    set_parsing_settings,
+)
 
 from tinyasc.errors import UserError
 
@@ -36,7 +41,7 @@ def run(command: Callable[..., object], arguments: Sequence[str] | None = None) 
     program = _program_name(command)
     description = (command.__doc__ or "").split("\nArgs:")[0].split("\n    Args:")[0].strip()
     parser = ArgumentParser(prog=program, description=description)
-    parser.add_argument("--config", action="config", help="a YAML recipe; flags after it override it")
+    parser.add_argument("--config", action=_Recipe, help="a YAML recipe; flags after it override it")
     given = signature(command).parameters.values()
     unflagged = [parameter.name for parameter in given if parameter.kind is Parameter.POSITIONAL_ONLY]
     several = [parameter for parameter in given if parameter.kind is Parameter.VAR_POSITIONAL]
@@ -62,6 +67,16 @@ def run(command: Callable[..., object], arguments: Sequence[str] | None = None) 
     finally:
         _resolved.reset(token)
     return 0
+
+
+class _Recipe(ActionConfigFile):
+    """A file that is no text is as wrong an argument as one that is no YAML."""
+
+    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
+        try:
+            super().__call__(parser, cfg, values, option_string)
+        except UnicodeDecodeError as error:
+            raise TypeError(f"{values} is no YAML file: {error}") from None
 
 
 def _values(parser: ArgumentParser, parsed: Namespace) -> dict[str, Any]:

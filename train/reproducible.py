@@ -74,10 +74,10 @@ def settle(compute: ComputeConfig, seed: int = 0) -> Fabric:
         Fabric, whose `device` holds from now on; further processes start later (`launch`).
 
     Raises:
-        UserError: a seed below zero, or there are no such devices.
+        UserError: a seed out of range, or there are no such devices.
     """
-    if seed < 0:
-        raise UserError(f"seed is {seed}: take 0 or more")
+    if not 0 <= seed < 2**32:
+        raise UserError(f"seed is {seed}: take 0 to {2**32 - 1}")
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if compute.device == "cuda" and not found:
         raise UserError("compute: device is cuda, but torch finds no CUDA device: take device auto")

@@ -44,8 +44,12 @@ class FitConfig:
         for name, known in (("optimizer", OPTIMIZERS), ("keep", ("last", "best"))):
             if (value := getattr(self, name)) not in known:
                 raise UserError(f"fit: {name} is {value!r}: choose from {', '.join(known)}")
-        if self.epochs < 1 or self.batch_size < 1 or self.learning_rate <= 0 or self.weight_decay < 0:
-            raise UserError("fit: epochs, batch_size and learning_rate must be above zero, weight_decay not below")
+        if self.epochs < 1 or self.batch_size < 1:
+            raise UserError("fit: epochs and batch_size must be above zero")
+        if not 0 < self.learning_rate <= 10:
+            raise UserError(f"fit: learning_rate is {self.learning_rate}: take a rate above zero, at most 10")
+        if not 0 <= self.weight_decay <= 10:
+            raise UserError(f"fit: weight_decay is {self.weight_decay}: take 0 (none) or more, at most 10")
         if self.accumulate < 1:
             raise UserError(f"fit: accumulate is {self.accumulate}: take 1 (a step's clips at once) or more parts")
         if not 0 <= self.clip_norm < math.inf:

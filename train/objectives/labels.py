@@ -3,6 +3,7 @@
 from torch import Tensor
 from torch.nn import functional as F
 
+from tinyasc.errors import UserError
 from train.objectives.objective import mixed_labels
 from train.objectives.terms import Step, Term
 
@@ -13,8 +14,13 @@ class Labels(Term):
     def __init__(self, smoothing: float = 0.0) -> None:
         """Args:
         smoothing: share of each target that is spread over all classes (Szegedy et al., 2016).
+
+        Raises:
+            UserError: it is no such share.
         """
         super().__init__()
+        if not 0 <= smoothing < 1:
+            raise UserError(f"label_smoothing is {smoothing}: take a share of 0 (none) or more, below 1")
         self.smoothing = smoothing
 
     def forward(self, step: Step) -> Tensor:
