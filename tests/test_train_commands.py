@@ -170,7 +170,7 @@ def test_killed_student_goes_on_and_ends_with_the_same_weights(folder, capfd):
         (["--mel", "null"], "cp_mobile takes log-mel spectrograms: give the settings of --mel"),
         (["--architecture", "acdnet", "--model", "{}"], "acdnet takes the waveform: give --mel null"),
         (["--architecture", "tf_sepnet", "--model", "{}", "--mel.n_mels", "8"], "cannot take 8 x 50"),
-        (["--fit.learning_rate", "1e30"], "learning_rate and weight_decay at most 10"),
+        (["--fit.learning_rate", "1e30"], "take a rate above zero, at most 10"),
         (["--examples.windows_per_recording", "1"], "cache keeps the spectrograms of fixed pieces"),
         (
             ["--examples.windows_per_recording", "1", "--examples.cache", "false"],
