@@ -42,7 +42,7 @@ $(error ARGS are flags of one stage: make one stage with them)
 endif
 endif
 
-.PHONY: demo setup test perf lint $(LINE) FORCE
+.PHONY: demo setup test perf crosscheck lint $(LINE) FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -120,6 +120,9 @@ test: $(READY) ## all tests
 perf: $(READY) ## speed and memory, side by side with the field's usual way
 	$(PY) -m pip install -q -c constraints.txt -e '.[perf]'
 	$(PY) -m tests.perf
+
+crosscheck: $(READY) ## independent referees judge the exported run: TensorFlow, MediaPipe, tflite-runtime, TFLM
+	$(PY) -m tests.crosscheck --model $(RUNS)/export --environments .venv-referees
 
 lint: $(READY) ## ruff, pyright, import contracts
 	$(PY) -m ruff check .
