@@ -232,8 +232,7 @@ model: {embed_dim: 16, depth: 1, num_heads: 2}
 mel: {n_fft: 1024, win_length: 800, hop_length: 320, n_mels: 128}
 augmentation: {}
 examples: {cache: true}
-threads: 1
-device: cpu
+compute: {threads: 1, device: cpu}
 fit:
   epochs: 1
   batch_size: 8

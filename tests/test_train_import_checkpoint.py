@@ -187,8 +187,7 @@ distillation: {hard_weight: 1.0}
 observe_epochs: 1
 calibration_clips: 8
 examples: {cache: true}
-threads: 1
-device: cpu
+compute: {threads: 1, device: cpu}
 fit:
   epochs: 1
   batch_size: 8
