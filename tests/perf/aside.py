@@ -43,5 +43,5 @@ def _serve(asked: Connection, setup: Callable[..., Callable[[], object]], argume
             asked.send(None)
             asked.recv()
             work()
-    except EOFError:  # nobody will ask again
+    except (EOFError, ConnectionError):  # nobody will ask again
         return
