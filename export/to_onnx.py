@@ -17,16 +17,16 @@ from compress.operations.response_norm import ResponseNorm
 from compress.program import Program
 from export.onnx.addition import addition
 from export.onnx.convolution import convolution
-from export.onnx.emitter import Emitter, island
+from export.onnx.emitter import Emitter
+from export.onnx.formula import formula
 from export.onnx.graph import Graph
 from export.onnx.mean import mean
-from export.response_norm import response_norm
 
 EMITTERS: dict[type[Operation], Callable[[Emitter, Any], None]] = {
     Convolution: convolution,
     Addition: addition,
     Mean: mean,
-    ResponseNorm: island(response_norm),
+    ResponseNorm: formula,
 }
 """Each adds an operation of its kind to the graph."""
 

@@ -14,10 +14,10 @@ from compress.operations.operation import Operation
 from compress.operations.response_norm import ResponseNorm
 from compress.program import Program
 from export.metadata.tflite_metadata import TfliteMetadata
-from export.response_norm import response_norm
 from export.tflite.addition import addition
 from export.tflite.convolution import convolution
-from export.tflite.emitter import Emitter, channels_last, island
+from export.tflite.emitter import Emitter, channels_last
+from export.tflite.formula import formula
 from export.tflite.graph import Graph
 from export.tflite.mean import mean
 
@@ -25,7 +25,7 @@ EMITTERS: dict[type[Operation], Callable[[Emitter, Any], None]] = {
     Convolution: convolution,
     Addition: addition,
     Mean: mean,
-    ResponseNorm: island(response_norm),
+    ResponseNorm: formula,
 }
 """Each adds an operation of its kind to the graph."""
 
