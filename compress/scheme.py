@@ -4,6 +4,7 @@ Weights are symmetric int8 per output channel, activations affine int8 per tenso
 Where runtimes would round differently, an operation asks for scales at which they cannot (`Operation.settle`).
 """
 
+from collections import Counter
 from collections.abc import Mapping
 
 from compress.operations.operation import Scales
@@ -25,7 +26,8 @@ def assign(program: Program, ranges: Mapping[str, Range]) -> dict[str, Quantizat
     """
     settled = {name: activation(found) for name, found in ranges.items()}
     # another operation than the first relies on the input's scale: whoever feeds the program
-    scales = Scales(ranges, program.shapes, settled, {program.input})
+    readers = Counter(name for operation in program.operations for name in operation.inputs)
+    scales = Scales(ranges, program.shapes, settled, {program.input}, readers)
     for operation in program.operations:
         operation.settle(scales)
     return settled

@@ -17,7 +17,7 @@ _PLAIN: dict[Kind, Callable[..., NDArray[Any]]] = {
     "maximum": np.maximum,
     "log": np.log,
     "exponential": np.exp,
-    "logistic": lambda x: 1 / (1 + np.exp(-x)),
+    "logistic": lambda x: 1 / (1 + np.exp(-np.maximum(x, -80))),  # below it float32 has no e^-x
     "floor": np.floor,
     "square_root": np.sqrt,
     "relu": lambda x: np.maximum(x, 0),

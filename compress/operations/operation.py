@@ -28,6 +28,8 @@ class Scales:
     """From the ranges alone at first."""
     bound: set[str] = field(default_factory=set)
     """Values whose scale an operation relies on already."""
+    readers: Mapping[str, int] = field(default_factory=dict)
+    """How many times operations read each value; one where it is not said."""
 
 
 class Operation(ABC):
