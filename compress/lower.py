@@ -7,9 +7,11 @@ import torch
 from torch import nn
 from torch.export import export
 
-from compress.lowering.convolution import average_pool, batch_norm, convolution
+from compress.lowering.channel_shuffle import reshape
+from compress.lowering.convolution import average_pool, batch_norm, convolution, linear
+from compress.lowering.elementwise import addition, average_of_all, mean, nothing, relu
 from compress.lowering.graph import Lowering, Rule
-from compress.lowering.pointwise import addition, mean, relu
+from compress.lowering.movement import chunk, concatenation, max_pooling, part, transposition
 from compress.lowering.response_norm import keep_whole, response_norm
 from compress.program import Program
 from tinyasc.models.layers.frequency_damping import fold_damping
@@ -23,6 +25,18 @@ RULES: dict[str, Rule] = {
     "aten.add_.Tensor": addition,
     "aten.avg_pool2d.default": average_pool,
     "aten.mean.dim": mean,
+    "aten.adaptive_avg_pool2d.default": average_of_all,
+    "aten.linear.default": linear,
+    "aten.max_pool2d.default": max_pooling,
+    "aten.transpose.int": transposition,
+    "aten.reshape.default": reshape,
+    "aten.view.default": reshape,
+    "aten.chunk.default": chunk,
+    "<built-in function getitem>": part,
+    "aten.cat.default": concatenation,
+    "aten.dropout.default": nothing,
+    "aten.feature_dropout.default": nothing,
+    "aten.flatten.using_ints": nothing,
     "tinyasc.response_norm.default": response_norm,
 }
 

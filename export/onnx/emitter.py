@@ -55,6 +55,11 @@ class Emitter:
         elif operation.rectified:
             self.graph.node("Relu", [real], name)
 
+    def reshape(self, source: str, result: str, shape: tuple[int, ...]) -> str:
+        """The numbers of a value in the order they have, as `result` of this shape but for the batch."""
+        name = "shape/" + "x".join(str(length) for length in shape)
+        return self.graph.node("Reshape", [source, self.graph.constant(name, np.array([1, *shape], np.int64))], result)
+
 
 def island(compute: Island) -> Callable[[Emitter, Any], None]:
     """The emitter of an operation that no integer kernel has: float32 operators, with integers on either side."""
