@@ -10,9 +10,9 @@ import torch
 
 from compress.operations.addition import Addition
 from compress.operations.mean import Mean
-from compress.operations.operation import Scales
 from compress.operations.response_norm import ResponseNorm
 from compress.operations.response_norm_integers import LARGEST_ENERGY, LARGEST_NUMERATOR, NormIntegers
+from compress.operations.scales import Scales
 from compress.program import Program, Value
 from compress.quantization import Quantization, Range, activation
 from compress.quantize import quantize

@@ -1,8 +1,8 @@
 """An activation function of each number by itself that is not piecewise linear: y = g(x).
 
 An int8 input has 256 values, so the output has at most as many. The files compute it in float32 between DEQUANTIZE and
-QUANTIZE, and runtimes err there by a few units of the last place; the output's scale is moved until none of the 256 real
-outputs, in its steps, is so near a tie that they could round differently.
+QUANTIZE, and runtimes err there by a few units of the last place; the output's scale is moved until none of the 256
+real outputs, in its steps, is so near a tie that they could round differently.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from compress.arithmetic.arithmetic import Arithmetic, Tensor
 from compress.arithmetic.axes import Axes
 from compress.operations.formula import Formula
-from compress.operations.operation import Quantizations, Scales, Shapes
-from compress.quantization import INT8_MAX, INT8_MIN, Quantization, rescaled
+from compress.operations.operation import Quantizations, Shapes
+from compress.operations.scales import Scales
+from compress.quantization import INT8_MAX, INT8_MIN, Quantization
 from tinyasc.errors import UserError
 
 # What float32 may err by in all: a logistic of 8 units of the last place, the products and the quotient around it.
@@ -53,21 +54,17 @@ class ActivationFunction(Formula):
         real = x if self.unit == 1 else do.times(x, self.unit)
         return self.float_formula(do, [real], {}, axes)[self.output]
 
-    def settle(self, scales: Scales) -> None:
-        """Widen the output until no tie is near.
+    def refine(self, scales: Scales) -> None:
+        """Widen the output, with what is bound to it, until no tie is near.
 
         Raises:
             UserError: none of the scales tried is so.
         """
-        settled = scales.settled
-        wanted = settled[self.output]
-        for nudge in range(NUDGES):
-            settled[self.output] = rescaled(wanted, wanted.scale * NUDGE**nudge)
-            if self._is_clear(settled):
-                break
-        else:
-            raise UserError(f"{self.output} has a tie near at every scale: observe other clips")
-        scales.bound.update({self.input, self.output})
+        for _ in range(NUDGES):
+            if self._is_clear(scales.settled):
+                return
+            scales.widen(self.output, scales.step(self.output) * NUDGE)
+        raise UserError(f"{self.output} has a tie near at every scale: observe other clips")
 
     def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
         if not self._is_clear(quantizations):

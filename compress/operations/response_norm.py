@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from compress.arithmetic.arithmetic import Arithmetic, Tensor
 from compress.arithmetic.axes import Axes
 from compress.operations.formula import Formula
-from compress.operations.operation import Quantizations, Scales, Shapes
+from compress.operations.operation import Quantizations, Shapes
 from compress.operations.response_norm_integers import (
     LARGEST_ENERGY,
     NormIntegers,
@@ -27,6 +27,7 @@ from compress.operations.response_norm_integers import (
     integers,
     sums_are_exact,
 )
+from compress.operations.scales import Scales
 from compress.quantization import Quantization, rescaled
 from tinyasc.errors import UserError
 
@@ -99,20 +100,20 @@ class ResponseNorm(Formula):
             UserError: another operation relies on the scale of an input, or the map has too many frames.
         """
         settled, shape = scales.settled, scales.shapes[self.output]
-        if taken := scales.bound.intersection(self.inputs):
-            raise UserError(f"{self.output} norms {taken.pop()}, whose scale another addition or norm relies on")
+        if taken := [name for name in self.inputs if scales.bound(name)]:
+            raise UserError(f"{self.output} norms {taken[0]}, whose scale another addition or norm relies on")
         given = [settled[name] for name in self.inputs]
         found = min(filter(None, (_in_steps(given, steps, shape) for steps in _choices(len(given)))), default=None)
         if found is None:
             raise UserError(f"{self.output} norms {shape[2]} frames: the INT8 program norms fewer, give shorter clips")
         _, unit, steps = found
         for name, step in zip(self.inputs, steps, strict=True):
-            settled[name] = rescaled(settled[name], step, unit)
-        scales.bound.update(self.inputs)
-        settled[self.output] = replace(settled[self.output], scale=1.0, unit=settled[self.output].step)
+            scales.change(name, rescaled(settled[name], step, unit))
+        scales.bind(*self.inputs)
+        scales.change(self.output, replace(settled[self.output], scale=1.0, unit=settled[self.output].step))
         largest = scales.ranges[self.energy].high / unit**2
         shift = energy_shift(largest, _reach([settled[name] for name in self.inputs]), shape)
-        settled[self.energy] = Quantization(2.0**shift, 0, unit**2)
+        scales.change(self.energy, Quantization(2.0**shift, 0, unit**2))
 
     def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
         given, output = [quantizations[name] for name in self.inputs], quantizations[self.output]

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from compress.arithmetic.arithmetic import Arithmetic, Tensor
 from compress.arithmetic.axes import Axes
 from compress.operations.formula import Formula
-from compress.operations.operation import Quantizations, Scales, Shapes
+from compress.operations.operation import Quantizations, Shapes
 from compress.operations.response_norm_integers import LARGEST_ENERGY
+from compress.operations.scales import Scales
 from compress.operations.standardization_integers import StandardizationIntegers, integers, sum_shift
-from compress.quantization import Quantization, rescaled
+from compress.quantization import INT8_MAX, INT8_MIN, Quantization
 
 CHANNEL, FREQUENCY, TIME = "channel", "frequency", "time"
 
@@ -107,15 +108,21 @@ class Standardization(Formula):
         return do.add(do.multiply(x, do.times(do.add(slope, offsets), unit)), do.times(level, unit))
 
     def settle(self, scales: Scales) -> None:
-        """Give the output a unit of its own, and the input too where no other operation reads it or relies on it."""
-        settled, given = scales.settled, scales.settled[self.input]
-        if self.input not in scales.bound and scales.readers.get(self.input, 1) == 1:
-            settled[self.input] = given = rescaled(given, 1.0, given.step)
-        scales.bound.update({self.input, self.output})
-        settled[self.output] = replace(settled[self.output], scale=1.0, unit=settled[self.output].step)
+        """Give the output a scale of 1 and a unit of its own."""
+        found = scales.settled[self.output]
+        scales.change(self.output, replace(found, scale=1.0, unit=found.step))
+        scales.bind(self.output)
         count = self._counts(scales.shapes[self.input])[1]
-        largest = count * scales.ranges[self.variance].high / given.step**2
-        settled[self.variance] = Quantization(2.0 ** sum_shift(largest, given.reach, count), 0)
+        largest = count * scales.ranges[self.variance].high / scales.step(self.input) ** 2
+        shift = sum_shift(largest, INT8_MAX - INT8_MIN, count)
+        scales.change(self.variance, Quantization(2.0**shift, 0))
+
+    def refine(self, scales: Scales) -> None:
+        """Give the input, with what is bound to it, a unit in which its own scale is 1: its integers are read at once.
+
+        Otherwise they are found again by a product and a floor.
+        """
+        scales.relabel(self.input)
 
     def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
         found = integers(

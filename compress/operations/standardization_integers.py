@@ -18,9 +18,9 @@ No kernel has this, so the files spell it in float32 operators. Float32 holds ev
     runtimes have, which IEEE 754 fixes; and no sum follows but behind a floor, so that none can be fused with it.
 3.  Root, with v <= 2^18, and reciprocal, with an odd numerator below 2^21 and 1 <= r <= 2^9: as in
     `response_norm_integers`, 2 and 3; a runtime may err by 3 * 2^-23 in either.
-4.  Output. X (|offset| + |R|) + |bias| / 2 < 2^23 (checked), so x S and P are exact in halves, and so is their sum where
-    it is below 2^23; beyond, the output is clamped, for fraction <= 15. bias is odd: the sum is an odd number of halves,
-    2^-fraction times it is never half an integer: no tie.
+4.  Output. X (|offset| + |R|) + |bias| / 2 < 2^23 (checked), so x S and P are exact in halves, and so is their sum
+    where it is below 2^23; beyond, the output is clamped, for fraction <= 15. bias is odd, and so the sum an odd number
+    of halves; 2^-fraction times it is never half an integer: no tie.
 
 `least` is half a step of the input: a map that does not vary is not blown up further.
 
@@ -105,7 +105,9 @@ def integers(
     channels, count = counts
     reach, shift = given.reach, round(np.log2(variance.scale))
     if channels * reach**2 > EXACT_FLOAT32 or count * reach**2 > EXACT_FLOAT32 * 2**shift:
-        raise UserError(f"{name} standardizes {channels} channels, {count} numbers: too many for INT8, make it narrower")
+        raise UserError(
+            f"{name} standardizes {channels} channels, {count} numbers: too many for INT8, make it narrower"
+        )
     per_deviation = np.sqrt(count / 2.0**shift)
     real_epsilon = epsilon / given.step**2
     least = max(1, int(per_deviation * np.sqrt(max(LEAST_DEVIATION**2, real_epsilon))))

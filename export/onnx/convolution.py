@@ -3,6 +3,8 @@
 Shapes: (O, C / groups, kernel F, kernel T) weights.
 """
 
+from typing import Any
+
 import numpy as np
 
 from compress.operations.convolution import Convolution
@@ -13,10 +15,10 @@ from export.onnx.emitter import Emitter
 def convolution(emitter: Emitter, operation: Convolution) -> None:
     """A convolution with the padding it has."""
     inputs = [*emitter.read(operation), *_constants(emitter, operation)]
-    pads = [*operation.padding, *operation.padding]
-    emitter.graph.node(
-        "Conv", inputs, emitter.real(operation), group=operation.groups, pads=pads, strides=operation.stride
-    )
+    fields: dict[str, Any] = {"group": operation.groups, "pads": [*operation.padding, *operation.padding]}
+    if operation.dilation != (1, 1):
+        fields["dilations"] = operation.dilation
+    emitter.graph.node("Conv", inputs, emitter.real(operation), strides=operation.stride, **fields)
     emitter.write(operation)
 
 

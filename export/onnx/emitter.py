@@ -45,6 +45,11 @@ class Emitter:
         elif operation.rectified:
             self.graph.node("Relu", [real], name)
 
+    def reshape(self, source: str, result: str, shape: tuple[int, ...]) -> str:
+        """The numbers of a value in the order they have, as `result` of this shape but for the batch."""
+        name = "shape/" + "x".join(str(length) for length in shape)
+        return self.graph.node("Reshape", [source, self.graph.constant(name, np.array([1, *shape], np.int64))], result)
+
 
 def grid(program: Program, graph: Graph, name: str) -> tuple[str, str]:
     """Names of a value's scale and zero point; scalars, as ONNX Runtime's QLinearAdd wants them."""

@@ -1,9 +1,9 @@
-"""CONV_2D and DEPTHWISE_CONV_2D, with PAD before those that TFLite's SAME does not pad alike.
+"""CONV_2D, also in groups, and DEPTHWISE_CONV_2D, with PAD before those that TFLite's SAME does not pad alike.
 
 A stride of 2 with torch's symmetric padding is PAD and a VALID convolution, since SAME pads even sizes on one side
 only.
 
-Shapes: (O, kernel F, kernel T, C) weights, (1, kernel F, kernel T, C) depthwise weights.
+Shapes: (O, kernel F, kernel T, C / groups) weights, (1, kernel F, kernel T, O) depthwise weights.
 """
 
 import numpy as np
@@ -26,7 +26,8 @@ def convolution(emitter: Emitter, operation: Convolution) -> None:
 
 def _plain(emitter: Emitter, operation: Convolution) -> None:
     source, (pad_f, pad_t) = emitter.index[operation.input], operation.padding
-    same = operation.stride == (1, 1) and (2 * pad_f + 1, 2 * pad_t + 1) == operation.weight.shape[2:]
+    reach_f, reach_t = ((operation.weight.shape[axis + 2] - 1) * operation.dilation[axis] for axis in (0, 1))
+    same = operation.stride == (1, 1) and (2 * pad_f, 2 * pad_t) == (reach_f, reach_t)
     if (pad_f or pad_t) and not same:
         shape = emitter.program.values[operation.input].shape
         source = emitter.pad(source, operation.input, shape, (pad_f, pad_f), (pad_t, pad_t))
@@ -65,8 +66,10 @@ def _convolve(emitter: Emitter, operation: Convolution, source: int, output: int
         Padding=schema.Padding.SAME if same else schema.Padding.VALID,
         StrideH=operation.stride[0],
         StrideW=operation.stride[1],
+        DilationHFactor=operation.dilation[0],
+        DilationWFactor=operation.dilation[1],
         FusedActivationFunction=activation(operation.relu),
-        **({"DepthMultiplier": 1} if depthwise else {}),
+        **({"DepthMultiplier": len(operation.weight) // operation.groups} if depthwise else {}),
     )
 
 

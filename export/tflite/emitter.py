@@ -39,6 +39,8 @@ class Emitter:
         self, source: int, value: str, shape: tuple[int, ...], frequencies: tuple[int, int], frames: tuple[int, int]
     ) -> int:
         """Zeros around F and T of a tensor of this shape; in int8, TFLite pads with the zero point of the value."""
+        if not any((*frequencies, *frames)):
+            return source
         paddings = np.array([(0, 0), frequencies, frames, (0, 0)], np.int32)
         padded = (shape[0], shape[1] + sum(frequencies), shape[2] + sum(frames))
         output = self.like(value, f"{value}/padded", padded)
