@@ -1,4 +1,4 @@
-"""Small networks of every architecture with random weights and batch norms that have seen something, and their programs.
+"""Small networks of every architecture, random, with batch norms that have seen something, and their programs.
 
 Shapes: B clips, C channels, F mel bands, T frames or samples.
 """
