@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
+from compress.operations.activation_function import ActivationFunction
 from compress.operations.addition import Addition
+from compress.operations.attention import Attention
 from compress.operations.channel_shuffle import ChannelShuffle
 from compress.operations.concatenation import Concatenation
 from compress.operations.convolution import Convolution
@@ -28,6 +30,7 @@ from compress.operations.mean import Mean
 from compress.operations.operation import Operation
 from compress.operations.response_norm import ResponseNorm
 from compress.operations.slicing import Slicing
+from compress.operations.standardization import Standardization
 from compress.operations.transposition import Transposition
 from compress.quantization import Quantization
 
@@ -36,6 +39,9 @@ _KINDS: dict[str, type[Operation]] = {
     "addition": Addition,
     "mean": Mean,
     "response_norm": ResponseNorm,
+    "standardization": Standardization,
+    "activation_function": ActivationFunction,
+    "attention": Attention,
     "max_pooling": MaxPooling,
     "transposition": Transposition,
     "flattening": Flattening,

@@ -27,9 +27,11 @@ def assign(program: Program, ranges: Mapping[str, Range]) -> dict[str, Quantizat
     common = {name: _union([ranges[value] for value in values]) for values in sets for name in values}
     settled = {name: activation(found) for name, found in {**ranges, **common}.items()}
     # another operation than the first relies on the input's scale: whoever feeds the program
-    scales = Scales(ranges, program.shapes, settled, sets, fixed=program.input)
+    scales = Scales(ranges, program.shapes, settled, sets, fixed=program.input, output=program.output)
     for operation in program.operations:
         operation.settle(scales)
+    for operation in program.operations:
+        operation.refine(scales)
     return settled
 
 

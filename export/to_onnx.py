@@ -9,7 +9,9 @@ from typing import Any
 
 from onnx import TensorProto
 
+from compress.operations.activation_function import ActivationFunction
 from compress.operations.addition import Addition
+from compress.operations.attention import Attention
 from compress.operations.channel_shuffle import ChannelShuffle
 from compress.operations.concatenation import Concatenation
 from compress.operations.convolution import Convolution
@@ -19,11 +21,13 @@ from compress.operations.mean import Mean
 from compress.operations.operation import Operation
 from compress.operations.response_norm import ResponseNorm
 from compress.operations.slicing import Slicing
+from compress.operations.standardization import Standardization
 from compress.operations.transposition import Transposition
 from compress.program import Program
 from export.onnx.addition import addition
 from export.onnx.convolution import convolution
-from export.onnx.emitter import Emitter, island
+from export.onnx.emitter import Emitter
+from export.onnx.formula import formula
 from export.onnx.graph import Graph
 from export.onnx.mean import mean
 from export.onnx.movement import (
@@ -34,13 +38,15 @@ from export.onnx.movement import (
     slicing,
     transposition,
 )
-from export.response_norm import response_norm
 
 EMITTERS: dict[type[Operation], Callable[[Emitter, Any], None]] = {
     Convolution: convolution,
     Addition: addition,
     Mean: mean,
-    ResponseNorm: island(response_norm),
+    ResponseNorm: formula,
+    Standardization: formula,
+    ActivationFunction: formula,
+    Attention: formula,
     MaxPooling: max_pooling,
     Transposition: transposition,
     Flattening: flattening,

@@ -7,7 +7,9 @@ it.
 from collections.abc import Callable
 from typing import Any
 
+from compress.operations.activation_function import ActivationFunction
 from compress.operations.addition import Addition
+from compress.operations.attention import Attention
 from compress.operations.channel_shuffle import ChannelShuffle
 from compress.operations.concatenation import Concatenation
 from compress.operations.convolution import Convolution
@@ -17,13 +19,14 @@ from compress.operations.mean import Mean
 from compress.operations.operation import Operation
 from compress.operations.response_norm import ResponseNorm
 from compress.operations.slicing import Slicing
+from compress.operations.standardization import Standardization
 from compress.operations.transposition import Transposition
 from compress.program import Program
 from export.metadata.tflite_metadata import TfliteMetadata
-from export.response_norm import response_norm
 from export.tflite.addition import addition
 from export.tflite.convolution import convolution
-from export.tflite.emitter import Emitter, channels_last, island
+from export.tflite.emitter import Emitter, channels_last
+from export.tflite.formula import formula
 from export.tflite.graph import Graph
 from export.tflite.mean import mean
 from export.tflite.movement import (
@@ -39,7 +42,10 @@ EMITTERS: dict[type[Operation], Callable[[Emitter, Any], None]] = {
     Convolution: convolution,
     Addition: addition,
     Mean: mean,
-    ResponseNorm: island(response_norm),
+    ResponseNorm: formula,
+    Standardization: formula,
+    ActivationFunction: formula,
+    Attention: formula,
     MaxPooling: max_pooling,
     Transposition: transposition,
     Flattening: flattening,

@@ -1,4 +1,4 @@
-"""ReLU, addition and mean, and what does nothing in evaluation."""
+"""Activation functions, addition and mean, and what does nothing in evaluation."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 from torch.fx import Node
 
 from compress.lowering.graph import Lowering, arguments
+from compress.operations.activation_function import ActivationFunction
 from compress.operations.addition import Addition
 from compress.operations.convolution import Convolution
 from compress.operations.mean import Mean
@@ -19,6 +20,16 @@ def relu(lowering: Lowering, node: Node) -> str:
     operation = lowering.last(node.args[0], (Convolution, Addition, ResponseNorm), "ReLU")
     lowering.operations[-1] = replace(operation, relu=True)
     return operation.output
+
+
+def silu(lowering: Lowering, node: Node) -> str:
+    source: Any = node.args[0]
+    return lowering.emit(node, ActivationFunction(lowering.name_of[source], node.name, "silu", None))
+
+
+def sigmoid(lowering: Lowering, node: Node) -> str:
+    source: Any = node.args[0]
+    return lowering.emit(node, ActivationFunction(lowering.name_of[source], node.name, "sigmoid", None))
 
 
 def addition(lowering: Lowering, node: Node) -> str:

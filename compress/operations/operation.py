@@ -60,6 +60,13 @@ class Operation(ABC):
             UserError: earlier operations leave it no choice.
         """
 
+    def refine(self, scales: Scales) -> None:  # noqa: B027 - most operations are content
+        """When all are settled, change scales so that no ratio of those that are bound changes.
+
+        Raises:
+            UserError: no scale will do.
+        """
+
     @abstractmethod
     def run_float(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
         """Real inputs to the real output and what is `inside`, by name."""

@@ -5,6 +5,9 @@ adds two values relies on the ratios of three scales: from then on these are bou
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+import numpy as np
 
 from compress.quantization import Quantization, Range, rescaled
 from tinyasc.errors import UserError
@@ -19,7 +22,9 @@ class Scales:
         shapes: Mapping[str, tuple[int, ...]],
         settled: dict[str, Quantization],
         shared: Collection[set[str]] = (),
+        *,
         fixed: str | None = None,
+        output: str | None = None,
     ) -> None:
         """Start from quantizations of the ranges alone.
 
@@ -29,6 +34,7 @@ class Scales:
             settled: the quantization of every value; those of a shared set are equal.
             shared: disjoint sets of values that have one quantization.
             fixed: a value whose scale may not change.
+            output: a value whose unit may not change.
         """
         self.ranges = ranges
         self.shapes = shapes
@@ -38,6 +44,7 @@ class Scales:
         self._together = {name: {name} for name in settled}
         self._together |= {name: values for values in map(set, shared) for name in values}
         self._fixed = fixed
+        self._output = output
         self._bound = set() if fixed is None else set(self._together[fixed])
 
     def step(self, name: str) -> float:
@@ -82,3 +89,16 @@ class Scales:
         joined = set().union(*(self._together[name] for name in names))
         self._together |= dict.fromkeys(joined, joined)
         self._bound |= joined
+
+    def relabel(self, name: str) -> None:
+        """Call the scale of a value 1, in a unit that all that is bound to it has then too, with the same real steps.
+
+        Nothing changes where one of them has a unit already, or is what others than the program write or read.
+        """
+        together, unit = self._together[name], self._exact[name]
+        if together & {self._fixed, self._output} or any(self.settled[other].unit != 1 for other in together):
+            return
+        for other in together:
+            self._exact[other] /= unit
+            scale = float(np.float32(self._exact[other]))
+            self.settled[other] = replace(self.settled[other], scale=scale, unit=unit)

@@ -6,24 +6,14 @@ for every operator here only with uint8 activations, so zero points are the prog
 Shapes: (1, C, F, T) activations.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
 import numpy as np
 
 from compress.operations.operation import Operation
 from compress.program import Program, quantization
 from compress.quantization import Quantization
-from export.axes import Axes
-from export.front_end.onnx_operations import OnnxOperations
-from export.front_end.operations import Operations, Tensor
 from export.onnx.graph import Graph
 
 UINT8_OFFSET = 128
-AXES = Axes(channel=1, frequency=2, time=3)
-
-Island = Callable[[Operations, Any, Sequence[Tensor], Axes], Tensor]
-"""Adds an operation in float32 operators: their writer, the operation, its inputs as reals, where their axes are."""
 
 
 class Emitter:
@@ -59,19 +49,6 @@ class Emitter:
         """The numbers of a value in the order they have, as `result` of this shape but for the batch."""
         name = "shape/" + "x".join(str(length) for length in shape)
         return self.graph.node("Reshape", [source, self.graph.constant(name, np.array([1, *shape], np.int64))], result)
-
-
-def island(compute: Island) -> Callable[[Emitter, Any], None]:
-    """The emitter of an operation that no integer kernel has: float32 operators, with integers on either side."""
-
-    def emit(emitter: Emitter, operation: Operation) -> None:
-        shapes = [(1, *emitter.program.values[name].shape) for name in operation.inputs]
-        inputs = [Tensor(*one) for one in zip(emitter.read(operation), shapes, strict=True)]
-        result = compute(OnnxOperations(emitter.graph, f"{operation.output}/norm"), operation, inputs, AXES)
-        emitter.graph.node("Identity", [result.key], emitter.real(operation))
-        emitter.write(operation)
-
-    return emit
 
 
 def grid(program: Program, graph: Graph, name: str) -> tuple[str, str]:

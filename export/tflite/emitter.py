@@ -3,24 +3,13 @@
 Shapes: TFLite is channels last: (1, F, T, C) activations.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from compress.operations.operation import Operation
 from compress.program import Program
-from export.axes import Axes
-from export.front_end.operations import Operations, Tensor
-from export.front_end.tflite_operations import TfliteOperations
 from export.tflite.flatbuffer import vector
 from export.tflite.graph import Graph
-
-AXES = Axes(channel=3, frequency=1, time=2)
-
-Island = Callable[[Operations, Any, Sequence[Tensor], Axes], Tensor]
-"""Adds an operation in float32 operators: their writer, the operation, its inputs as reals, where their axes are."""
 
 
 class Emitter:
@@ -62,27 +51,6 @@ class Emitter:
         """The numbers of a tensor in the order they have, as `output` of the shape (C, F, T)."""
         new_shape = self.graph.constant("shape", vector(*channels_last(shape)))
         self.graph.operator("RESHAPE", [source, new_shape], output, "ReshapeOptions")
-
-
-def island(compute: Island) -> Callable[[Emitter, Any], None]:
-    """The emitter of an operation that no integer kernel has: float32 operators between DEQUANTIZE and QUANTIZE."""
-
-    def emit(emitter: Emitter, operation: Operation) -> None:
-        graph, operations = emitter.graph, TfliteOperations(emitter.graph)
-        shapes = [channels_last(emitter.program.values[name].shape) for name in operation.inputs]
-        keys = emitter.inputs(operation)
-        if emitter.program.quantized:
-            reals = [graph.activation("dequantize", shape, None) for shape in shapes]
-            for key, real in zip(keys, reals, strict=True):
-                graph.operator("DEQUANTIZE", [key], real, "DequantizeOptions")
-            keys = reals
-        result = compute(operations, operation, [Tensor(*one) for one in zip(keys, shapes, strict=True)], AXES)
-        if emitter.program.quantized:
-            graph.operator("QUANTIZE", [result.key], emitter.output(operation), "QuantizeOptions")
-        else:
-            emitter.index[operation.output] = (operations.relu(result) if operation.rectified else result).key
-
-    return emit
 
 
 def channels_last(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ OPERATOR_VERSIONS = {"PAD": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "ADD": 2, "
 OPERATOR_VERSIONS |= {"SLICE": 2, "CONCATENATION": 2, "TRANSPOSE": 2, "MAX_POOL_2D": 2}
 # Around the network: the front-end's in float32 (FULLY_CONNECTED without bias), from and to int8.
 OPERATOR_VERSIONS |= {"SUB": 1, "MUL": 1, "DIV": 1, "LOG": 1, "MINIMUM": 1, "FLOOR": 1, "SQRT": 1, "RELU": 1, "SUM": 1}
+OPERATOR_VERSIONS |= {"MAXIMUM": 1, "REDUCE_MAX": 1, "EXP": 1, "LOGISTIC": 1}
 OPERATOR_VERSIONS |= {"BATCH_MATMUL": 1, "FULLY_CONNECTED": 6, "QUANTIZE": 1, "DEQUANTIZE": 3, "SOFTMAX": 1}
 _DTYPES = {"int8": schema.TensorType.INT8, "int32": schema.TensorType.INT32, "float32": schema.TensorType.FLOAT32}
 _DTYPES |= {"float16": schema.TensorType.FLOAT16}
