@@ -53,6 +53,9 @@ class Convolution(Operation):
     relu: bool
     trainable: bool
     """False for a pooling written as a convolution: its weights are a definition, not parameters."""
+    weight_step: NDArray[np.float32] | None = None
+    """(O,), of a float program: real step that its weights are to have in INT8, those beyond 127 of them clamped. None:
+    the largest weight is 127; none in an INT8 program, whose steps are its weight scales."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -68,7 +71,8 @@ class Convolution(Operation):
 
     @property
     def constants(self) -> dict[str, NDArray[Any]]:
-        return {} if self.trainable else {"weight": self.weight, "bias": self.bias}
+        fixed = {} if self.trainable else {"weight": self.weight, "bias": self.bias}
+        return fixed if self.weight_step is None else {**fixed, "weight_step": self.weight_step}
 
     def with_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> Self:
         return replace(self, **parameters)
@@ -80,12 +84,12 @@ class Convolution(Operation):
 
     def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
         given, output = quantizations[self.input], quantizations[self.output]
-        scale = weight_scale(self.weight, self.bias, given.step)
+        scale = weight_scale(self.weight, self.bias, given.step, self.weight_step)
         weight = quantize_weight(self.weight, scale)
         bias = quantize_bias(self.bias, scale, given.step)
         if largest_sum(weight, bias) >= EXACT_FLOAT32:
             raise UserError(f"{self.output} sums more than 2^24, which training in float32 would not hold exactly")
-        return replace(self, weight=weight, bias=bias, weight_scale=filed_scale(scale, given, output))
+        return replace(self, weight=weight, bias=bias, weight_scale=filed_scale(scale, given, output), weight_step=None)
 
     def simulate(self, inputs: Sequence[NDArray[np.int8]], quantizations: Quantizations) -> NDArray[Any]:
         if self.weight_scale is None:
@@ -98,8 +102,8 @@ class Convolution(Operation):
     def train(self, tensors: Mapping[str, Tensor], inputs: Sequence[Tensor], quantizations: Quantizations) -> Tensor:
         weight, bias = tensors["weight"], tensors["bias"]
         given, output = quantizations[self.input], quantizations[self.output]
-        weight_array, bias_array = (np.ascontiguousarray(part.detach().cpu().numpy()) for part in (weight, bias))
-        scale = weight_scale(weight_array, bias_array, given.step)
+        chosen = {name: np.ascontiguousarray(tensor.detach().cpu().numpy()) for name, tensor in tensors.items()}
+        scale = weight_scale(chosen["weight"], chosen["bias"], given.step, chosen.get("weight_step"))
         arrays = (scale, multiplier(filed_scale(scale, given, output), given, output), bias_grid(scale, given.step))
         scale_O, multiplier_O, grid_O = (torch.from_numpy(array).to(weight.device) for array in arrays)
         integers = Round.apply(weight / scale_O[:, None, None, None]).clamp(-INT8_MAX, INT8_MAX)

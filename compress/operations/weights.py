@@ -13,17 +13,24 @@ BIAS_LIMIT = 2**22
 EXACT_FLOAT32 = 2**24
 
 
-def weight_scale(weight: NDArray[np.float32], bias: NDArray[np.float32], input_step: float) -> NDArray[np.float32]:
+def weight_scale(
+    weight: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    input_step: float,
+    wanted: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
     """Real step of each output channel's weights, (O,): the largest becomes 127 and the bias fits `BIAS_LIMIT`.
 
     Args:
         weight: (O, C / groups, kernel F, kernel T).
         bias: (O,).
         input_step: real step of the convolution's input.
+        wanted: (O,), the step in place of that at which the largest weight becomes 127; the bias fits all the same.
     """
-    largest = np.abs(weight).reshape(len(weight), -1).max(axis=1) / np.float32(INT8_MAX)
+    if wanted is None:
+        wanted = np.abs(weight).reshape(len(weight), -1).max(axis=1) / np.float32(INT8_MAX)
     for_bias = np.abs(bias) / np.float32(input_step * BIAS_LIMIT)
-    return np.maximum(np.maximum(largest, for_bias), np.float32(1e-12)).astype(np.float32)
+    return np.maximum(np.maximum(wanted, for_bias), np.float32(1e-12)).astype(np.float32)
 
 
 def filed_scale(scale: NDArray[np.float32], given: Quantization, output: Quantization) -> NDArray[np.float32]:
