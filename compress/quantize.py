@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from compress.program import Program
-from compress.quantization import INT8_MIN, Quantization
+from compress.quantization import Quantization
 from tinyasc.errors import UserError
 
 
@@ -23,9 +23,11 @@ def quantize(program: Program, quantizations: Mapping[str, Quantization]) -> Pro
         raise UserError(f"{program.output} is what a response norm gives: put a convolution behind it")
     values = {name: replace(value, quantization=quantizations[name]) for name, value in program.values.items()}
     for operation in program.operations:
-        zero_point = quantizations[operation.output].zero_point
+        found = quantizations[operation.output]
         # ONNX has no ReLU to fuse into integers: only at the lowest integer is its clamp at 0.0 free in every file
-        if operation.rectified and zero_point != INT8_MIN:
-            raise UserError(f"{operation.output} is behind a ReLU, its zero point is {zero_point}, not {INT8_MIN}")
+        if operation.rectified and found.zero_point != found.lowest:
+            raise UserError(
+                f"{operation.output} is behind a ReLU, its zero point is {found.zero_point}, not {found.lowest}"
+            )
     operations = tuple(operation.quantized(quantizations, program.shapes) for operation in program.operations)
     return Program(program.input, program.output, values, operations)

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from compress.operations.operation import Operation, Quantizations, Shapes
-from compress.operations.straight_through import Round
+from compress.operations.straight_through import LearnedRound, Round
 from compress.operations.weights import (
     BIAS_LIMIT,
     EXACT_FLOAT32,
@@ -56,6 +56,8 @@ class Convolution(Operation):
     weight_step: NDArray[np.float32] | None = None
     """(O,), of a float program: real step that its weights are to have in INT8, those beyond 127 of them clamped. None:
     the largest weight is 127; none in an INT8 program, whose steps are its weight scales."""
+    shared_step: bool = False
+    """Whether all output channels have one step: the (O,) of the weight scale and of what follows from it is then (1,)."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -84,7 +86,7 @@ class Convolution(Operation):
 
     def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
         given, output = quantizations[self.input], quantizations[self.output]
-        scale = weight_scale(self.weight, self.bias, given.step, self.weight_step)
+        scale = weight_scale(self.weight, self.bias, given.step, self.weight_step, self.shared_step)
         weight = quantize_weight(self.weight, scale)
         bias = quantize_bias(self.bias, scale, given.step)
         if largest_sum(weight, bias) >= EXACT_FLOAT32:
@@ -103,10 +105,17 @@ class Convolution(Operation):
         weight, bias = tensors["weight"], tensors["bias"]
         given, output = quantizations[self.input], quantizations[self.output]
         chosen = {name: np.ascontiguousarray(tensor.detach().cpu().numpy()) for name, tensor in tensors.items()}
-        scale = weight_scale(chosen["weight"], chosen["bias"], given.step, chosen.get("weight_step"))
+        scale = weight_scale(
+            chosen["weight"], chosen["bias"], given.step, chosen.get("weight_step"), self.shared_step
+        )
         arrays = (scale, multiplier(filed_scale(scale, given, output), given, output), bias_grid(scale, given.step))
         scale_O, multiplier_O, grid_O = (torch.from_numpy(array).to(weight.device) for array in arrays)
-        integers = Round.apply(weight / scale_O[:, None, None, None]).clamp(-INT8_MAX, INT8_MAX)
+        units, step = weight / scale_O[:, None, None, None], tensors.get("weight_step")
+        if step is not None and step.requires_grad:
+            count = weight.numel() // len(step)
+            integers = LearnedRound.apply(units, step[:, None, None, None], -INT8_MAX, INT8_MAX, count)
+        else:
+            integers = Round.apply(units).clamp(-INT8_MAX, INT8_MAX)
         offset = Round.apply(bias / grid_O).clamp(-BIAS_LIMIT, BIAS_LIMIT).float()
         total = functional.conv2d(inputs[0], integers, offset, self.stride, self.padding, 1, self.groups)
         return total * multiplier_O[:, None, None]

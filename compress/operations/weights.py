@@ -1,6 +1,6 @@
-"""Weights and biases on their grids: symmetric int8 per output channel, int32 on the grid of the accumulator.
+"""Weights and biases on their grids: symmetric int8, int32 on the grid of the accumulator.
 
-Shapes: O output channels, C input channels.
+Shapes: O output channels (1 where all share a step), C input channels.
 """
 
 import numpy as np
@@ -18,19 +18,25 @@ def weight_scale(
     bias: NDArray[np.float32],
     input_step: float,
     wanted: NDArray[np.float32] | None = None,
+    shared: bool = False,
 ) -> NDArray[np.float32]:
-    """Real step of each output channel's weights, (O,): the largest becomes 127 and the bias fits `BIAS_LIMIT`.
+    """Real step of each output channel's weights: the largest becomes 127 and the bias fits `BIAS_LIMIT`.
 
     Args:
         weight: (O, C / groups, kernel F, kernel T).
         bias: (O,).
         input_step: real step of the convolution's input.
         wanted: (O,), the step in place of that at which the largest weight becomes 127; the bias fits all the same.
+        shared: whether all channels have one step, the largest of theirs.
+
+    Returns:
+        (O,), or (1,) for a shared step.
     """
     if wanted is None:
-        wanted = np.abs(weight).reshape(len(weight), -1).max(axis=1) / np.float32(INT8_MAX)
+        wanted = (np.abs(weight).reshape(len(weight), -1).max(axis=1) / np.float32(INT8_MAX)).astype(np.float32)
     for_bias = np.abs(bias) / np.float32(input_step * BIAS_LIMIT)
-    return np.maximum(np.maximum(wanted, for_bias), np.float32(1e-12)).astype(np.float32)
+    steps = np.maximum(np.maximum(wanted, for_bias), np.float32(1e-12)).astype(np.float32)
+    return steps.max(keepdims=True) if shared else steps
 
 
 def filed_scale(scale: NDArray[np.float32], given: Quantization, output: Quantization) -> NDArray[np.float32]:
