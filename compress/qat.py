@@ -4,8 +4,9 @@
 
 Batch norm is folded first, then the network trains as the integer program it will be (`compress.quantized_network`).
 Writes int8.program.*, float.program.* (the student before this stage, for comparison), sample.safetensors (a few real
-inputs of the program and the sound they were made from), metrics.csv, recipe.yaml, model_card.json; with validation also last.program.* or
-best.program.*, the INT8 program of the epoch that is not kept. Stopped anywhere, the same command goes on from there.
+inputs of the program and the sound they were made from), metrics.csv, recipe.yaml, model_card.json; with validation
+also last.program.* or best.program.*, the INT8 program of the epoch that is not kept. Stopped anywhere, the same
+command goes on from there.
 
 Shapes: B batch, C channels, F mel bands, T frames, n clips, K classes, S samples.
 """

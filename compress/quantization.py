@@ -55,6 +55,11 @@ class Quantization:
         return self.unit * self.scale
 
     @property
+    def bias_step(self) -> float:
+        """What a convolution's biases count in, in units of the weights' step: one of the high part of a wide input."""
+        return self.step * 2 ** (self.bits - NARROW)
+
+    @property
     def reach(self) -> int:
         """The largest |integer - zero_point|."""
         return max(self.highest - self.zero_point, self.zero_point - self.lowest)

@@ -138,6 +138,6 @@ def to_integers(real: Tensor, found: Quantization, relu: bool, step: Tensor | No
     """
     lowest, highest = 0 if relu else found.lowest - found.zero_point, found.highest - found.zero_point
     if step is not None:
-        return LearnedRound.apply(real, step, lowest, highest, real[0].numel())
+        return LearnedRound.apply(real, step, (lowest, highest), real[0].numel())
     # clamped first: the ends are integers, so the order does not matter, and hardtanh has the cheapest gradient
     return Round.apply(functional.hardtanh(real, lowest, highest))

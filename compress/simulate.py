@@ -5,6 +5,8 @@ The formulas are in `compress.operations`.
 Shapes: B batch, C channels, F mel bands, T frames, K classes. Values are (B, F, T, C) inside.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,7 +49,7 @@ def logits(program: Program, log_mel: NDArray[np.float32]) -> NDArray[np.float32
 
 
 def _simulate_batch(program: Program, inputs: Int8) -> Int8:
-    values = {program.input: np.ascontiguousarray(inputs.transpose(0, 2, 3, 1))}
+    values: dict[str, NDArray[Any]] = {program.input: np.ascontiguousarray(inputs.transpose(0, 2, 3, 1))}
     quantizations = program.quantizations
     last_use = {name: i for i, operation in enumerate(program.operations) for name in operation.inputs}
     for index, operation in enumerate(program.operations):

@@ -31,9 +31,7 @@ class Steps(nn.Module):
         for index, operation in enumerate(program.operations):
             if isinstance(operation, Convolution) and operation.trainable:
                 without_bias = np.zeros_like(operation.bias)
-                start = weight_scale(
-                    operation.weight, without_bias, 1.0, operation.weight_step, operation.shared_step
-                )
+                start = weight_scale(operation.weight, without_bias, 1.0, operation.weight_step, operation.shared_step)
                 self.register_buffer(f"start_{index}", torch.from_numpy(start))
                 self.register_parameter(f"weight_{index}", nn.Parameter(torch.zeros(len(start))))
 

@@ -17,10 +17,11 @@ from compress.operations.response_norm import ResponseNorm
 from compress.program import Program
 from export.onnx.addition import addition
 from export.onnx.convolution import convolution
-from export.onnx.emitter import Emitter, island
+from export.onnx.emitter import Emitter, island, over_integers
 from export.onnx.graph import Graph
 from export.onnx.mean import mean
 from export.response_norm import response_norm
+from export.wide import has_wide
 
 EMITTERS: dict[type[Operation], Callable[[Emitter, Any], None]] = {
     Convolution: convolution,
@@ -52,4 +53,4 @@ def emit(program: Program, graph: Graph) -> None:
     """Add a program to a graph; its values are called there what they are called in the program."""
     emitter = Emitter(program, graph)
     for operation in program.operations:
-        EMITTERS[type(operation)](emitter, operation)
+        (over_integers if has_wide(program, operation) else EMITTERS[type(operation)])(emitter, operation)

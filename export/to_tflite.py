@@ -17,9 +17,10 @@ from export.metadata.tflite_metadata import TfliteMetadata
 from export.response_norm import response_norm
 from export.tflite.addition import addition
 from export.tflite.convolution import convolution
-from export.tflite.emitter import Emitter, channels_last, island
+from export.tflite.emitter import Emitter, channels_last, island, over_integers
 from export.tflite.graph import Graph
 from export.tflite.mean import mean
+from export.wide import has_wide
 
 EMITTERS: dict[type[Operation], Callable[[Emitter, Any], None]] = {
     Convolution: convolution,
@@ -54,5 +55,5 @@ def emit(program: Program, graph: Graph, source: int) -> int:
     """Add a program that reads the tensor `source` to a graph; returns the tensor of its output."""
     emitter = Emitter(program, graph, source)
     for operation in program.operations:
-        EMITTERS[type(operation)](emitter, operation)
+        (over_integers if has_wide(program, operation) else EMITTERS[type(operation)])(emitter, operation)
     return emitter.index[program.output]

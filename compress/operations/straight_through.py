@@ -27,30 +27,29 @@ class LearnedRound(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, value: Tensor, step: Tensor, lowest: int, highest: int, count: int) -> Tensor:
+    def forward(ctx: Any, value: Tensor, step: Tensor, ends: tuple[int, int], count: int) -> Tensor:
         """The integers.
 
         Args:
             ctx: of torch.
             value: in units of the steps.
             step: the steps, broadcast over the value; only its gradient is made, by whatever makes steps of it.
-            lowest: clamped to.
-            highest: clamped to.
+            ends: lowest and highest integer, clamped to.
             count: N.
         """
-        integers = value.clamp(lowest, highest).round()
+        integers = value.clamp(*ends).round()
         ctx.save_for_backward(value, step, integers)
-        ctx.ends, ctx.count = (lowest, highest), count
+        ctx.ends, ctx.count = ends, count
         return integers
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
         value, step, integers = ctx.saved_tensors
         lowest, highest = ctx.ends
         inside = (value >= lowest) & (value <= highest)
         through = gradients[0] * inside
         moved = (gradients[0] * integers - through * value).sum_to_size(step.shape) / step
-        return through, moved / (ctx.count * highest) ** 0.5, None, None, None
+        return through, moved / (ctx.count * highest) ** 0.5, None, None
 
 
 class Stand(torch.autograd.Function):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.front_end.operations import Kind, Operations, Reduction, Tensor
+from export.front_end.operations import Kind, Operations, Reduction, Tensor, convolved
 from export.onnx.graph import Graph
 
 _PLAIN: dict[Kind, str] = {
@@ -15,6 +15,7 @@ _PLAIN: dict[Kind, str] = {
     "multiply": "Mul",
     "divide": "Div",
     "minimum": "Min",
+    "maximum": "Max",
     "log": "Log",
     "floor": "Floor",
     "square_root": "Sqrt",
@@ -50,6 +51,25 @@ class OnnxOperations(Operations):
 
     def times_matrix(self, source: Tensor, matrix: NDArray[Any]) -> Tensor:
         return self._write("MatMul", [source, self.constant(matrix)], (*source.shape[:-1], matrix.shape[1]))
+
+    def convolve(
+        self,
+        source: Tensor,
+        weight: NDArray[np.int8],
+        bias: NDArray[Any] | None,
+        *,
+        stride: tuple[int, int],
+        padding: tuple[int, int],
+        groups: int,
+    ) -> Tensor:
+        real = self._write(
+            "DequantizeLinear", [self.constant(weight), self.constant(np.array(1, np.float32))], weight.shape
+        )
+        inputs = [source, real, *([] if bias is None else [self.constant(bias.astype(np.float32))])]
+        shape = (1, len(weight), *convolved(source.shape[2:], weight.shape[2:], stride, padding))
+        result = self._write("Conv", inputs, shape, group=groups, pads=[*padding, *padding], strides=stride)
+        # a floor changes no integer, and keeps ONNX Runtime from folding what comes behind into the weights
+        return self.floor(result)
 
     def _plain(self, kind: Kind, inputs: Sequence[Tensor], shape: tuple[int, ...]) -> Tensor:
         return self._write(_PLAIN[kind], inputs, shape)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Kind = Literal["add", "subtract", "multiply", "divide", "minimum", "log", "floor", "square_root", "relu"]
+Kind = Literal["add", "subtract", "multiply", "divide", "minimum", "maximum", "log", "floor", "square_root", "relu"]
 Reduction = Literal["sum", "mean"]
 
 
@@ -51,6 +51,10 @@ class Operations(ABC):
     def minimum(self, left: Tensor, right: Tensor) -> Tensor:
         """The smaller of left and right, broadcast."""
         return self._elementwise("minimum", left, right)
+
+    def maximum(self, left: Tensor, right: Tensor) -> Tensor:
+        """The larger of left and right, broadcast."""
+        return self._elementwise("maximum", left, right)
 
     def floor(self, source: Tensor) -> Tensor:
         """The next integer at or below."""
@@ -102,6 +106,28 @@ class Operations(ABC):
     def times_matrix(self, source: Tensor, matrix: NDArray[Any]) -> Tensor:
         """(..., K) times a constant (K, N), giving (..., N)."""
 
+    @abstractmethod
+    def convolve(
+        self,
+        source: Tensor,
+        weight: NDArray[np.int8],
+        bias: NDArray[Any] | None,
+        *,
+        stride: tuple[int, int],
+        padding: tuple[int, int],
+        groups: int,
+    ) -> Tensor:
+        """2-D convolution of integers in float32 by integers that are stored as int8, exact where every sum is.
+
+        Args:
+            source: a map in the axes of the format.
+            weight: (O, C / groups, kernel F, kernel T); depthwise where there are groups.
+            bias: (O,).
+            stride: of F and T.
+            padding: zeros on either side of F and T.
+            groups: of channels.
+        """
+
     def _elementwise(self, kind: Kind, *inputs: Tensor) -> Tensor:
         return self._plain(kind, inputs, np.broadcast_shapes(*(tensor.shape for tensor in inputs)))
 
@@ -120,3 +146,11 @@ class Operations(ABC):
 
     @abstractmethod
     def _concatenate(self, parts: Sequence[Tensor], axis: int, shape: tuple[int, ...]) -> Tensor: ...
+
+
+def convolved(
+    size: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, int], padding: tuple[int, int]
+) -> tuple[int, ...]:
+    """F and T of what a convolution gives."""
+    axes = zip(size, kernel, stride, padding, strict=True)
+    return tuple((length + 2 * zeros - width) // step + 1 for length, width, step, zeros in axes)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from export.front_end.operations import Kind, Operations, Reduction, Tensor
+from export.front_end.operations import Kind, Operations, Reduction, Tensor, convolved
 from export.tflite.flatbuffer import vector
 from export.tflite.graph import Graph
 
@@ -18,6 +19,7 @@ _PLAIN: dict[Kind, tuple[str, str | None]] = {
     "multiply": ("MUL", "MulOptions"),
     "divide": ("DIV", "DivOptions"),
     "minimum": ("MINIMUM", "MaximumMinimumOptions"),
+    "maximum": ("MAXIMUM", "MaximumMinimumOptions"),
     "log": ("LOG", None),
     "floor": ("FLOOR", None),
     "square_root": ("SQRT", None),
@@ -49,6 +51,42 @@ class TfliteOperations(Operations):
         inputs = [source.key, self.constant(np.ascontiguousarray(matrix.T)).key]
         shape = (*source.shape[:-1], matrix.shape[1])
         return self._write("FULLY_CONNECTED", inputs, shape, "FullyConnectedOptions", KeepNumDims=True)
+
+    def convolve(
+        self,
+        source: Tensor,
+        weight: NDArray[np.int8],
+        bias: NDArray[Any] | None,
+        *,
+        stride: tuple[int, int],
+        padding: tuple[int, int],
+        groups: int,
+    ) -> Tensor:
+        frequencies, frames = convolved(source.shape[1:3], weight.shape[2:], stride, padding)
+        zeros = np.zeros(len(weight)) if bias is None else bias
+        inputs = [
+            self._padded(source, padding).key,
+            self._stored_as_int8(weight.transpose((1, 2, 3, 0) if groups > 1 else (0, 2, 3, 1))),
+            self.constant(zeros.astype(np.float32)).key,
+        ]
+        depthwise = {"DepthMultiplier": 1} if groups > 1 else {}
+        kind, options = ("DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions") if groups > 1 else ("CONV_2D", "Conv2DOptions")
+        strides = {"StrideH": stride[0], "StrideW": stride[1]}
+        shape = (1, frequencies, frames, len(weight))
+        return self._write(kind, inputs, shape, options, Padding=schema.Padding.VALID, **strides, **depthwise)
+
+    def _stored_as_int8(self, integers: NDArray[np.int8]) -> int:
+        """A constant in float32, stored in a quarter of its bytes."""
+        stored = self.graph.constant("integers", integers, np.ones(1, np.float32))
+        return self._write("DEQUANTIZE", [stored], integers.shape, "DequantizeOptions").key
+
+    def _padded(self, source: Tensor, padding: tuple[int, int]) -> Tensor:
+        if not any(padding):
+            return source
+        (pad_f, pad_t), (_, frequencies, frames, channels) = padding, source.shape
+        around = np.array([(0, 0), (pad_f, pad_f), (pad_t, pad_t), (0, 0)], np.int32)
+        shape = (1, frequencies + 2 * pad_f, frames + 2 * pad_t, channels)
+        return self._write("PAD", [source.key, self.graph.constant("paddings", around)], shape, "PadOptions")
 
     def _plain(self, kind: Kind, inputs: Sequence[Tensor], shape: tuple[int, ...]) -> Tensor:
         name, options = _PLAIN[kind]

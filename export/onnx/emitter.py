@@ -14,6 +14,7 @@ import numpy as np
 from compress.operations.operation import Operation
 from compress.program import Program, quantization
 from compress.quantization import Quantization
+from export import wide
 from export.axes import Axes
 from export.front_end.onnx_operations import OnnxOperations
 from export.front_end.operations import Operations, Tensor
@@ -69,11 +70,35 @@ def island(compute: Island) -> Callable[[Emitter, Any], None]:
     return emit
 
 
+def over_integers(emitter: Emitter, operation: Operation) -> None:
+    """The emitter of an operation that reads or gives a 16-bit value: float32 operators over integers."""
+    graph, program, name = emitter.graph, emitter.program, operation.output
+    do, inputs = OnnxOperations(graph, f"{name}/wide"), []
+    for number, source in enumerate(operation.inputs):
+        key = source
+        if not quantization(program, source).wide:
+            step = graph.constant("one", np.array(1, np.float32))
+            key = graph.node(
+                "DequantizeLinear", [source, step, _zero_point(program, graph, source)], f"{name}/input{number}"
+            )
+        inputs.append(Tensor(key, (1, *program.values[source].shape)))
+    result = wide.COMPUTE[type(operation)](do, operation, inputs, program, AXES)
+    found = quantization(program, name)
+    if found.wide:
+        graph.node("Identity", [wide.clamped(do, result, found, operation.rectified).key], name)
+    else:
+        graph.node("QuantizeLinear", [wide.scaled(do, result, found).key, *grid(program, graph, name)], name)
+
+
 def grid(program: Program, graph: Graph, name: str) -> tuple[str, str]:
     """Names of a value's scale and zero point; scalars, as ONNX Runtime's QLinearAdd wants them."""
     found = quantization(program, name)
     scale = graph.constant(f"{name}/scale", np.array(found.scale, np.float32))
-    return scale, graph.constant(f"{name}/zero_point", np.array(uint8_zero_point(found), np.uint8))
+    return scale, _zero_point(program, graph, name)
+
+
+def _zero_point(program: Program, graph: Graph, name: str) -> str:
+    return graph.constant(f"{name}/zero_point", np.array(uint8_zero_point(quantization(program, name)), np.uint8))
 
 
 def uint8_zero_point(quantization: Quantization) -> int:

@@ -10,7 +10,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from compress.operations.operation import Operation
-from compress.program import Program
+from compress.program import Program, quantization
+from export import wide
 from export.axes import Axes
 from export.front_end.operations import Operations, Tensor
 from export.front_end.tflite_operations import TfliteOperations
@@ -44,7 +45,8 @@ class Emitter:
 
     def like(self, value: str, name: str, shape: tuple[int, ...]) -> int:
         """A new tensor with the quantization of a value of the program; `shape` is (C, F, T) or (K,)."""
-        return self.graph.activation(name, channels_last(shape), self.program.values[value].quantization)
+        found = self.program.values[value].quantization
+        return self.graph.activation(name, channels_last(shape), None if found is None or found.wide else found)
 
     def pad(
         self, source: int, value: str, shape: tuple[int, ...], frequencies: tuple[int, int], frames: tuple[int, int]
@@ -81,6 +83,27 @@ def island(compute: Island) -> Callable[[Emitter, Any], None]:
             emitter.index[operation.output] = (operations.relu(result) if operation.rectified else result).key
 
     return emit
+
+
+def over_integers(emitter: Emitter, operation: Operation) -> None:
+    """The emitter of an operation that reads or gives a 16-bit value: float32 operators over integers."""
+    do, program = TfliteOperations(emitter.graph), emitter.program
+    inputs = []
+    for name, key in zip(operation.inputs, emitter.inputs(operation), strict=True):
+        found, shape = quantization(program, name), channels_last(program.values[name].shape)
+        if found.wide:
+            inputs.append(Tensor(key, shape))
+        else:
+            real = emitter.graph.activation("dequantize", shape, None)
+            emitter.graph.operator("DEQUANTIZE", [key], real, "DequantizeOptions")
+            inputs.append(wide.unscaled(do, Tensor(real, shape), found))
+    result = wide.COMPUTE[type(operation)](do, operation, inputs, program, AXES)
+    found = quantization(program, operation.output)
+    if found.wide:
+        emitter.index[operation.output] = wide.clamped(do, result, found, operation.rectified).key
+    else:
+        real = wide.scaled(do, result, found)
+        emitter.graph.operator("QUANTIZE", [real.key], emitter.output(operation), "QuantizeOptions")
 
 
 def channels_last(shape: tuple[int, ...]) -> tuple[int, ...]:
