@@ -17,7 +17,7 @@ from compress.operations.convolution import Convolution
 from compress.operations.operation import Operation, Quantizations
 from compress.program import Program
 from compress.quantization import Range
-from compress.quantized_network import to_int8
+from compress.quantized_network import to_integers
 from compress.scheme import assign
 
 
@@ -35,7 +35,7 @@ def corrected(program: Program, ranges: Mapping[str, Range], batches: Sequence[T
     quantizations = assign(program, ranges)
     found = quantizations[program.input]
     real = {program.input: list(batches)}
-    integer = {program.input: [to_int8(batch / found.scale, found, relu=False) for batch in batches]}
+    integer = {program.input: [to_integers(batch / found.scale, found, relu=False) for batch in batches]}
     last_use = {name: i for i, operation in enumerate(program.operations) for name in operation.inputs}
     operations: list[Operation] = []
     for index, operation in enumerate(program.operations):
@@ -48,7 +48,7 @@ def corrected(program: Program, ranges: Mapping[str, Range], batches: Sequence[T
         real[operation.output] = [operation.run_float(one)[operation.output] for one in inputs]
         output = quantizations[operation.output]
         integer[operation.output] = [
-            to_int8(_steps(fixed, one, quantizations), output, operation.rectified) for one in given
+            to_integers(_steps(fixed, one, quantizations), output, operation.rectified) for one in given
         ]
         operations.append(fixed)
         for name in operation.inputs:

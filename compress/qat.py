@@ -4,10 +4,11 @@
 
 Batch norm is folded first, then the network trains as the integer program it will be (`compress.quantized_network`).
 Writes int8.program.*, float.program.* (the student before this stage, for comparison), sample.safetensors (a few real
-inputs of the program), metrics.csv, recipe.yaml, model_card.json; with validation also last.program.* or
-best.program.*, the INT8 program of the epoch that is not kept. Stopped anywhere, the same command goes on from there.
+inputs of the program and the sound they were made from), metrics.csv, recipe.yaml, model_card.json; with validation
+also last.program.* or best.program.*, the INT8 program of the epoch that is not kept. Stopped anywhere, the same
+command goes on from there.
 
-Shapes: B batch, C channels, F mel bands, T frames, n clips, K classes.
+Shapes: B batch, C channels, F mel bands, T frames, n clips, K classes, S samples.
 """
 
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from compress import program, simulate
 from compress.lower import lower
 from compress.observe import observe
 from compress.quantized_network import QuantizedNetwork
+from compress.scheme import DEFAULT, Scheme
 from tinyasc import front_end, mel_torch, recipe
 from tinyasc.artifact import Run
 from tinyasc.clips import Clips
@@ -53,6 +55,8 @@ def train_qat(
     distillation: DistillationConfig,
     observe_epochs: int,
     compute: ComputeConfig,
+    scheme: Scheme = DEFAULT,
+    learn_steps: bool = False,
     range_momentum: float = 0.05,
     calibration_clips: int = 256,
     teacher: Path | None = None,
@@ -60,6 +64,8 @@ def train_qat(
     dry_run: bool = False,
 ) -> None:
     """Turn a float student into an INT8 program by quantization-aware training, and score the program itself.
+
+    Batch norm is folded into the weights before the first step, so it has no statistics to freeze.
 
     Args:
         model: run folder of a float student.
@@ -71,6 +77,9 @@ def train_qat(
         distillation: how much the network listens to the teacher.
         observe_epochs: epochs in which the ranges of the activations still move; after them they are frozen.
         compute: what computes it: one device, in float32, not compiled.
+        scheme: how real numbers become integers.
+        learn_steps: train the steps of weights and activations too (LSQ); from the observed ranges, which should then
+            soon be frozen: observe_epochs 0 or 1.
         range_momentum: share of a batch in the moving average of the ranges.
         calibration_clips: training clips from which the ranges start.
         teacher: run folder of the student's teacher; none = train on the labels alone.
@@ -96,7 +105,11 @@ def train_qat(
         calibration = random.permutation(clips.labelled(examples.subset))[:calibration_clips]
         float_program = lower(student, (1, *front_end.shape(mel, clips.samples)))
         network = QuantizedNetwork(
-            float_program, observe(float_program, _features(clips, mel, calibration)), range_momentum
+            float_program,
+            observe(float_program, _features(clips, mel, calibration)),
+            range_momentum,
+            scheme,
+            learn_steps,
         )
 
         def simulated(indices: np.ndarray) -> np.ndarray:
@@ -108,8 +121,10 @@ def train_qat(
             int8 = network.to_program()
             program.save(int8, run.path(INT8_PROGRAM))
             program.save(float_program, run.path(FLOAT_PROGRAM))
-            (sample,) = _features(clips, mel, calibration[:SAMPLE_CLIPS])
-            run.path(SAMPLE).write_bytes(save({"log_mel": simulate.quantize_input(int8, sample.numpy())}))
+            heard = calibration[:SAMPLE_CLIPS]
+            (sample,) = _features(clips, mel, heard)
+            arrays = {"log_mel": simulate.quantize_input(int8, sample.numpy()), "waveform": clips.waveform(heard)}
+            run.path(SAMPLE).write_bytes(save(arrays))
             for name, state in others.items():
                 other = deepcopy(network)
                 other.load_state_dict(state)

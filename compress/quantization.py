@@ -1,4 +1,7 @@
-"""What int8 integers stand for, and how the range of an activation becomes a scale and a zero point."""
+"""What integers stand for, and how the range of an activation becomes a scale and a zero point.
+
+Integers have 8 bits, or 16 where a layer needs them (`compress.operations.wide`).
+"""
 
 from dataclasses import dataclass, replace
 
@@ -6,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 INT8_MIN, INT8_MAX = -128, 127
+NARROW, WIDE = 8, 16
+"""Bits of an activation."""
 
 
 @dataclass(frozen=True)
 class Quantization:
-    """real = unit * scale * (integer - zero_point), for int8 integers."""
+    """real = unit * scale * (integer - zero_point), for integers of 8 or 16 bits."""
 
     scale: float
     """Step between neighbouring integers as the files have it; exactly a float32."""
@@ -19,12 +24,30 @@ class Quantization:
     unit: float = 1.0
     """What 1.0 of the files stands for. Not 1 only next to a response norm, which wants scales that are powers of 2;
     the weight scales of the convolutions around it make up for it."""
+    bits: int = NARROW
+    """8, or 16: a wide value, which files carry in float32 as integer - zero_point."""
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.scale) and self.scale > 0 and float(np.float32(self.scale)) == self.scale):
             raise ValueError(f"scale must be a positive float32, not {self.scale!r}")
-        if not INT8_MIN <= self.zero_point <= INT8_MAX:
-            raise ValueError(f"zero_point must be an int8, not {self.zero_point}")
+        if self.bits not in (NARROW, WIDE):
+            raise ValueError(f"bits must be {NARROW} or {WIDE}, not {self.bits}")
+        if not self.lowest <= self.zero_point <= self.highest:
+            raise ValueError(f"zero_point must be an int{self.bits}, not {self.zero_point}")
+
+    @property
+    def wide(self) -> bool:
+        return self.bits == WIDE
+
+    @property
+    def lowest(self) -> int:
+        """The lowest integer."""
+        return -(2 ** (self.bits - 1))
+
+    @property
+    def highest(self) -> int:
+        """The highest integer."""
+        return 2 ** (self.bits - 1) - 1
 
     @property
     def step(self) -> float:
@@ -32,9 +55,14 @@ class Quantization:
         return self.unit * self.scale
 
     @property
+    def bias_step(self) -> float:
+        """What a convolution's biases count in, in units of the weights' step: one of the high part of a wide input."""
+        return self.step * 2 ** (self.bits - NARROW)
+
+    @property
     def reach(self) -> int:
         """The largest |integer - zero_point|."""
-        return max(INT8_MAX - self.zero_point, self.zero_point - INT8_MIN)
+        return max(self.highest - self.zero_point, self.zero_point - self.lowest)
 
 
 @dataclass(frozen=True)
@@ -45,23 +73,33 @@ class Range:
     high: float
 
 
-def activation(found: Range) -> Quantization:
-    """Affine int8 quantization of a range, widened so that it holds 0.0 exactly."""
+def activation(found: Range, *, symmetric: bool = False, bits: int = NARROW) -> Quantization:
+    """The quantization of a range, widened so that it holds 0.0 exactly.
+
+    Args:
+        found: the range.
+        symmetric: 0.0 is the integer 0 where the range has both signs; where it begins at 0.0, as behind a ReLU, 0.0 is
+            the lowest integer all the same.
+        bits: of the integers.
+    """
     low, high = min(found.low, 0.0), max(found.high, 0.0)
-    scale = float(np.float32(max(high - low, 1e-6) / (INT8_MAX - INT8_MIN)))
-    zero_point = int(np.clip(np.rint(INT8_MIN - low / scale), INT8_MIN, INT8_MAX))
-    return Quantization(scale, zero_point)
+    lowest, highest = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    if symmetric and low < 0:
+        return Quantization(float(np.float32(max(high, -low, 1e-6) / highest)), 0, bits=bits)
+    scale = float(np.float32(max(high - low, 1e-6) / (highest - lowest)))
+    zero_point = int(np.clip(np.rint(lowest - low / scale), lowest, highest))
+    return Quantization(scale, zero_point, bits=bits)
 
 
 def rescaled(old: Quantization, scale: float, unit: float | None = None) -> Quantization:
     """The quantization with another scale, its range centred on the old one; a range from 0.0 still starts there."""
-    low = old.step * (INT8_MIN - old.zero_point)
-    high = old.step * (INT8_MAX - old.zero_point)
+    low = old.step * (old.lowest - old.zero_point)
+    high = old.step * (old.highest - old.zero_point)
     new = replace(old, scale=float(np.float32(scale)), unit=old.unit if unit is None else unit)
     if low == 0:
-        return replace(new, zero_point=INT8_MIN)
-    zero_point = np.rint((INT8_MIN + INT8_MAX) / 2 - (low + high) / 2 / new.step)
-    return replace(new, zero_point=int(np.clip(zero_point, INT8_MIN, INT8_MAX)))
+        return replace(new, zero_point=old.lowest)
+    zero_point = np.rint((old.lowest + old.highest) / 2 - (low + high) / 2 / new.step)
+    return replace(new, zero_point=int(np.clip(zero_point, old.lowest, old.highest)))
 
 
 def distance_from_tie(sums: NDArray[np.float64]) -> float:

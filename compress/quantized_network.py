@@ -16,26 +16,37 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from compress.operations.operation import Operation
-from compress.operations.straight_through import Round
+from compress.operations.straight_through import LearnedRound, Round
 from compress.program import Program
-from compress.quantization import INT8_MAX, INT8_MIN, Quantization, Range
+from compress.quantization import Quantization, Range
 from compress.quantize import quantize
-from compress.scheme import assign
+from compress.scheme import DEFAULT, Scheme, assign
+from compress.steps import Steps
 
 
 class QuantizedNetwork(nn.Module):
     """A float program under quantization: (B, C, F, T) log-mel -> (B, K) logits."""
 
-    def __init__(self, program: Program, ranges: dict[str, Range], momentum: float) -> None:
+    def __init__(
+        self,
+        program: Program,
+        ranges: dict[str, Range],
+        momentum: float,
+        scheme: Scheme = DEFAULT,
+        learn_steps: bool = False,
+    ) -> None:
         """Start from a float program and the ranges of its activations.
 
         Args:
             program: a float program; what it trains becomes the parameters.
             ranges: of every value (`observe`).
             momentum: share of a batch's range in the moving average, while `observing`.
+            scheme: how real numbers become integers.
+            learn_steps: train the steps of weights and activations too (`compress.steps`).
         """
         super().__init__()
-        self.program = program
+        self.scheme = scheme
+        self.program = program = scheme.applied(program)
         self.momentum = momentum
         self.observing = True
         for index, operation in enumerate(program.operations):
@@ -47,26 +58,33 @@ class QuantizedNetwork(nn.Module):
         ends = [(ranges[name].low, ranges[name].high) for name in program.values]
         self.ranges: Tensor
         self.register_buffer("ranges", torch.tensor(ends, dtype=torch.float64))  # (values, 2)
+        self.steps = Steps(program) if learn_steps else None
 
     def forward(self, log_mel: Tensor) -> Tensor:
         quantizations = self._quantizations()
-        given = quantizations[self.program.input]
-        self._observe(self.program.input, log_mel, 1.0)
-        values = {self.program.input: to_int8(log_mel / log_mel.new_tensor(given.scale), given, relu=False)}
+        factors = None if self.steps is None else self.steps.factors()
+
+        def rounded(name: str, real: Tensor, relu: bool) -> Tensor:
+            return to_integers(real, quantizations[name], relu, None if factors is None else factors[name])
+
+        source = self.program.input
+        self._observe(source, log_mel, 1.0)
+        values = {source: rounded(source, log_mel / log_mel.new_tensor(quantizations[source].scale), relu=False)}
         for index, operation in enumerate(self.program.operations):
             inputs = [values[name] for name in operation.inputs]
             real = operation.train(self._tensors(index, operation), inputs, quantizations)
             self._observe_all(operation, inputs, real, quantizations)
             # what only moves integers has nothing to round
-            found = quantizations[operation.output]
-            values[operation.output] = real if operation.shared else to_int8(real, found, operation.rectified)
+            values[operation.output] = (
+                real if operation.shared else rounded(operation.output, real, operation.rectified)
+            )
         return values[self.program.output] * quantizations[self.program.output].scale
 
     def to_float_program(self) -> Program:
         """The float program with the present parameters."""
         operations = tuple(
             operation.with_parameters(
-                {name: getattr(self, f"{name}_{index}").detach().cpu().numpy() for name in operation.parameters}
+                {name: tensor.detach().cpu().numpy() for name, tensor in self._trained(index, operation).items()}
             )
             for index, operation in enumerate(self.program.operations)
         )
@@ -77,11 +95,18 @@ class QuantizedNetwork(nn.Module):
         return quantize(self.to_float_program(), self._quantizations())
 
     def _tensors(self, index: int, operation: Operation) -> dict[str, Tensor]:
-        return {name: getattr(self, f"{name}_{index}") for name in (*operation.parameters, *operation.constants)}
+        fixed = {name: getattr(self, f"{name}_{index}") for name in operation.constants}
+        return fixed | self._trained(index, operation)
+
+    def _trained(self, index: int, operation: Operation) -> dict[str, Tensor]:
+        tensors = {name: getattr(self, f"{name}_{index}") for name in operation.parameters}
+        step = None if self.steps is None else self.steps.weight(index)
+        return tensors if step is None else {**tensors, "weight_step": step}
 
     def _quantizations(self) -> dict[str, Quantization]:
-        ends = self.ranges.tolist()
-        return assign(self.program, {name: Range(*ends[row]) for name, row in self._rows.items()})
+        ranges = self.ranges if self.steps is None else self.ranges * self.steps.activations.detach().exp()[:, None]
+        ends = ranges.tolist()
+        return assign(self.program, {name: Range(*ends[row]) for name, row in self._rows.items()}, self.scheme)
 
     def _observe_all(
         self, operation: Operation, inputs: list[Tensor], real: Tensor, quantizations: dict[str, Quantization]
@@ -105,8 +130,17 @@ class QuantizedNetwork(nn.Module):
         self.ranges[self._rows[name]].lerp_(ends.clamp(min=0) if relu else ends, self.momentum)
 
 
-def to_int8(real: Tensor, found: Quantization, relu: bool) -> Tensor:
-    """Real units of a scale to an int8 minus its zero point, as float32."""
-    lowest = max(INT8_MIN, found.zero_point) if relu else INT8_MIN
+def to_integers(real: Tensor, found: Quantization, relu: bool, step: Tensor | None = None) -> Tensor:
+    """Real units of a scale to an integer minus its zero point, as float32.
+
+    Args:
+        real: in units of the scale.
+        found: its quantization.
+        relu: whether it is at least 0.
+        step: what the scale is made from, to be trained; only its gradient is made.
+    """
+    lowest, highest = 0 if relu else found.lowest - found.zero_point, found.highest - found.zero_point
+    if step is not None:
+        return LearnedRound.apply(real, step, (lowest, highest), real[0].numel())
     # clamped first: the ends are integers, so the order does not matter, and hardtanh has the cheapest gradient
-    return Round.apply(functional.hardtanh(real, lowest - found.zero_point, INT8_MAX - found.zero_point))
+    return Round.apply(functional.hardtanh(real, lowest, highest))

@@ -5,11 +5,12 @@ The formulas are in `compress.operations`.
 Shapes: B batch, C channels, F mel bands, T frames, K classes. Values are (B, F, T, C) inside.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from compress.program import Program, quantization
-from compress.quantization import INT8_MAX, INT8_MIN
 
 Int8 = NDArray[np.int8]
 BATCH = 32
@@ -19,7 +20,7 @@ def quantize_input(program: Program, log_mel: NDArray[np.float32]) -> Int8:
     """Real log-mel to the program's int8 input, any shape."""
     found = quantization(program, program.input)
     scaled = np.rint(np.asarray(log_mel, np.float32) / np.float32(found.scale)) + found.zero_point
-    return np.clip(scaled, INT8_MIN, INT8_MAX).astype(np.int8)
+    return np.clip(scaled, found.lowest, found.highest).astype(np.int8)
 
 
 def dequantize_output(program: Program, integers: Int8) -> NDArray[np.float32]:
@@ -48,14 +49,15 @@ def logits(program: Program, log_mel: NDArray[np.float32]) -> NDArray[np.float32
 
 
 def _simulate_batch(program: Program, inputs: Int8) -> Int8:
-    values = {program.input: np.ascontiguousarray(inputs.transpose(0, 2, 3, 1))}
+    values: dict[str, NDArray[Any]] = {program.input: np.ascontiguousarray(inputs.transpose(0, 2, 3, 1))}
     quantizations = program.quantizations
     last_use = {name: i for i, operation in enumerate(program.operations) for name in operation.inputs}
     for index, operation in enumerate(program.operations):
         real = operation.simulate([values[name] for name in operation.inputs], quantizations)
-        zero_point = quantizations[operation.output].zero_point
-        lowest = max(INT8_MIN, zero_point) if operation.rectified else INT8_MIN
-        values[operation.output] = np.clip(np.rint(real) + zero_point, lowest, INT8_MAX).astype(np.int8)
+        found = quantizations[operation.output]
+        lowest = found.zero_point if operation.rectified else found.lowest
+        integers = np.clip(np.rint(real) + found.zero_point, lowest, found.highest)
+        values[operation.output] = integers.astype(np.int16 if found.wide else np.int8)
         for name in operation.inputs:
             if last_use[name] == index:
                 values.pop(name, None)

@@ -38,6 +38,8 @@ from export.onnx.movement import (
     slicing,
     transposition,
 )
+from export.onnx.wide import over_integers
+from export.wide import has_wide
 
 EMITTERS: dict[type[Operation], Callable[[Emitter, Any], None]] = {
     Convolution: convolution,
@@ -78,4 +80,4 @@ def emit(program: Program, graph: Graph) -> None:
     """Add a program to a graph; its values are called there what they are called in the program."""
     emitter = Emitter(program, graph)
     for operation in program.operations:
-        EMITTERS[type(operation)](emitter, operation)
+        (over_integers if has_wide(program, operation) else EMITTERS[type(operation)])(emitter, operation)

@@ -37,6 +37,8 @@ from export.tflite.movement import (
     slicing,
     transposition,
 )
+from export.tflite.wide import over_integers
+from export.wide import has_wide
 
 EMITTERS: dict[type[Operation], Callable[[Emitter, Any], None]] = {
     Convolution: convolution,
@@ -80,5 +82,5 @@ def emit(program: Program, graph: Graph, source: int) -> int:
     """Add a program that reads the tensor `source` to a graph; returns the tensor of its output."""
     emitter = Emitter(program, graph, source)
     for operation in program.operations:
-        EMITTERS[type(operation)](emitter, operation)
+        (over_integers if has_wide(program, operation) else EMITTERS[type(operation)])(emitter, operation)
     return emitter.index[program.output]

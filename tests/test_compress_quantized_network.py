@@ -1,11 +1,17 @@
 """The network that trains is the integer program, before and after training."""
 
 import copy
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from compress import program as programs
+from compress.observe import observe
+from compress.operations.convolution import Convolution
+from compress.quantized_network import QuantizedNetwork
 from compress.simulate import logits
 from tests import tiny_programs
 
@@ -71,3 +77,25 @@ def test_ranges_follow_the_data_only_while_observing_in_training() -> None:
 def test_a_pooling_has_no_parameters() -> None:
     network = tiny_programs.quantized()
     assert sum(p.numel() for p in network.parameters()) == network.to_program().parameter_count
+
+
+def test_weights_take_the_steps_that_a_program_gives_them(tmp_path: Path) -> None:
+    original = tiny_programs.float_program()
+    first = original.operations[0]
+    assert isinstance(first, Convolution)
+    step = np.abs(first.weight).reshape(len(first.weight), -1).max(1) / np.float32(60)
+    changed = replace(first, weight_step=step)
+    programs.save(replace(original, operations=(changed, *original.operations[1:])), tmp_path / "x")
+    program, log_mel = programs.load(tmp_path / "x"), torch.from_numpy(tiny_programs.log_mel(16))
+    network = QuantizedNetwork(program, observe(program, [log_mel]), momentum=0.1).eval()
+    int8 = network.to_program()
+    found = int8.operations[0]
+    assert isinstance(found, Convolution)
+    np.testing.assert_array_equal(found.weight, np.rint(first.weight / step[:, None, None, None]))
+    assert (np.abs(found.weight).reshape(len(step), -1).max(1) == 60).all()
+    assert found.weight_step is None
+    with torch.no_grad():
+        np.testing.assert_array_equal(network(log_mel).numpy(), logits(int8, log_mel.numpy()))
+    # weights beyond 127 steps are clamped
+    small = replace(first, weight_step=step / 4).quantized(int8.quantizations, int8.shapes)
+    assert (np.abs(small.weight).reshape(len(step), -1).max(1) == 127).all()

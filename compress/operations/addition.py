@@ -4,12 +4,13 @@
 
 A runtime may compute this in 20-bit fixed point (XNNPACK) or in float32 (ONNX Runtime), and the two break ties
 differently. The ratios of the scales are therefore fractions with an odd denominator: a sum of such fractions is never
-half an integer, so no tie exists and every runtime rounds alike.
+half an integer, so no tie exists and every runtime rounds alike. With a 16-bit value among the three it is computed as
+in `compress.operations.wide`, whose rounding is the same at any scales.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -18,7 +19,9 @@ from torch import Tensor
 
 from compress.operations.operation import Operation, Quantizations, Shapes
 from compress.operations.scales import Scales
+from compress.operations.straight_through import Stand
 from compress.operations.tie_free import as_fraction, odd_fraction_below
+from compress.operations.wide import any_wide, rounded
 from compress.quantization import INT8_MAX, INT8_MIN, distance_from_tie
 from tinyasc.errors import UserError
 
@@ -31,6 +34,8 @@ MOST_DENOMINATOR = 511
 @dataclass(frozen=True)
 class Addition(Operation):
     """Sum of two values with an optional ReLU; a row of one band or of one frame is added to all of them."""
+
+    takes_wide: ClassVar[bool] = True
 
     inputs: tuple[str, str]
     output: str
@@ -50,6 +55,8 @@ class Addition(Operation):
             UserError: no scales fit, one input is over 127 times smaller than the sum, or a response norm has given
                 one a unit of its own.
         """
+        if self._wide(scales.settled):
+            return
         if any(scales.settled[name].unit != 1 for name in (*self.inputs, self.output)):
             raise UserError(f"{self.output} adds what a response norm takes or gives: put a convolution between them")
 
@@ -96,7 +103,18 @@ class Addition(Operation):
         first, second = (quantizations[name].scale / output for name in self.inputs)
         return first, second
 
+    def wide_ratios(self, quantizations: Quantizations) -> tuple[float, float]:
+        """The same in real steps, each a float32."""
+        output = quantizations[self.output].step
+        first, second = (float(np.float32(quantizations[name].step / output)) for name in self.inputs)
+        return first, second
+
+    def _wide(self, quantizations: Quantizations) -> bool:
+        return any_wide(*(quantizations[name] for name in (*self.inputs, self.output)))
+
     def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
+        if self._wide(quantizations):
+            return self
         first, second = self.ratios(quantizations)
         # XNNPACK's 20-bit fixed point: both factors are rounded to 2^-20 of the larger one's power of two
         error = 2 * 255 * 0.5 * 2.0 ** (np.ceil(np.log2(max(first, second, 1.0))) - 20)
@@ -105,6 +123,10 @@ class Addition(Operation):
         return self
 
     def simulate(self, inputs: Sequence[NDArray[np.int8]], quantizations: Quantizations) -> NDArray[Any]:
+        if self._wide(quantizations):
+            pairs = zip(self.inputs, inputs, strict=True)
+            centred = [value.astype(np.float32) - quantizations[name].zero_point for name, value in pairs]
+            return rounded(self._sum(centred, quantizations))
         first, second = (
             (value.astype(np.float64) - quantizations[name].zero_point) * ratio
             for name, value, ratio in zip(self.inputs, inputs, self.ratios(quantizations), strict=True)
@@ -112,9 +134,17 @@ class Addition(Operation):
         return first + second
 
     def train(self, tensors: Mapping[str, Tensor], inputs: Sequence[Tensor], quantizations: Quantizations) -> Tensor:
+        if self._wide(quantizations):
+            real = self._sum(inputs, quantizations)
+            return Stand.apply(rounded(real.detach()), real)
         # tie-free scales: float32 rounds these sums like exact arithmetic
         pairs = zip(inputs, self.ratios(quantizations), strict=True)
         return sum((value * ratio for value, ratio in pairs), start=torch.zeros(()))
+
+    def _sum(self, centred: Sequence[Any], quantizations: Quantizations) -> Any:
+        """Of inputs from their zero points, in float32, NumPy's or torch's: to the output in its steps."""
+        first, second = self.wide_ratios(quantizations)
+        return centred[0] * first + centred[1] * second
 
 
 def _denominator(largest_ratio: float) -> int:

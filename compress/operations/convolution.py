@@ -3,14 +3,14 @@
     y = clamp(round_half_even(float32(sum(w * (x - z_x)) + b) * float32(s_x * s_w / s_y)) + z_y)
 
 as in XNNPACK's `qs8_qc8w` kernels and ONNX Runtime's QLinearConv (Jacob et al. 2018, arXiv:1712.05877, with float32
-requantization).
+requantization). With a 16-bit input or output it is computed as in `compress.operations.wide`.
 
 Shapes: B batch, C channels, F mel bands, T frames, O output channels.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from compress.operations.operation import Operation, Quantizations, Shapes
-from compress.operations.straight_through import Round
+from compress.operations.straight_through import LearnedRound, Round, Stand
 from compress.operations.weights import (
     BIAS_LIMIT,
     EXACT_FLOAT32,
@@ -31,6 +31,7 @@ from compress.operations.weights import (
     quantize_weight,
     weight_scale,
 )
+from compress.operations.wide import PART, any_wide, joined, rounded, split
 from compress.quantization import INT8_MAX
 from tinyasc.errors import UserError
 
@@ -38,6 +39,8 @@ from tinyasc.errors import UserError
 @dataclass(frozen=True)
 class Convolution(Operation):
     """2-D convolution with zero padding and an optional ReLU."""
+
+    takes_wide: ClassVar[bool] = True
 
     input: str
     output: str
@@ -54,6 +57,11 @@ class Convolution(Operation):
     trainable: bool
     """False for a pooling written as a convolution: its weights are a definition, not parameters."""
     dilation: tuple[int, int] = (1, 1)
+    weight_step: NDArray[np.float32] | None = None
+    """(O,), of a float program: real step that its weights are to have in INT8, those beyond 127 of them clamped. None:
+    the largest weight is 127; none in an INT8 program, whose steps are its weight scales."""
+    shared_step: bool = False
+    """Whether all output channels have one step: the weight scale, and what follows from it, is then (1,)."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -70,7 +78,8 @@ class Convolution(Operation):
 
     @property
     def constants(self) -> dict[str, NDArray[Any]]:
-        return {} if self.trainable else {"weight": self.weight, "bias": self.bias}
+        fixed = {} if self.trainable else {"weight": self.weight, "bias": self.bias}
+        return fixed if self.weight_step is None else {**fixed, "weight_step": self.weight_step}
 
     def with_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> Self:
         return replace(self, **parameters)
@@ -82,34 +91,59 @@ class Convolution(Operation):
 
     def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
         given, output = quantizations[self.input], quantizations[self.output]
-        scale = weight_scale(self.weight, self.bias, given.step)
+        scale = weight_scale(self.weight, self.bias, given.bias_step, self.weight_step, self.shared_step)
         weight = quantize_weight(self.weight, scale)
-        bias = quantize_bias(self.bias, scale, given.step)
+        bias = quantize_bias(self.bias, scale, given.bias_step)
         if largest_sum(weight, bias) >= EXACT_FLOAT32:
             raise UserError(f"{self.output} sums more than 2^24, which training in float32 would not hold exactly")
-        return replace(self, weight=weight, bias=bias, weight_scale=filed_scale(scale, given, output))
+        return replace(self, weight=weight, bias=bias, weight_scale=filed_scale(scale, given, output), weight_step=None)
 
     def simulate(self, inputs: Sequence[NDArray[np.int8]], quantizations: Quantizations) -> NDArray[Any]:
         if self.weight_scale is None:
             raise ValueError(f"{self.output} is not quantized: an INT8 program is needed")
-        given = quantizations[self.input]
+        given, output = quantizations[self.input], quantizations[self.output]
         centred = inputs[0].astype(np.float32) - given.zero_point
-        factor = multiplier(self.weight_scale, given, quantizations[self.output])
-        return self._accumulate(centred).astype(np.float32) * factor
+        factor = multiplier(self.weight_scale, given, output)
+        if not any_wide(given, output):
+            return self._accumulate(centred, self.bias).astype(np.float32) * factor
+        if given.wide:
+            high, low = split(centred)
+            total = joined(self._accumulate(high, self.bias), self._accumulate(low))
+        else:
+            total = self._accumulate(centred, self.bias)
+        return rounded(total.astype(np.float32) * factor)
 
     def train(self, tensors: Mapping[str, Tensor], inputs: Sequence[Tensor], quantizations: Quantizations) -> Tensor:
         weight, bias = tensors["weight"], tensors["bias"]
         given, output = quantizations[self.input], quantizations[self.output]
-        weight_array, bias_array = (np.ascontiguousarray(part.detach().cpu().numpy()) for part in (weight, bias))
-        scale = weight_scale(weight_array, bias_array, given.step)
-        arrays = (scale, multiplier(filed_scale(scale, given, output), given, output), bias_grid(scale, given.step))
+        chosen = {name: np.ascontiguousarray(tensor.detach().cpu().numpy()) for name, tensor in tensors.items()}
+        scale = weight_scale(
+            chosen["weight"], chosen["bias"], given.bias_step, chosen.get("weight_step"), self.shared_step
+        )
+        factor = multiplier(filed_scale(scale, given, output), given, output)
+        arrays = (scale, factor, bias_grid(scale, given.bias_step))
         scale_O, multiplier_O, grid_O = (torch.from_numpy(array).to(weight.device) for array in arrays)
-        integers = Round.apply(weight / scale_O[:, None, None, None]).clamp(-INT8_MAX, INT8_MAX)
+        units, step = weight / scale_O[:, None, None, None], tensors.get("weight_step")
+        if step is not None and step.requires_grad:
+            count = weight.numel() // len(step)
+            integers = LearnedRound.apply(units, step[:, None, None, None], (-INT8_MAX, INT8_MAX), count)
+        else:
+            integers = Round.apply(units).clamp(-INT8_MAX, INT8_MAX)
         offset = Round.apply(bias / grid_O).clamp(-BIAS_LIMIT, BIAS_LIMIT).float()
-        total = functional.conv2d(inputs[0], integers, offset, self.stride, self.padding, self.dilation, self.groups)
-        return total * multiplier_O[:, None, None]
+        if given.wide:
+            with torch.no_grad():
+                high, low = split(inputs[0])
+                exact = joined(self._convolve(high, integers, offset), self._convolve(low, integers))
+            total = Stand.apply(exact, self._convolve(inputs[0], integers, PART * offset))
+        else:
+            total = self._convolve(inputs[0], integers, offset)
+        real = total * multiplier_O[:, None, None]
+        return Stand.apply(rounded(real.detach()), real) if any_wide(given, output) else real
 
-    def _accumulate(self, centred: NDArray[np.float32]) -> NDArray[np.floating]:
+    def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        return functional.conv2d(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+
+    def _accumulate(self, centred: NDArray[np.float32], bias: NDArray[np.int32] | None = None) -> NDArray[Any]:
         """Exact sums w * (x - z_x) + b: (B, F, T, C) -> (B, F', T', O).
 
         They are taken in float32 where every partial sum is below 2^24, which float32 holds exactly, else in float64.
@@ -126,7 +160,7 @@ class Convolution(Operation):
                 rows = slice(i * wide_f, i * wide_f + frequencies * step_f, step_f)
                 columns = slice(j * wide_t, j * wide_t + frames * step_t, step_t)
                 total += self._tap(padded[:, rows, columns], weight[:, :, i, j].astype(dtype))
-        return total + self.bias.astype(dtype)
+        return total if bias is None else total + bias.astype(dtype)
 
     def _tap(self, window: NDArray[np.floating], weight: NDArray[np.floating]) -> NDArray[np.floating]:
         """The products with the weights (O, C / groups) of one place in the kernel: (B, F, T, C) -> (B, F, T, O)."""

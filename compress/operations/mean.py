@@ -2,12 +2,13 @@
 
     y = clamp(round(sum(x - z_x) * s_x / (s_y * n)) + z_y), never near a tie
 
-Runtimes break ties differently here as in an addition, and the scales are chosen in the same way.
+Runtimes break ties differently here as in an addition, and the scales are chosen in the same way. With a 16-bit input
+or output it is computed as in `compress.operations.wide`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,9 @@ from torch import Tensor
 
 from compress.operations.operation import Operation, Quantizations, Shapes
 from compress.operations.scales import Scales
+from compress.operations.straight_through import Stand
 from compress.operations.tie_free import odd_fraction_below
+from compress.operations.wide import MOST_IN_PART, any_wide, joined, rounded, split
 from compress.quantization import INT8_MAX, INT8_MIN, distance_from_tie
 from tinyasc.errors import UserError
 
@@ -26,6 +29,8 @@ MOST_DENOMINATOR = 4095
 @dataclass(frozen=True)
 class Mean(Operation):
     """Mean of a map (C, F, T): over both axes (C,), over one of them a row that keeps it with length 1."""
+
+    takes_wide: ClassVar[bool] = True
 
     input: str
     output: str
@@ -51,7 +56,10 @@ class Mean(Operation):
         Raises:
             UserError: a response norm has given the input a unit of its own, or too many positions are averaged.
         """
-        if scales.settled[self.input].unit != 1:
+        given, output = scales.settled[self.input], scales.settled[self.output]
+        if any_wide(given, output):
+            return
+        if given.unit != 1:
             raise UserError(f"{self.output} averages what a response norm gives: put a convolution between them")
         positions = self.positions(scales.shapes)
         part = scales.step(self.input) / positions
@@ -65,8 +73,16 @@ class Mean(Operation):
         """s_x / (s_y * n) for n positions."""
         return quantizations[self.input].scale / (quantizations[self.output].scale * positions)
 
+    def wide_ratio(self, quantizations: Quantizations, positions: int) -> float:
+        """The same in real steps, a float32."""
+        return float(np.float32(quantizations[self.input].step / (quantizations[self.output].step * positions)))
+
     def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
         positions = self.positions(shapes)
+        if any_wide(quantizations[self.input], quantizations[self.output]):
+            if positions > MOST_IN_PART:
+                raise UserError(f"{self.output} averages {positions} positions, in 16 bits at most {MOST_IN_PART}")
+            return self
         ratio = self.ratio(quantizations, positions)
         # float32 rounds the multiplier and the product of an int8 result: 2^-24 each of at most 255
         if smallest_distance(ratio, positions) < 2 * 2 * 255 * 2.0**-24:
@@ -76,12 +92,21 @@ class Mean(Operation):
     def simulate(self, inputs: Sequence[NDArray[np.int8]], quantizations: Quantizations) -> NDArray[Any]:
         (value,) = inputs
         positions = int(np.prod([value.shape[axis] for axis in self.axes]))
+        given, output = quantizations[self.input], quantizations[self.output]
+        if any_wide(given, output):
+            parts = split(value.astype(np.float32) - given.zero_point)
+            high, low = (part.sum(axis=self.axes, keepdims=self.keep) for part in parts)
+            return rounded(joined(high, low) * self.wide_ratio(quantizations, positions))
         total = value.sum(axis=self.axes, dtype=np.int64, keepdims=self.keep)
-        return (total - positions * quantizations[self.input].zero_point) * self.ratio(quantizations, positions)
+        return (total - positions * given.zero_point) * self.ratio(quantizations, positions)
 
     def train(self, tensors: Mapping[str, Tensor], inputs: Sequence[Tensor], quantizations: Quantizations) -> Tensor:
         (value,), axes = inputs, [axis + 1 for axis in self.axes]
         positions = int(np.prod([value.shape[axis] for axis in axes]))
+        if any_wide(quantizations[self.input], quantizations[self.output]):
+            ratio = self.wide_ratio(quantizations, positions)
+            high, low = (part.sum(axes, self.keep) for part in split(value.detach()))
+            return Stand.apply(rounded(joined(high, low) * ratio), value.sum(axes, self.keep) * ratio)
         return value.sum(axes, self.keep) * self.ratio(quantizations, positions)
 
 

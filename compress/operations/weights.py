@@ -1,29 +1,42 @@
-"""Weights and biases on their grids: symmetric int8 per output channel, int32 on the grid of the accumulator.
+"""Weights and biases on their grids: symmetric int8, int32 on the grid of the accumulator.
 
-Shapes: O output channels, C input channels.
+Shapes: O output channels (1 where all share a step), C input channels.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.quantization import INT8_MAX, INT8_MIN, Quantization
+from compress.quantization import INT8_MAX, Quantization
 
 # |sum(w x)| + |b| stays below 2^24, so that float32 holds every accumulator exactly.
 BIAS_LIMIT = 2**22
 EXACT_FLOAT32 = 2**24
 
 
-def weight_scale(weight: NDArray[np.float32], bias: NDArray[np.float32], input_step: float) -> NDArray[np.float32]:
-    """Real step of each output channel's weights, (O,): the largest becomes 127 and the bias fits `BIAS_LIMIT`.
+def weight_scale(
+    weight: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    input_step: float,
+    wanted: NDArray[np.float32] | None = None,
+    shared: bool = False,
+) -> NDArray[np.float32]:
+    """Real step of each output channel's weights: the largest becomes 127 and the bias fits `BIAS_LIMIT`.
 
     Args:
         weight: (O, C / groups, kernel F, kernel T).
         bias: (O,).
-        input_step: real step of the convolution's input.
+        input_step: what biases count in, in units of the weights' step (`Quantization.bias_step`).
+        wanted: (O,), the step in place of that at which the largest weight becomes 127; the bias fits all the same.
+        shared: whether all channels have one step, the largest of theirs.
+
+    Returns:
+        (O,), or (1,) for a shared step.
     """
     largest = np.abs(weight).reshape(len(weight), -1).max(axis=1) / np.float32(INT8_MAX)
     for_bias = np.abs(bias) / np.float32(input_step * BIAS_LIMIT)
-    return np.maximum(np.maximum(largest, for_bias), np.float32(1e-12)).astype(np.float32)
+    for_weight = largest if wanted is None else wanted
+    steps = np.maximum(np.maximum(for_weight, for_bias), np.float32(1e-12)).astype(np.float32)
+    return steps.max(keepdims=True) if shared else steps
 
 
 def filed_scale(scale: NDArray[np.float32], given: Quantization, output: Quantization) -> NDArray[np.float32]:
@@ -47,8 +60,11 @@ def quantize_bias(bias: NDArray[np.float32], scale: NDArray[np.float32], input_s
 
 
 def largest_sum(weight: NDArray[np.int8], bias: NDArray[np.int32]) -> int:
-    """The largest |sum(w (x - z))| + |b| that a convolution of these integers can meet, over all its outputs."""
-    sums = np.abs(weight.astype(np.int64)).reshape(len(weight), -1).sum(axis=1) * (INT8_MAX - INT8_MIN)
+    """The largest |sum(w (x - z))| + |b| that a convolution of these integers can meet, over all its outputs.
+
+    |x - z| is at most 2^8: below it for int8, and the high part of a wide input reaches it.
+    """
+    sums = np.abs(weight.astype(np.int64)).reshape(len(weight), -1).sum(axis=1) * 2**8
     return int((sums + np.abs(bias.astype(np.int64))).max())
 
 

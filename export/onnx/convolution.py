@@ -27,7 +27,7 @@ def _constants(emitter: Emitter, operation: Convolution) -> list[str]:
     for part, values in (("weight", operation.weight), ("bias", operation.bias)):
         constant = emitter.graph.constant(f"{operation.output}/{part}", values)
         if operation.weight_scale is not None:
-            scale = operation.weight_scale
+            scale = operation.weight_scale.reshape(()) if operation.shared_step else operation.weight_scale
             if part == "bias":
                 scale = np.float32(quantization(emitter.program, operation.input).scale) * scale
             scale_name = emitter.graph.constant(f"{operation.output}/{part}_scale", scale)

@@ -63,7 +63,11 @@ def grid(program: Program, graph: Graph, name: str) -> tuple[str, str]:
     """Names of a value's scale and zero point; scalars, as ONNX Runtime's QLinearAdd wants them."""
     found = quantization(program, name)
     scale = graph.constant(f"{name}/scale", np.array(found.scale, np.float32))
-    return scale, graph.constant(f"{name}/zero_point", np.array(uint8_zero_point(found), np.uint8))
+    return scale, _zero_point(program, graph, name)
+
+
+def _zero_point(program: Program, graph: Graph, name: str) -> str:
+    return graph.constant(f"{name}/zero_point", np.array(uint8_zero_point(quantization(program, name)), np.uint8))
 
 
 def uint8_zero_point(quantization: Quantization) -> int:

@@ -66,7 +66,7 @@ def group_frames(convolution: Convolution, frames: int) -> Columns | None:
         convolution,
         weight=weight.reshape(per_column * outputs, group * channels, *weight.shape[4:]),
         bias=np.tile(convolution.bias, per_column),
-        weight_scale=None if scale is None else np.tile(scale, per_column),
+        weight_scale=scale if scale is None or convolution.shared_step else np.tile(scale, per_column),
         stride=(convolution.stride[0], 1),
         padding=(convolution.padding[0], 0),
     )

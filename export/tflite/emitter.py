@@ -33,7 +33,8 @@ class Emitter:
 
     def like(self, value: str, name: str, shape: tuple[int, ...]) -> int:
         """A new tensor with the quantization of a value of the program; `shape` is (C, F, T) or (K,)."""
-        return self.graph.activation(name, channels_last(shape), self.program.values[value].quantization)
+        found = self.program.values[value].quantization
+        return self.graph.activation(name, channels_last(shape), None if found is None or found.wide else found)
 
     def pad(
         self, source: int, value: str, shape: tuple[int, ...], frequencies: tuple[int, int], frames: tuple[int, int]
