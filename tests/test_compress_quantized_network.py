@@ -9,18 +9,30 @@ import pytest
 import torch
 
 from compress import program as programs
-from compress.observe import observe
+from compress.observe import observe, run_float
 from compress.operations.convolution import Convolution
-from compress.quantized_network import QuantizedNetwork
+from compress.quantized_network import QuantizedNetwork, to_integers
+from compress.scheme import DEFAULT, Scheme
 from compress.simulate import logits
 from tests import tiny_programs
 
 NORMED = pytest.mark.parametrize("normed", [False, True])
 
 
-@NORMED
-def test_its_logits_are_the_simulators_to_the_last_bit(normed: bool) -> None:
-    network = tiny_programs.quantized(normed=normed)
+@pytest.mark.parametrize(
+    ("normed", "scheme", "learn_steps"),
+    [
+        (False, DEFAULT, False),
+        (True, DEFAULT, False),
+        (False, Scheme("per_tensor", "symmetric"), True),
+        (True, Scheme("per_tensor", "symmetric"), True),
+        (True, DEFAULT, True),
+        (False, Scheme(wide=["*"]), True),
+        (False, Scheme(activations="symmetric", wide=["add_1", "conv2d_20"]), False),
+    ],
+)
+def test_its_logits_are_the_simulators_to_the_last_bit(normed: bool, scheme: Scheme, learn_steps: bool) -> None:
+    network = tiny_programs.quantized(0, normed, scheme, learn_steps)
     log_mel = np.concatenate([tiny_programs.log_mel(48), 4 * tiny_programs.log_mel(16, seed=2)])  # some out of range
     log_mel[0] = 0
     for _ in range(3):
@@ -72,6 +84,39 @@ def test_ranges_follow_the_data_only_while_observing_in_training() -> None:
     network.observing = True
     network(loud)
     assert (network.ranges[0, 1] > before[0, 1]).item()
+
+
+def test_learned_steps_start_as_the_default_and_move() -> None:
+    networks = [tiny_programs.quantized(learn_steps=learned).train() for learned in (False, True)]
+    log_mel = torch.from_numpy(tiny_programs.log_mel(16))
+    for network in networks:
+        network.observing = False
+    first, second = (network(log_mel) for network in networks)
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+    network = networks[1]
+    before = network.to_program().quantizations["conv2d"].scale
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    second.square().mean().backward()
+    optimizer.step()
+    # Adam's first step is the rate itself, here a share of each step
+    ratio = np.log(network.to_program().quantizations["conv2d"].scale / before)
+    assert abs(ratio) == pytest.approx(1e-2, rel=1e-3)
+    found, weight = network.to_float_program().operations[0], tiny_programs.float_program().operations[0]
+    assert isinstance(found, Convolution)
+    assert isinstance(weight, Convolution)
+    assert found.weight_step is not None
+    start = np.abs(weight.weight).reshape(len(weight.weight), -1).max(1) / 127
+    np.testing.assert_allclose(np.abs(np.log(found.weight_step / start)), 1e-2, rtol=1e-3)
+
+
+def test_16_bits_hold_a_value_256_times_as_finely() -> None:
+    program, log_mel = tiny_programs.float_program(), torch.from_numpy(tiny_programs.log_mel(32, seed=100))
+    name = program.operations[-2].output
+    real, errors = run_float(program, log_mel)[name], []
+    for scheme in (DEFAULT, Scheme(wide=[name])):
+        found = tiny_programs.quantized(scheme=scheme).to_program().quantizations[name]
+        errors.append((to_integers(real / found.step, found, relu=False) * found.step - real).abs().mean().item())
+    assert 200 < errors[0] / errors[1] < 350  # an 8-bit mean's scales are a little wider than its range
 
 
 def test_a_pooling_has_no_parameters() -> None:

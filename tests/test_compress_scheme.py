@@ -12,7 +12,7 @@ from compress.operations.weights import BIAS_LIMIT, weight_scale
 from compress.program import Program, Value
 from compress.quantization import Quantization, Range, activation
 from compress.quantize import quantize
-from compress.scheme import assign
+from compress.scheme import Scheme, assign
 from tests import tiny_programs
 from tinyasc.errors import UserError
 
@@ -31,6 +31,48 @@ def test_a_range_becomes_scale_and_zero_point(low: float, high: float, scale: fl
     found = activation(Range(low, high))
     assert found.scale == pytest.approx(scale, rel=1e-6)
     assert found.zero_point == zero_point
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "bits", "scale", "zero_point"),
+    [
+        (0.0, 2.55, 8, 0.01, -128),  # behind a ReLU 0.0 stays the lowest integer
+        (-1.0, 1.27, 8, 0.01, 0),
+        (-2.54, 1.27, 8, 0.02, 0),
+        (-327.67, 1.0, 16, 0.01, 0),
+        (0.0, 655.35, 16, 0.01, -32768),
+    ],
+)
+def test_a_symmetric_range_has_zero_in_its_middle(
+    low: float, high: float, bits: int, scale: float, zero_point: int
+) -> None:
+    found = activation(Range(low, high), symmetric=True, bits=bits)
+    assert found.scale == pytest.approx(scale, rel=1e-6)
+    assert found.zero_point == zero_point
+
+
+@pytest.mark.parametrize("normed", [False, True])
+def test_a_scheme_is_what_a_program_gets(normed: bool) -> None:
+    program = tiny_programs.quantized(normed=normed, scheme=Scheme("per_tensor", "symmetric")).to_program()
+    assert {found.zero_point for found in program.quantizations.values()} == {-128, 0}
+    for convolution in program.convolutions():
+        assert convolution.weight_scale is not None
+        assert convolution.weight_scale.shape == (1,)
+        assert np.abs(convolution.weight).max() == 127
+
+
+@pytest.mark.parametrize(
+    ("wide", "normed", "message"),
+    [
+        (["conv2d_99"], False, "no value of the program"),
+        (["logits"], False, "int8 in every file"),
+        (["conv2d*"], True, "ResponseNorm"),
+    ],
+)
+def test_a_value_that_cannot_be_wide_is_refused(wide: list[str], normed: bool, message: str) -> None:
+    program = tiny_programs.float_program(normed=normed)
+    with pytest.raises(UserError, match=message):
+        assign(program, dict.fromkeys(program.values, Range(-1.0, 1.0)), Scheme(wide=wide))
 
 
 def test_weight_scale_fits_the_largest_weight_and_the_bias() -> None:

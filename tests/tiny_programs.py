@@ -18,6 +18,7 @@ from compress.lower import lower
 from compress.observe import observe
 from compress.program import Program
 from compress.quantized_network import QuantizedNetwork
+from compress.scheme import DEFAULT, Scheme
 from tinyasc import models
 from tinyasc.models.layers.grn import GlobalResponseNorm
 
@@ -55,8 +56,10 @@ def float_program(seed: int = 0, normed: bool = False) -> Program:
     return lower(network(seed, normed), (1, F, T))
 
 
-def quantized(seed: int = 0, normed: bool = False) -> QuantizedNetwork:
+def quantized(
+    seed: int = 0, normed: bool = False, scheme: Scheme = DEFAULT, learn_steps: bool = False
+) -> QuantizedNetwork:
     """The network under quantization, calibrated, in eval mode."""
     program = float_program(seed, normed)
     ranges = observe(program, [torch.from_numpy(log_mel(32, seed=100))])
-    return QuantizedNetwork(program, ranges, momentum=0.1).eval()
+    return QuantizedNetwork(program, ranges, 0.1, scheme, learn_steps).eval()
