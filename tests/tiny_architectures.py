@@ -36,7 +36,13 @@ NETWORKS = {
     "cp_resnet in groups, damped": Tiny(
         "cp_resnet",
         (1, 32, 24),
-        {"base_channels": 8, "n_blocks": (2, 2, 2), "groups": (2, 4, 1), "frequency_damping": 0.01},
+        {
+            "base_channels": 8,
+            "cut_channels": (0, 8),
+            "n_blocks": (2, 2, 2),
+            "groups": (2, 4, 1),
+            "frequency_damping": 0.01,
+        },
     ),
     "acdnet": Tiny(
         "acdnet",
@@ -48,6 +54,14 @@ NETWORKS = {
         (1, 1, 1600),
         {"samples": 1600, "sample_rate": 1600, "channels": (7, 20, 10, 14, 22, 11, 15, 11, 11, 17, 19, 12)},
     ),
+    "tf_sepnet": Tiny("tf_sepnet", (1, 64, 64), {"base_channels": 8}),
+    "tf_sepnet of 2023": Tiny(
+        "tf_sepnet",
+        (1, 32, 32),
+        {"base_channels": 8, "stem": "5x5", "pooled_stages": (2, 3), "adaptive_norm": True, "shuffle_groups": 2},
+    ),
+    "bc_resnet": Tiny("bc_resnet", (1, 32, 24), {"base_channels": 8}),
+    "bc_resnet for keywords": Tiny("bc_resnet", (1, 40, 20), {"base_channels": 8, "form": "keywords"}),
 }
 
 
