@@ -1,6 +1,6 @@
 """ai-edge-litert's other kernels on model.tflite: the optimized ones without XNNPACK, and the reference kernels.
 
-    python litert_kernels.py FOLDER        (needs ai-edge-litert)
+python litert_kernels.py FOLDER        (needs ai-edge-litert)
 """
 
 import sys

@@ -1,6 +1,6 @@
 """TensorFlow Lite Micro's reference kernels, those of microcontrollers, on model.tflite.
 
-    python tflite_micro_interpreter.py FOLDER        (needs tflite-micro)
+python tflite_micro_interpreter.py FOLDER        (needs tflite-micro)
 """
 
 import sys
