@@ -38,11 +38,10 @@ def judge(
     missing = [file for file in report.FILES if file not in card.files]
     if missing:
         raise UserError(f"{model} lacks {', '.join(missing)}: make it again with `make export`")
-    models = {file: runtime.load(model / file, threads=1) for file in report.FILES}
     beside = [file for file in (*companions.DROP_INS, *companions.VARIANTS) if file in card.files]
-    others = {file: runtime.load(model / file, threads=1) for file in beside}
+    models = {file: runtime.load(model / file, threads=1) for file in (*report.FILES, *beside)}
     with Clips(data) as clips:
-        findings = _find_out(card, model, models, others, clips, latency_seconds)
+        findings = _find_out(card, model, models, clips, latency_seconds)
     out = model.resolve().parent / "bench" if out is None else out
     content = report.write(findings, out)
     if json is not None:
@@ -54,15 +53,12 @@ def judge(
 
 
 def _find_out(
-    card: artifact.ModelCard,
-    run: Path,
-    models: Mapping[str, Model],
-    others: Mapping[str, Model],
-    clips: Clips,
-    latency_seconds: float,
+    card: artifact.ModelCard, run: Path, models: Mapping[str, Model], clips: Clips, latency_seconds: float
 ) -> report.Findings:
     here = machine.describe()  # before the work, so that the load it reports is the others'
-    logits = accuracy.logits_of(models, clips, card)
+    networks = {file: models[file] for file in report.FILES}
+    others = {file: model for file, model in models.items() if file not in networks}
+    logits = accuracy.logits_of(networks, clips, card)
     trained_on = card.data.get("checksum")
     train_devices = card.data.get("train_devices") or clips.train_devices
     cost = graph_cost.read(run / report.INT8)
@@ -79,7 +75,7 @@ def _find_out(
         cost=cost,
         network=network,
         checks=verdict.checks(cost, network),
-        timing=latency.measure(models, latency_seconds),
+        timing=latency.measure(networks, latency_seconds),
         companions=companions.Companions(
             latency.measure(others, latency_seconds),
             companions.same_answers(others, clips, logits),

@@ -10,6 +10,7 @@ file in ai-edge-litert are compared with ours.
 import sys
 import tempfile
 from importlib.metadata import version
+from operator import add, mul, truediv
 from pathlib import Path
 
 import litert_torch  # type: ignore[import-not-found]
@@ -26,6 +27,14 @@ from torch.ao.quantization.fx import _decomposed  # noqa: F401 - registers the o
 from torch.nn import functional as F
 
 SKIPPED = 77
+ELEMENTWISE = {
+    "ADD": add,
+    "MUL": mul,
+    "DIV": truediv,
+    "FLOOR": torch.floor,
+    "SQRT": torch.sqrt,
+    "MINIMUM": torch.minimum,
+}
 QUANTIZED = QuantConfig(pt2e_quantizer=PT2EQuantizer().set_global(get_symmetric_quantization_config()))
 """Tells the converter to take the quantizations in the graph for its integers; it chooses none itself."""
 decomposed = torch.ops.quantized_decomposed
@@ -64,35 +73,25 @@ class Twin(nn.Module):
 
     def run(self, operator: Operator, inputs: list[Tensor]) -> Tensor:
         """One operator in real numbers."""
-        first, *rest = inputs
+        first = inputs[0]
         options = operator.options
         constants = [self.network.constant(one) for one in operator.inputs[1:]]
         match operator.kind:
             case "DEQUANTIZE" | "QUANTIZE":
-                return first
+                real = first
             case "PAD":
-                return F.pad(first, constants[0][::-1].flatten().tolist())
+                real = F.pad(first, constants[0][::-1].flatten().tolist())
             case "RESHAPE":
-                return first.reshape(self.network.shape(operator.output))
+                real = first.reshape(self.network.shape(operator.output))
             case "MEAN":
-                return first.mean(constants[0].tolist(), options.keepDims)
+                real = first.mean(constants[0].tolist(), options.keepDims)
             case "SUM":
-                return first.sum(constants[0].tolist(), options.keepDims)
-            case "FLOOR":
-                return first.floor()
-            case "SQRT":
-                return first.sqrt()
-            case "MINIMUM":
-                return torch.minimum(first, rest[0])
-            case "ADD":
-                real = first + rest[0]
-            case "MUL":
-                real = first * rest[0]
-            case "DIV":
-                real = first / rest[0]
+                real = first.sum(constants[0].tolist(), options.keepDims)
+            case kind if kind in ELEMENTWISE:
+                real = ELEMENTWISE[kind](*inputs)
             case _:
                 real = self.convolved(operator, first)
-        return real.relu() if options.fusedActivationFunction == self.network.relu else real
+        return real.relu() if self.network.rectified(operator) else real
 
     def convolved(self, operator: Operator, source: Tensor) -> Tensor:
         """A convolution, its weights on their grid."""

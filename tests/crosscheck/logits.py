@@ -10,10 +10,11 @@ import numpy as np
 
 EXACT = 0
 """XNNPACK's kernels, which requantize with one float32 product and one rounding, as the simulator does."""
-FIXED_POINT = 4
+FIXED_POINT = 8
 """Kernels that requantize in fixed point: the multiplier is cut to 31 bits and the product is rounded twice, a value in
-the middle of two integers upwards. A value of a layer may be one step apart, seldom; twenty layers of gain around one
-carry that on, and few of them add up."""
+the middle of two integers upwards. A value of a layer may be one step apart, seldom; some twenty layers carry that on,
+and a response norm scales whole maps by it. Over 512 varied inputs of each of two CP-Mobiles the largest difference was
+4 steps without response norm and 7 with it (far out of range; 3 on real clips); 8 of 255 are 3 % of the range."""
 
 
 @dataclass(frozen=True)

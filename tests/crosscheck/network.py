@@ -48,6 +48,10 @@ class Network:
         """Kinds of operators that the twins do not build."""
         return {one.kind for one in self.operators} - KINDS - REAL_NUMBERS
 
+    def rectified(self, operator: Operator) -> bool:
+        """Whether a ReLU is part of it."""
+        return getattr(operator.options, "fusedActivationFunction", None) == self.relu
+
     def shape(self, tensor: int) -> list[int]:
         """Its lengths, with the batch of 1."""
         return [int(length) for length in self.tensors[tensor].shape]

@@ -8,6 +8,7 @@ TensorFlow's interpreter are compared with ours.
 """
 
 import sys
+from operator import add, mul, truediv
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from network import Network, Operator  # type: ignore[import-not-found]
 from tensorflow.lite.python import schema_py_generated as schema  # type: ignore[import-not-found]
 
 SKIPPED = 77
+ELEMENTWISE = {"ADD": add, "MUL": mul, "DIV": truediv, "FLOOR": tf.floor, "SQRT": tf.sqrt, "MINIMUM": tf.minimum}
 
 
 class Twin(tf.Module):
@@ -47,34 +49,24 @@ class Twin(tf.Module):
         options = operator.options
         match operator.kind:
             case "DEQUANTIZE" | "QUANTIZE":
-                return first
+                real = first
             case "PAD":
-                return tf.pad(first, rest[0])
+                real = tf.pad(first, rest[0])
             case "RESHAPE":
-                return tf.reshape(first, self.network.shape(operator.output))
+                real = tf.reshape(first, self.network.shape(operator.output))
             case "MEAN":
-                return tf.reduce_mean(first, rest[0], keepdims=options.keepDims)
+                real = tf.reduce_mean(first, rest[0], keepdims=options.keepDims)
             case "SUM":
-                return tf.reduce_sum(first, rest[0], keepdims=options.keepDims)
-            case "FLOOR":
-                return tf.floor(first)
-            case "SQRT":
-                return tf.sqrt(first)
-            case "MINIMUM":
-                return tf.minimum(first, rest[0])
-            case "ADD":
-                real = first + rest[0]
-            case "MUL":
-                real = first * rest[0]
-            case "DIV":
-                real = first / rest[0]
+                real = tf.reduce_sum(first, rest[0], keepdims=options.keepDims)
+            case kind if kind in ELEMENTWISE:
+                real = ELEMENTWISE[kind](*inputs)
             case _:
                 weight, bias = rest
                 strides = [1, options.strideH, options.strideW, 1]
                 padding = "SAME" if options.padding == self.network.same else "VALID"
                 convolve = tf.nn.conv2d if operator.kind == "CONV_2D" else tf.nn.depthwise_conv2d
                 real = tf.nn.bias_add(convolve(first, weight.transpose(1, 2, 3, 0), strides, padding), bias)
-        return tf.nn.relu(real) if options.fusedActivationFunction == self.network.relu else real
+        return tf.nn.relu(real) if self.network.rectified(operator) else real
 
 
 def limits(scale: float, zero_point: int) -> tuple[float, float]:
