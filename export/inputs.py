@@ -57,7 +57,7 @@ def _clipped(random: Generator, steps: Reals) -> Reals:
 
 
 def _out_of_range(random: Generator, steps: Reals) -> Reals:
-    return _clip(random, steps) * 10 ** random.uniform(0.5, 2) + random.normal(0, 400)
+    return _clip(random, steps) * np.float64(10) ** random.uniform(0.5, 2) + random.normal(0, 400)
 
 
 def _mixed(random: Generator, steps: Reals) -> Reals:

@@ -18,8 +18,7 @@ import numpy as np
 import torch
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
-from litert_torch.quantize.pt2e_quantizer import PT2EQuantizer, get_symmetric_quantization_config
-from litert_torch.quantize.quant_config import QuantConfig
+from litert_torch.quantize import pt2e_quantizer, quant_config  # type: ignore[import-not-found]
 from logits import EXACT, Comparison, outputs  # type: ignore[import-not-found]
 from network import Network, Operator  # type: ignore[import-not-found]
 from torch import Tensor, nn
@@ -35,7 +34,9 @@ ELEMENTWISE = {
     "SQRT": torch.sqrt,
     "MINIMUM": torch.minimum,
 }
-QUANTIZED = QuantConfig(pt2e_quantizer=PT2EQuantizer().set_global(get_symmetric_quantization_config()))
+QUANTIZED = quant_config.QuantConfig(
+    pt2e_quantizer=pt2e_quantizer.PT2EQuantizer().set_global(pt2e_quantizer.get_symmetric_quantization_config())
+)
 """Tells the converter to take the quantizations in the graph for its integers; it chooses none itself."""
 decomposed = torch.ops.quantized_decomposed
 
@@ -73,20 +74,19 @@ class Twin(nn.Module):
 
     def run(self, operator: Operator, inputs: list[Tensor]) -> Tensor:
         """One operator in real numbers."""
-        first = inputs[0]
+        first, integers = inputs[0], self.network.integers
         options = operator.options
-        constants = [self.network.constant(one) for one in operator.inputs[1:]]
         match operator.kind:
             case "DEQUANTIZE" | "QUANTIZE":
                 real = first
             case "PAD":
-                real = F.pad(first, constants[0][::-1].flatten().tolist())
+                real = F.pad(first, integers(operator.inputs[1])[::-1].flatten().tolist())
             case "RESHAPE":
                 real = first.reshape(self.network.shape(operator.output))
             case "MEAN":
-                real = first.mean(constants[0].tolist(), options.keepDims)
+                real = first.mean(integers(operator.inputs[1]).tolist(), options.keepDims)
             case "SUM":
-                real = first.sum(constants[0].tolist(), options.keepDims)
+                real = first.sum(integers(operator.inputs[1]).tolist(), options.keepDims)
             case kind if kind in ELEMENTWISE:
                 real = ELEMENTWISE[kind](*inputs)
             case _:

@@ -67,6 +67,12 @@ class Network:
         """Of a constant's channels, float32."""
         return np.asarray(self.tensors[tensor].quantization.scale, np.float32)
 
+    def integers(self, tensor: int) -> np.ndarray:
+        """A constant that is a shape, axes or paddings."""
+        found = self.constant(tensor)
+        assert found is not None, f"tensor {tensor} is an activation"
+        return found
+
     def constant(self, tensor: int) -> np.ndarray | None:
         """A constant in real numbers; shapes, axes and paddings as they are; None for an activation."""
         found = self.tensors[tensor]
