@@ -4,6 +4,7 @@ Shapes: N inputs, C channels, F mel bands, T frames.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from compress.quantization import INT8_MAX, INT8_MIN
 
 Int8 = NDArray[np.int8]
-Reals = NDArray[np.float64]
+Reals = NDArray[np.floating[Any]]
 
 
 def varied_inputs(real: Int8, zero_point: int, count: int, seed: int) -> dict[str, Int8]:
@@ -57,7 +58,7 @@ def _clipped(random: Generator, steps: Reals) -> Reals:
 
 
 def _out_of_range(random: Generator, steps: Reals) -> Reals:
-    return _clip(random, steps) * np.float64(10) ** random.uniform(0.5, 2) + random.normal(0, 400)
+    return _clip(random, steps) * 10 ** random.uniform(0.5, 2) + random.normal(0, 400)
 
 
 def _mixed(random: Generator, steps: Reals) -> Reals:
