@@ -42,7 +42,7 @@ $(error ARGS are flags of one stage: make one stage with them)
 endif
 endif
 
-.PHONY: demo setup test perf crosscheck lint $(LINE) FORCE
+.PHONY: demo setup test perf crosscheck referee lint $(LINE) FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -121,8 +121,14 @@ perf: $(READY) ## speed and memory, side by side with the field's usual way
 	$(PY) -m pip install -q -c constraints.txt -e '.[perf]'
 	$(PY) -m tests.perf
 
-crosscheck: $(READY) ## independent referees judge the exported run: TensorFlow, MediaPipe, tflite-runtime, TFLM
-	$(PY) -m tests.crosscheck --model $(RUNS)/export --environments .venv-referees
+crosscheck: $(READY) ## independent referees judge the exported run: TensorFlow, litert-torch, MediaPipe, tflite-runtime, TFLM
+	$(PY) -m tests.crosscheck --model $(RUNS)/export --environments .venv-referees $(ARGS)
+
+referee: $(READY) ## TensorFlow's converter judges two tiny networks, without and with response norm; 2 GB of packages
+	@folder=$$(mktemp -d) && trap 'rm -r "$$folder"' EXIT && for normed in false true; do \
+		$(PY) -m tests.crosscheck.tiny --out "$$folder/$$normed" --normed $$normed && $(PY) -m tests.crosscheck \
+			--model "$$folder/$$normed" --referees '[tensorflow_twin]' --required true || exit 1; \
+	done
 
 lint: $(READY) ## ruff, pyright, import contracts
 	$(PY) -m ruff check .

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import accuracy, graph_cost, latency, report, verdict
+from bench import accuracy, companions, graph_cost, latency, report, verdict
 from deploy import runtime
 from deploy.runtime import Model
 from tinyasc import artifact, machine, metrics, recipe
@@ -38,7 +38,8 @@ def judge(
     missing = [file for file in report.FILES if file not in card.files]
     if missing:
         raise UserError(f"{model} lacks {', '.join(missing)}: make it again with `make export`")
-    models = {file: runtime.load(model / file, threads=1) for file in report.FILES}
+    beside = [file for file in (*companions.DROP_INS, *companions.VARIANTS) if file in card.files]
+    models = {file: runtime.load(model / file, threads=1) for file in (*report.FILES, *beside)}
     with Clips(data) as clips:
         findings = _find_out(card, model, models, clips, latency_seconds)
     out = model.resolve().parent / "bench" if out is None else out
@@ -55,7 +56,9 @@ def _find_out(
     card: artifact.ModelCard, run: Path, models: Mapping[str, Model], clips: Clips, latency_seconds: float
 ) -> report.Findings:
     here = machine.describe()  # before the work, so that the load it reports is the others'
-    logits = accuracy.logits_of(models, clips, card)
+    networks = {file: models[file] for file in report.FILES}
+    others = {file: model for file, model in models.items() if file not in networks}
+    logits = accuracy.logits_of(networks, clips, card)
     trained_on = card.data.get("checksum")
     train_devices = card.data.get("train_devices") or clips.train_devices
     cost = graph_cost.read(run / report.INT8)
@@ -72,7 +75,14 @@ def _find_out(
         cost=cost,
         network=network,
         checks=verdict.checks(cost, network),
-        timing=latency.measure(models, latency_seconds),
+        timing=latency.measure(networks, latency_seconds),
+        companions=companions.Companions(
+            latency.measure(others, latency_seconds),
+            companions.same_answers(others, clips, logits),
+            len(clips.labelled("test")),
+        )
+        if others
+        else None,
         machine=here,
         data={
             "file": clips.path.name,
@@ -112,6 +122,10 @@ def _print_table(content: dict[str, Any]) -> None:
         "INT8 .onnx latency": "latency/onnx/int8/median",
         "float .onnx latency": "latency/onnx/float/median",
         "INT8 over float, .onnx": "latency/onnx/int8_over_float",
+        "drop-in .tflite size": "size/tflite/drop_in",
+        "drop-in .tflite latency": "latency/tflite/drop_in/median",
+        "drop-in .onnx size": "size/onnx/drop_in",
+        "drop-in .onnx latency": "latency/onnx/drop_in/median",
     }
     for name, path in shown.items():
         figure = content["figures"].get(path)

@@ -22,6 +22,7 @@ from markupsafe import Markup
 
 from bench import plots, verdict
 from bench.accuracy import Agreement
+from bench.companions import Companions, title
 from bench.figure import ESTIMATED, MEASURED, QUOTED, Figure
 from bench.graph_cost import GraphCost
 from bench.latency import Timing
@@ -57,6 +58,8 @@ class Findings:
     checks: list[Check]
     timing: Timing
     """By file name."""
+    companions: Companions | None
+    """The drop-ins and variants, where the run has any."""
     machine: Machine
     data: dict[str, Any]
     """file, source, checksum, test_clips, train_devices, trained_on, made_up."""
@@ -141,16 +144,34 @@ def figures(findings: Findings) -> dict[str, Figure]:
     for file, described in findings.card.files.items():
         if file in FILES:
             found[f"size/{_path(file)}"] = Figure(described["bytes"], "bytes", MEASURED, file)
-    for file in findings.timing.milliseconds:
-        latency = findings.timing.latency(file)
-        source = f"{latency.kernels}, one thread, {latency.runs} interleaved runs, {findings.machine.cpu}"
-        found[f"latency/{_path(file)}/median"] = Figure(latency.median, "ms", MEASURED, source)
-        found[f"latency/{_path(file)}/p95"] = Figure(latency.p95, "ms", MEASURED, source)
+    found |= _latency_figures(findings.timing, findings.machine)
+    if findings.companions is not None:
+        found |= _companion_figures(findings, findings.companions, split)
     for suffix in ("tflite", "onnx"):
         if {f"model.{suffix}", f"model_float.{suffix}"} <= set(findings.timing.milliseconds):
             ratio = findings.timing.ratio(f"model.{suffix}", f"model_float.{suffix}")
             source = "median of paired INT8 / float times"
             found[f"latency/{suffix}/int8_over_float"] = Figure(ratio, "ratio", MEASURED, source)
+    return found
+
+
+def _latency_figures(timing: Timing, machine: Machine) -> dict[str, Figure]:
+    found = {}
+    for file in timing.milliseconds:
+        latency = timing.latency(file)
+        source = f"{latency.kernels}, one thread, {latency.runs} interleaved runs, {machine.cpu}"
+        found[f"latency/{_path(file)}/median"] = Figure(latency.median, "ms", MEASURED, source)
+        found[f"latency/{_path(file)}/p95"] = Figure(latency.p95, "ms", MEASURED, source)
+    return found
+
+
+def _companion_figures(findings: Findings, companions: Companions, split: str) -> dict[str, Figure]:
+    found = _latency_figures(companions.timing, findings.machine)
+    for file in companions.timing.milliseconds:
+        found[f"size/{_path(file)}"] = Figure(findings.card.files[file]["bytes"], "bytes", MEASURED, file)
+    for file, same in companions.same_answers.items():
+        source = f"{file} against its network on the {split}"
+        found[f"accuracy/{_path(file)}/same_answers"] = Figure(same / companions.clips, "fraction", MEASURED, source)
     return found
 
 
@@ -204,6 +225,9 @@ def render(findings: Findings, content: dict[str, Any]) -> str:
         figures=content["figures"],
         findings=findings,
         files=FILES,
+        companions={}
+        if findings.companions is None
+        else {f: title(f) for f in findings.companions.timing.milliseconds},
         int8=int8,
         float=float_,
         latency={file: findings.timing.latency(file) for file in findings.timing.milliseconds},
@@ -227,9 +251,9 @@ def _by_rule(checks: list[Check]) -> list[dict[str, Any]]:
 
 
 def _path(file: str) -> str:
-    """model_float.onnx -> onnx/float, model.tflite -> tflite/int8."""
+    """model_float.onnx -> onnx/float, model.tflite -> tflite/int8, drop_in.tflite -> tflite/drop_in."""
     stem, suffix = file.rsplit(".", 1)
-    return f"{suffix}/{'float' if stem.endswith('_float') else 'int8'}"
+    return f"{suffix}/{'int8' if stem == 'model' else stem.removeprefix('model_')}"
 
 
 def _range(interval: Interval | None) -> str:

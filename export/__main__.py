@@ -19,20 +19,21 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from compress import program
-from compress.program import Program
+from compress.program import Program, quantization
 from compress.qat import FLOAT_PROGRAM, INT8_PROGRAM, SAMPLE
 from export.drop_in import Sound
 from export.drop_in_parity import prove_drop_in
 from export.files import write_files
 from export.front_end.waveforms import sounds, tones
+from export.inputs import varied_inputs
 from export.metadata.facts import Facts
-from export.parity import Agreement, compare, varied_inputs
+from export.parity import Agreement, compare
 from export.runtimes import litert, onnx_runtime
 from tinyasc import artifact, front_end, machine, recipe
 from tinyasc.artifact import ModelCard, new_run
 from tinyasc.errors import UserError
 
-LEAST_INPUTS = 1000
+LEAST_INPUTS = 2000
 LEAST_WAVEFORMS = 100
 MODELS = (".tflite", ".onnx")
 
@@ -41,7 +42,7 @@ def export(
     *,
     model: Path,
     out: Path,
-    inputs: int = 1024,
+    inputs: int = 2048,
     waveforms: int = 256,
     variants: bool = False,
     author: str = "",
@@ -54,7 +55,7 @@ def export(
     Args:
         model: run folder of quantization-aware training.
         out: run folder to write.
-        inputs: varied inputs to prove equality on, at least 1,000.
+        inputs: varied inputs to prove equality on, at least 2,000.
         waveforms: varied waveforms to prove the front-end inside of the drop-in files on, at least 100.
         variants: write drop_in_float, model_float16 and drop_in_float16 too, for comparison.
         author: of the model, for the files' metadata; empty = left out.
@@ -77,9 +78,10 @@ def export(
         facts = Facts(*about, author, licence, version)
         write_files(run.folder, int8, real, sound=sound, facts=facts, variants=variants)
         network = litert(run.path("model.tflite"), threads=1)
+        varied = varied_inputs(sample["log_mel"], quantization(int8, int8.input).zero_point, inputs, seed)
         agreements = compare(
             int8,
-            varied_inputs(sample["log_mel"], inputs, seed),
+            np.concatenate(list(varied.values())),
             [
                 ("model.tflite", network),
                 ("model.tflite", litert(run.path("model.tflite"), threads=2)),
@@ -92,6 +94,7 @@ def export(
         joined = prove_drop_in(run.folder, int8, sound, network, tried)
         parity = {
             "machine": asdict(machine.describe()),
+            "inputs": {kind: len(made) for kind, made in varied.items()},
             "agreements": [found.to_dict() for found in agreements],
             "drop_in": [found.to_dict() for found in joined],
         }

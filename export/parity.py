@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from compress.program import Program
-from compress.quantization import INT8_MAX, INT8_MIN
 from compress.simulate import BATCH, simulate
 from export.runtimes import Runtime
 
@@ -37,41 +36,6 @@ class Agreement:
     def to_dict(self) -> dict[str, object]:
         """As `parity.json` holds it."""
         return asdict(self)
-
-
-def varied_inputs(real: Int8, count: int, seed: int) -> Int8:
-    """Inputs that move every layer: real clips, changed clips, and stress far outside what was heard.
-
-    A fifth of each: real clips rolled in time and frequency; real clips louder, softer or offset, clipped to int8;
-    two real clips mixed; smooth random fields; plain noise of random spread, the extremes among it.
-
-    Args:
-        real: int8 (n, C, F, T), some real inputs of the program.
-        count: N, how many to make.
-        seed: of every random choice.
-
-    Returns:
-        int8 (N, C, F, T).
-    """
-    random = np.random.default_rng(seed)
-    shape = real.shape[1:]
-    made = []
-    for number in range(count):
-        clip = real[random.integers(len(real))].astype(np.float64)
-        kind = number % 5
-        if kind == 0:
-            made.append(np.roll(clip, random.integers(0, shape[1:]), axis=(1, 2)))
-        elif kind == 1:
-            made.append(clip * random.uniform(0.2, 3) + random.normal(0, 40))
-        elif kind == 2:
-            share = random.uniform()
-            made.append(share * clip + (1 - share) * real[random.integers(len(real))])
-        elif kind == 3:
-            coarse = random.normal(0, 80, (*shape[:1], 8, 8)) + random.normal(0, 40)
-            made.append(np.kron(coarse, np.ones((1, -(-shape[1] // 8), -(-shape[2] // 8))))[:, : shape[1], : shape[2]])
-        else:
-            made.append(random.normal(random.normal(0, 60), random.uniform(1, 150), shape))
-    return np.clip(np.rint(np.stack(made)), INT8_MIN, INT8_MAX).astype(np.int8)
 
 
 def compare(program: Program, inputs: Int8, runtimes: Iterable[tuple[str, Runtime]]) -> list[Agreement]:

@@ -124,7 +124,10 @@ def test_the_files_are_proven_to_be_the_program(line: Line) -> None:
     parity = json.loads((line.folder / "export/parity.json").read_text())
     found = [(entry["file"], entry["threads"], entry["differing"]) for entry in parity["agreements"]]
     assert found == [("model.tflite", 1, 0), ("model.tflite", 2, 0), ("model.onnx", 1, 0)]
-    assert all(entry["inputs"] >= 1000 and entry["logits"] == 2 * entry["inputs"] for entry in parity["agreements"])
+    assert all(entry["inputs"] >= 2000 and entry["logits"] == 2 * entry["inputs"] for entry in parity["agreements"])
+    assert parity["inputs"]["all zero"] == parity["inputs"]["all lowest"] == parity["inputs"]["all highest"] == 1
+    assert parity["inputs"]["real"] > 10
+    assert sum(parity["inputs"].values()) == parity["agreements"][0]["inputs"]
     assert "XNNPACK" in parity["agreements"][0]["kernels"]
     for entry in parity["drop_in"]:
         assert entry["relative_difference"] <= entry["tolerance"]
@@ -141,7 +144,14 @@ def test_the_report_measures_what_training_said(line: Line) -> None:
     figures = report["figures"]
     assert figures["accuracy/tflite/int8/macro"]["how"] == "measured"
     assert figures["accuracy/tflite/int8/macro"]["value"] == pytest.approx(card.accuracy["macro"], abs=1e-9)
-    assert (line.folder / "bench/report.html").read_text().startswith("<!doctype html>")
+    drop_in = line.folder / "export/drop_in.tflite"
+    assert figures["size/tflite/drop_in"]["value"] == drop_in.stat().st_size
+    assert figures["latency/tflite/drop_in/median"]["how"] == "measured"
+    assert figures["accuracy/tflite/drop_in/same_answers"]["value"] > 0.8
+    page = (line.folder / "bench/report.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert "Drop-in files" in page
+    assert "1 all zero" in page
 
 
 def test_the_same_seed_gives_the_same_files(line: Line) -> None:

@@ -1,6 +1,6 @@
 """Runs the referees of `tests.crosscheck` on an exported run; exit code 1 if one of them disagrees.
 
-A referee whose package cannot be installed here is skipped, and the line says why.
+A referee whose package cannot be installed here is skipped, unless it is required, and the line says why.
 """
 
 import subprocess
@@ -16,7 +16,7 @@ from deploy import runtime
 from export.front_end.waveforms import sounds
 from tinyasc import artifact, front_end, recipe
 from tinyasc.errors import UserError
-from tinyasc.mel import MelConfig
+from tinyasc.front_end import FrontEnd
 
 FILES = ("model.tflite", "drop_in.tflite")
 WAVEFORMS = 64
@@ -34,38 +34,52 @@ class Referee:
 
 
 REFEREES = (
+    Referee("tensorflow_twin", ("tensorflow==2.21.0",)),
+    # torch is named so that it is the one of constraints.txt, on a CPU
+    Referee("litert_torch_twin", ("torch==2.13.0", "litert-torch==0.10.0")),
     Referee("mediapipe_classifier", ("mediapipe==1.2.2",)),
+    Referee("litert_kernels", ("ai-edge-litert==2.3.0", "numpy")),
     Referee("tflite_runtime_interpreter", ("tflite-runtime==2.14.0", "numpy<2")),
     Referee("tflite_micro_interpreter", ("tflite-micro", "numpy")),
-    Referee("tensorflow_twin", ("tensorflow==2.21.0",)),
 )
 
 
-def crosscheck(*, model: Path, environments: Path = Path(".venv-referees")) -> None:
+def crosscheck(
+    *,
+    model: Path,
+    environments: Path = Path(".venv-referees"),
+    referees: list[str] | None = None,
+    required: bool = False,
+) -> None:
     """Let independent runtimes judge the files of an exported run.
 
     Args:
         model: export run.
         environments: folder in which every referee's packages are installed, and kept for the next time.
+        referees: names of those to ask; default: all.
+        required: fail where a referee cannot be installed or has nothing to judge, instead of skipping it.
     """
+    known = {referee.script: referee for referee in REFEREES}
+    chosen = list(known) if referees is None else referees
+    if unknown := set(chosen) - set(known):
+        raise UserError(f"no referee {', '.join(sorted(unknown))}: there are {', '.join(known)}")
     card = artifact.load_card(model, "export")
-    config = front_end.from_card(card.mel)
-    if config is None:
-        raise UserError(f"{model} takes the waveform: the referees are made for networks of log-mel spectrograms")
     with tempfile.TemporaryDirectory(prefix="tinyasc-crosscheck-") as folder:
         for name in FILES:
             Path(folder, name).write_bytes((model / name).read_bytes())
-        write_cases(Path(folder), config, card.labels)
+        write_cases(Path(folder), front_end.from_card(card.mel), card.labels)
         outcomes = [
-            _judge(referee, environments / referee.script, Path(folder)) for referee in tqdm(REFEREES, "referees")
+            _judge(known[name], environments / name, Path(folder)) for name in tqdm(chosen, "referees", leave=False)
         ]
     for line, _ in outcomes:
         print(line)
-    if not all(agreed for _, agreed in outcomes):
+    if any(agreed is False for _, agreed in outcomes):
         raise UserError(f"a referee disagrees about {model}: see above")
+    if required and any(agreed is None for _, agreed in outcomes):
+        raise UserError("a referee was skipped, and all that are asked are required: see above")
 
 
-def write_cases(folder: Path, config: MelConfig, labels: list[str]) -> None:
+def write_cases(folder: Path, config: FrontEnd, labels: list[str]) -> None:
     """Write cases.npz: waveforms and what our runtime makes of them with the files of the folder."""
     network, drop_in = (runtime.load(folder / name) for name in FILES)
     (samples,) = drop_in.input.shape[1:]
@@ -78,12 +92,13 @@ def write_cases(folder: Path, config: MelConfig, labels: list[str]) -> None:
         logits=np.concatenate([network.run(one) for one in features]),
         scores=drop_in.scores(waveforms),
         labels=np.array(labels),
-        sample_rate=np.array(config.sample_rate),
+        # a network of waveforms is taken for one of a second
+        sample_rate=np.array(samples if config is None else config.sample_rate),
     )
 
 
-def _judge(referee: Referee, environment: Path, folder: Path) -> tuple[str, bool]:
-    """One line, and whether the referee agrees (or is skipped)."""
+def _judge(referee: Referee, environment: Path, folder: Path) -> tuple[str, bool | None]:
+    """One line, and whether the referee agrees; None where it is skipped."""
     python = environment / "bin/python"
     try:
         if not python.exists():
@@ -91,10 +106,11 @@ def _judge(referee: Referee, environment: Path, folder: Path) -> tuple[str, bool
         _run([python, "-m", "pip", "install", "-q", *referee.packages])
     except subprocess.CalledProcessError as error:
         reason = (error.stderr.strip().splitlines() or ["no reason given"])[-1]
-        return f"{referee.script}: skipped, {', '.join(referee.packages)} cannot be installed here: {reason}", True
+        return f"{referee.script}: skipped, {', '.join(referee.packages)} cannot be installed here: {reason}", None
     found = subprocess.run([python, HERE / f"{referee.script}.py", folder], capture_output=True, text=True, check=False)
     said = (found.stdout if found.returncode in (0, 1, SKIPPED) and found.stdout else found.stderr).strip().splitlines()
-    return f"{referee.script}: {said[-1] if said else 'said nothing'}", found.returncode in (0, SKIPPED)
+    agreed = None if found.returncode == SKIPPED else found.returncode == 0
+    return f"{referee.script}: {said[-1] if said else 'said nothing'}", agreed
 
 
 def _run(command: list[object]) -> None:

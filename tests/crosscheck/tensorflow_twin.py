@@ -8,81 +8,73 @@ TensorFlow's interpreter are compared with ours.
 """
 
 import sys
+from operator import add, mul, truediv
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf  # type: ignore[import-not-found]
+from logits import EXACT, Comparison, outputs  # type: ignore[import-not-found]
+from network import Network, Operator  # type: ignore[import-not-found]
 from tensorflow.lite.python import schema_py_generated as schema  # type: ignore[import-not-found]
 
 SKIPPED = 77
-NAMES = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}
+ELEMENTWISE = {"ADD": add, "MUL": mul, "DIV": truediv, "FLOOR": tf.floor, "SQRT": tf.sqrt, "MINIMUM": tf.minimum}
 
 
 class Twin(tf.Module):
     """A .tflite's graph in real numbers."""
 
-    def __init__(self, content: bytes):
+    def __init__(self, network: Network):
         super().__init__()
-        self.model: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
-        self.graph = self.model.subgraphs[0]
-        self.codes = [NAMES[code.builtinCode] for code in self.model.operatorCodes]
+        self.network = network
 
-    def constant(self, index: int) -> np.ndarray:
-        """A constant in real numbers; shapes, axes and paddings as they are."""
-        tensor = self.graph.tensors[index]
-        kind = {schema.TensorType.INT8: np.int8, schema.TensorType.INT32: np.int32}[tensor.type]
-        values = np.frombuffer(bytes(self.model.buffers[tensor.buffer].data), kind).reshape(tensor.shape)
-        if tensor.quantization is None or tensor.quantization.scale is None:
-            return values
-        scale, axes = np.asarray(tensor.quantization.scale, np.float32), [1] * values.ndim
-        axes[tensor.quantization.quantizedDimension] = -1
-        return values.astype(np.float32) * scale.reshape(axes)
-
-    def as_quantized(self, real: tf.Tensor, index: int) -> tf.Tensor:
-        """A fake quantization with a tensor's scale and zero point."""
-        found = self.graph.tensors[index].quantization
-        low, high = limits(np.float32(found.scale[0]), int(found.zeroPoint[0]))
-        return tf.quantization.fake_quant_with_min_max_args(real, low, high, num_bits=8)
+    def quantized(self, real: tf.Tensor, tensor: int) -> tf.Tensor:
+        """A fake quantization with a tensor's scale and zero point; real numbers as they are."""
+        found = self.network.quantization(tensor)
+        if found is None:
+            return real
+        return tf.quantization.fake_quant_with_min_max_args(real, *limits(*found), num_bits=8)
 
     def __call__(self, features: tf.Tensor) -> tf.Tensor:
-        values = {self.graph.inputs[0]: self.as_quantized(features, self.graph.inputs[0])}
-        for operator in self.graph.operators:
-            inputs, (output,) = list(operator.inputs), operator.outputs
-            real = self.run(self.codes[operator.opcodeIndex], operator.builtinOptions, inputs, values, output)
-            values[output] = self.as_quantized(real, output)
-        return values[self.graph.outputs[0]]
+        values = {self.network.input: self.quantized(features, self.network.input)}
+        for operator in self.network.operators:
+            constants = {one: self.network.constant(one) for one in operator.inputs}
+            inputs = [values[one] if constants[one] is None else constants[one] for one in operator.inputs]
+            values[operator.output] = self.quantized(self.run(operator, inputs), operator.output)
+        return values[self.network.output]
 
-    def run(self, kind: str, options: Any, inputs: list[int], values: dict[int, tf.Tensor], output: int) -> tf.Tensor:
+    def run(self, operator: Operator, inputs: list) -> tf.Tensor:
         """One operator in real numbers."""
-        source = values[inputs[0]]
-        if kind == "PAD":
-            return tf.pad(source, self.constant(inputs[1]))
-        if kind == "RESHAPE":
-            return tf.reshape(source, self.graph.tensors[output].shape)
-        if kind == "MEAN":
-            return tf.reduce_mean(source, [1, 2])
-        if kind == "ADD":
-            real = source + values[inputs[1]]
-        else:
-            strides = [1, options.strideH, options.strideW, 1]
-            padding = "SAME" if options.padding == schema.Padding.SAME else "VALID"
-            weight, bias = self.constant(inputs[1]), self.constant(inputs[2])
-            if kind == "CONV_2D":
-                real = tf.nn.conv2d(source, weight.transpose(1, 2, 3, 0), strides, padding)
-            else:
-                real = tf.nn.depthwise_conv2d(source, weight.transpose(1, 2, 3, 0), strides, padding)
-            real = tf.nn.bias_add(real, tf.constant(bias))
-        relu = options.fusedActivationFunction == schema.ActivationFunctionType.RELU
-        return tf.nn.relu(real) if relu else real
+        first, *rest = inputs
+        options = operator.options
+        match operator.kind:
+            case "DEQUANTIZE" | "QUANTIZE":
+                real = first
+            case "PAD":
+                real = tf.pad(first, rest[0])
+            case "RESHAPE":
+                real = tf.reshape(first, self.network.shape(operator.output))
+            case "MEAN":
+                real = tf.reduce_mean(first, rest[0], keepdims=options.keepDims)
+            case "SUM":
+                real = tf.reduce_sum(first, rest[0], keepdims=options.keepDims)
+            case kind if kind in ELEMENTWISE:
+                real = ELEMENTWISE[kind](*inputs)
+            case _:
+                weight, bias = rest
+                strides = [1, options.strideH, options.strideW, 1]
+                padding = "SAME" if options.padding == self.network.same else "VALID"
+                convolve = tf.nn.conv2d if operator.kind == "CONV_2D" else tf.nn.depthwise_conv2d
+                real = tf.nn.bias_add(convolve(first, weight.transpose(1, 2, 3, 0), strides, padding), bias)
+        return tf.nn.relu(real) if self.network.rectified(operator) else real
 
 
-def limits(scale: np.float32, zero_point: int) -> tuple[float, float]:
+def limits(scale: float, zero_point: int) -> tuple[float, float]:
     """The float32 limits of a fake quantization from which the converter computes just this scale.
 
     The limit that is nearer to 0 has the finer steps: it makes up for the rounding of the other.
     """
-    whole = 255 * float(scale)
+    whole = 255 * scale
     if zero_point < 0:
         high = np.nextafter(np.float32((127 - zero_point) * scale), np.float32(0))
         return float(np.float32(float(high) - whole)), float(high)
@@ -92,8 +84,8 @@ def limits(scale: np.float32, zero_point: int) -> tuple[float, float]:
 
 def converted(twin: Twin) -> bytes:
     """What TFLiteConverter makes of it: int8 in and out."""
-    shape = twin.graph.tensors[twin.graph.inputs[0]].shape.tolist()
-    function = tf.function(twin.__call__).get_concrete_function(tf.TensorSpec(shape, tf.float32))
+    given = tf.TensorSpec(twin.network.shape(twin.network.input), tf.float32)
+    function = tf.function(twin.__call__, autograph=False).get_concrete_function(given)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], twin)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.inference_input_type = converter.inference_output_type = tf.int8
@@ -102,26 +94,18 @@ def converted(twin: Twin) -> bytes:
 
 def main(folder: Path) -> int:
     cases, ours = np.load(folder / "cases.npz"), (folder / "model.tflite").read_bytes()
-    twin = Twin(ours)
-    missing = set(twin.codes) - {"PAD", "RESHAPE", "MEAN", "ADD", "CONV_2D", "DEPTHWISE_CONV_2D"}
-    if missing:
-        print(f"skipped, the twin has no {', '.join(sorted(missing))}")
+    network = Network(ours, schema)
+    if network.unknown:
+        print(f"skipped, the twin has no {', '.join(sorted(network.unknown))}")
         return SKIPPED
-    theirs = converted(twin)
+    theirs = converted(Twin(network))
     interpreter = tf.lite.Interpreter(model_content=theirs)
-    interpreter.allocate_tensors()
-    source, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    found = []
-    for one in cases["features"]:
-        interpreter.set_tensor(source["index"], one)
-        interpreter.invoke()
-        found.append(interpreter.get_tensor(result["index"])[0])
-    apart = np.abs(np.array(found, int) - cases["logits"])
+    compared = Comparison(outputs(interpreter, cases["features"]), cases["logits"], EXACT)
     print(
-        f"tensorflow {tf.__version__}, TFLiteConverter: {int((apart > 0).sum())} of {apart.size} logits differ, "
-        f"by up to {apart.max()}; its file is {len(theirs):,} bytes, ours {len(ours):,}"
+        f"tensorflow {tf.__version__}, TFLiteConverter: {compared}; "
+        f"its file is {len(theirs):,} bytes, ours {len(ours):,}"
     )
-    return 0 if not apart.any() else 1
+    return 0 if compared.agreed else 1
 
 
 if __name__ == "__main__":

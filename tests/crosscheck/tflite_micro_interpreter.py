@@ -1,8 +1,6 @@
 """TensorFlow Lite Micro's reference kernels, those of microcontrollers, on model.tflite.
 
-    python tflite_micro_interpreter.py FOLDER        (needs tflite-micro)
-
-They requantize in fixed point: logits may be some steps apart.
+python tflite_micro_interpreter.py FOLDER        (needs tflite-micro)
 """
 
 import sys
@@ -10,10 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from logits import FIXED_POINT, Comparison  # type: ignore[import-not-found]
 from tflite_micro.python.tflite_micro import runtime  # type: ignore[import-not-found]
 
-LARGEST_STEP = 4
-"""Steps of the output scale by which a logit may differ."""
 ARENA = 8_000_000  # bytes
 
 
@@ -25,14 +22,9 @@ def main(folder: Path) -> int:
         interpreter.set_input(one, 0)
         interpreter.invoke()
         found.append(interpreter.get_output(0)[0])
-    logits = np.array(found)
-    apart = np.abs(logits.astype(int) - cases["logits"])
-    differing = int((logits.argmax(1) != cases["logits"].argmax(1)).sum())
-    print(
-        f"tflite-micro {version('tflite-micro')}: {int((apart > 0).sum())} of {apart.size} logits differ, "
-        f"by up to {apart.max()}; {differing} answers differ"
-    )
-    return 0 if apart.max() <= LARGEST_STEP else 1
+    compared = Comparison(np.array(found), cases["logits"], FIXED_POINT)
+    print(f"tflite-micro {version('tflite-micro')}: {compared}")
+    return 0 if compared.agreed else 1
 
 
 if __name__ == "__main__":
