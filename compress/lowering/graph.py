@@ -59,7 +59,8 @@ class Lowering:
     def emit(self, node: Node, operation: Operation) -> str:
         """Add an operation that makes what a node makes."""
         shape = tuple(node.meta["val"].shape[1:])
-        self.values[operation.output] = Value(operation.output, shape)
+        modules = list(node.meta["nn_module_stack"].values())
+        self.values[operation.output] = Value(operation.output, shape, layer=modules[-1][0])
         self.operations.append(operation)
         return operation.output
 

@@ -70,6 +70,12 @@ class Convolution(Operation):
     def constants(self) -> dict[str, NDArray[Any]]:
         return {} if self.trainable else {"weight": self.weight, "bias": self.bias}
 
+    def real_weight(self, quantizations: Quantizations) -> NDArray[np.floating]:
+        if self.weight_scale is None:
+            return self.weight
+        unit = quantizations[self.output].unit / quantizations[self.input].unit
+        return self.weight * (self.weight_scale * unit)[:, None, None, None]
+
     def with_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> Self:
         return replace(self, **parameters)
 
