@@ -5,9 +5,12 @@ The formulas are in `compress.operations`.
 Shapes: B batch, C channels, F mel bands, T frames, K classes. Values are (B, F, T, C) inside.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.operations.operation import Operation, Quantizations
 from compress.program import Program, quantization
 from compress.quantization import INT8_MAX, INT8_MIN
 
@@ -42,6 +45,14 @@ def simulate(program: Program, inputs: Int8) -> Int8:
     return np.concatenate(batches)
 
 
+def run(operation: Operation, inputs: Sequence[Int8], quantizations: Quantizations) -> Int8:
+    """Run one operation of an INT8 program, int8 in and out."""
+    real = operation.simulate(inputs, quantizations)
+    zero_point = quantizations[operation.output].zero_point
+    lowest = max(INT8_MIN, zero_point) if operation.rectified else INT8_MIN
+    return np.clip(np.rint(real) + zero_point, lowest, INT8_MAX).astype(np.int8)
+
+
 def logits(program: Program, log_mel: NDArray[np.float32]) -> NDArray[np.float32]:
     """Real log-mel (B, C, F, T) to real logits (B, K), as the INT8 program computes them."""
     return dequantize_output(program, simulate(program, quantize_input(program, log_mel)))
@@ -52,10 +63,7 @@ def _simulate_batch(program: Program, inputs: Int8) -> Int8:
     quantizations = program.quantizations
     last_use = {name: i for i, operation in enumerate(program.operations) for name in operation.inputs}
     for index, operation in enumerate(program.operations):
-        real = operation.simulate([values[name] for name in operation.inputs], quantizations)
-        zero_point = quantizations[operation.output].zero_point
-        lowest = max(INT8_MIN, zero_point) if operation.rectified else INT8_MIN
-        values[operation.output] = np.clip(np.rint(real) + zero_point, lowest, INT8_MAX).astype(np.int8)
+        values[operation.output] = run(operation, [values[name] for name in operation.inputs], quantizations)
         for name in operation.inputs:
             if last_use[name] == index:
                 values.pop(name, None)
