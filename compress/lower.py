@@ -7,10 +7,12 @@ import torch
 from torch import nn
 from torch.export import export
 
-from compress.lowering.convolution import average_pool, batch_norm, convolution
+from compress.lowering import response_norm, standardization, transformer
+from compress.lowering.channel_shuffle import reshape
+from compress.lowering.convolution import average_pool, batch_norm, convolution, linear
+from compress.lowering.elementwise import addition, average_of_all, mean, nothing, relu, sigmoid, silu
 from compress.lowering.graph import Lowering, Rule
-from compress.lowering.pointwise import addition, mean, relu
-from compress.lowering.response_norm import keep_whole, response_norm
+from compress.lowering.movement import chunk, concatenation, max_pooling, part, transposition
 from compress.program import Program
 from tinyasc.models.layers.frequency_damping import fold_damping
 
@@ -23,7 +25,24 @@ RULES: dict[str, Rule] = {
     "aten.add_.Tensor": addition,
     "aten.avg_pool2d.default": average_pool,
     "aten.mean.dim": mean,
-    "tinyasc.response_norm.default": response_norm,
+    "aten.adaptive_avg_pool2d.default": average_of_all,
+    "aten.linear.default": linear,
+    "aten.max_pool2d.default": max_pooling,
+    "aten.transpose.int": transposition,
+    "aten.reshape.default": reshape,
+    "aten.view.default": reshape,
+    "aten.chunk.default": chunk,
+    "<built-in function getitem>": part,
+    "aten.cat.default": concatenation,
+    "aten.dropout.default": nothing,
+    "aten.feature_dropout.default": nothing,
+    "aten.flatten.using_ints": nothing,
+    "aten.silu.default": silu,
+    "aten.silu_.default": silu,
+    "aten.sigmoid.default": sigmoid,
+    "tinyasc.response_norm.default": response_norm.response_norm,
+    "tinyasc.standardization.default": standardization.standardization,
+    "tinyasc.attention.default": transformer.attention,
 }
 
 
@@ -42,5 +61,6 @@ def lower(model: nn.Module, shape: tuple[int, int, int]) -> Program:
         UserError: the network has an operation that the INT8 program does not have.
     """
     model = fold_damping(model).eval().cpu()
-    keep_whole(model)
+    for replace in (response_norm.keep_whole, standardization.keep_whole, transformer.on_maps):
+        replace(model)
     return Lowering(export(model, (torch.zeros(1, *shape),)), shape).program(RULES)

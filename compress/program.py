@@ -18,11 +18,20 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
+from compress.operations.activation_function import ActivationFunction
 from compress.operations.addition import Addition
+from compress.operations.attention import Attention
+from compress.operations.channel_shuffle import ChannelShuffle
+from compress.operations.concatenation import Concatenation
 from compress.operations.convolution import Convolution
+from compress.operations.flattening import Flattening
+from compress.operations.max_pooling import MaxPooling
 from compress.operations.mean import Mean
 from compress.operations.operation import Operation
 from compress.operations.response_norm import ResponseNorm
+from compress.operations.slicing import Slicing
+from compress.operations.standardization import Standardization
+from compress.operations.transposition import Transposition
 from compress.quantization import Quantization
 
 _KINDS: dict[str, type[Operation]] = {
@@ -30,12 +39,21 @@ _KINDS: dict[str, type[Operation]] = {
     "addition": Addition,
     "mean": Mean,
     "response_norm": ResponseNorm,
+    "standardization": Standardization,
+    "activation_function": ActivationFunction,
+    "attention": Attention,
+    "max_pooling": MaxPooling,
+    "transposition": Transposition,
+    "flattening": Flattening,
+    "channel_shuffle": ChannelShuffle,
+    "slicing": Slicing,
+    "concatenation": Concatenation,
 }
 
 
 @dataclass(frozen=True)
 class Value:
-    """An activation: (C, F, T), or (K,) after the mean; or a number per channel inside of an operation: (C,)."""
+    """An activation: (C, F, T), or (K,) at the end; or a number per channel inside of an operation: (C,)."""
 
     name: str
     shape: tuple[int, ...]

@@ -50,14 +50,16 @@ class QuantizedNetwork(nn.Module):
 
     def forward(self, log_mel: Tensor) -> Tensor:
         quantizations = self._quantizations()
-        found = quantizations[self.program.input]
+        given = quantizations[self.program.input]
         self._observe(self.program.input, log_mel, 1.0)
-        values = {self.program.input: to_int8(log_mel / log_mel.new_tensor(found.scale), found, relu=False)}
+        values = {self.program.input: to_int8(log_mel / log_mel.new_tensor(given.scale), given, relu=False)}
         for index, operation in enumerate(self.program.operations):
             inputs = [values[name] for name in operation.inputs]
             real = operation.train(self._tensors(index, operation), inputs, quantizations)
             self._observe_all(operation, inputs, real, quantizations)
-            values[operation.output] = to_int8(real, quantizations[operation.output], operation.rectified)
+            # what only moves integers has nothing to round
+            found = quantizations[operation.output]
+            values[operation.output] = real if operation.shared else to_int8(real, found, operation.rectified)
         return values[self.program.output] * quantizations[self.program.output].scale
 
     def to_float_program(self) -> Program:

@@ -14,13 +14,16 @@ from pathlib import Path
 
 from onnx import TensorProto
 
+from compress.arithmetic.arithmetic import Arithmetic, Tensor
 from compress.program import Program
-from export import onnx_graph, tflite_graph, to_onnx, to_tflite
+from export import to_onnx, to_tflite
 from export.front_end.log_mel import log_mel
-from export.front_end.onnx_operations import OnnxOperations
-from export.front_end.operations import Operations, Tensor
-from export.front_end.tflite_operations import TfliteOperations
 from export.metadata.tflite_metadata import TfliteMetadata
+from export.onnx.arithmetic import OnnxArithmetic
+from export.onnx.emitter import grid
+from export.onnx.graph import Graph as OnnxGraph
+from export.tflite.arithmetic import TfliteArithmetic
+from export.tflite.graph import Graph as TfliteGraph
 from tinyasc import front_end
 from tinyasc.errors import UserError
 from tinyasc.front_end import FrontEnd
@@ -60,11 +63,11 @@ def drop_in_tflite(
     Raises:
         UserError: the program does not take what the front-end makes of this length.
     """
-    graph, shape = tflite_graph.Graph(), (1, sound.samples)
+    graph, shape = TfliteGraph(), (1, sound.samples)
     waveform = Tensor(graph.activation(WAVEFORM, shape, None), shape)
-    operations = TfliteOperations(graph)
+    arithmetic = TfliteArithmetic(graph)
     _, rows, columns = _fitting(program, sound)
-    features = operations.reshape(_features(operations, waveform, sound), (1, rows, columns, 1)).key
+    features = arithmetic.reshape(_features(arithmetic, waveform, sound), (1, rows, columns, 1)).key
     source = features
     if program.quantized:
         source = to_tflite.input_tensor(program, graph)
@@ -91,12 +94,12 @@ def drop_in_onnx(
     float16: bool = False,
 ) -> None:
     """Write the drop-in .onnx of a program, checked; see `drop_in_tflite`. `metadata` are its metadata_props."""
-    graph, shape = onnx_graph.Graph(), (1, sound.samples)
-    operations = OnnxOperations(graph)
-    waveform = _features(operations, Tensor(WAVEFORM, shape), sound)
-    features = operations.reshape(waveform, (1, *_fitting(program, sound)))
+    graph, shape = OnnxGraph(), (1, sound.samples)
+    arithmetic = OnnxArithmetic(graph)
+    waveform = _features(arithmetic, Tensor(WAVEFORM, shape), sound)
+    features = arithmetic.reshape(waveform, (1, *_fitting(program, sound)))
     if program.quantized:
-        graph.node("QuantizeLinear", [features.key, *to_onnx.grid(program, graph, program.input)], program.input)
+        graph.node("QuantizeLinear", [features.key, *grid(program, graph, program.input)], program.input)
     else:
         graph.node("Identity", [features.key], program.input)
     graph.float16 = float16
@@ -105,7 +108,7 @@ def drop_in_onnx(
     real, kind = program.output, TensorProto.FLOAT
     if program.quantized:
         real, kind = f"{program.output}/scored", TensorProto.UINT8
-        graph.node("DequantizeLinear", [program.output, *to_onnx.grid(program, graph, program.output)], real)
+        graph.node("DequantizeLinear", [program.output, *grid(program, graph, program.output)], real)
     graph.node("Softmax", [real], SCORES, axis=-1)
     answer = (1, *program.values[program.output].shape)
     made = {
@@ -116,8 +119,8 @@ def drop_in_onnx(
     graph.write(path, [(WAVEFORM, TensorProto.FLOAT, shape)], [made[name] for name in outputs], metadata)
 
 
-def _features(operations: Operations, waveform: Tensor, sound: Sound) -> Tensor:
-    return waveform if sound.config is None else log_mel(operations, waveform, sound.config)
+def _features(arithmetic: Arithmetic, waveform: Tensor, sound: Sound) -> Tensor:
+    return waveform if sound.config is None else log_mel(arithmetic, waveform, sound.config)
 
 
 def _fitting(program: Program, sound: Sound) -> tuple[int, ...]:

@@ -10,9 +10,9 @@ import torch
 
 from compress.operations.addition import Addition
 from compress.operations.mean import Mean
-from compress.operations.operation import Scales
 from compress.operations.response_norm import ResponseNorm
 from compress.operations.response_norm_integers import LARGEST_ENERGY, LARGEST_NUMERATOR, NormIntegers
+from compress.operations.scales import Scales
 from compress.program import Program, Value
 from compress.quantization import Quantization, Range, activation
 from compress.quantize import quantize
@@ -63,6 +63,39 @@ def by_hand(constants: NormIntegers, maps: list[np.ndarray], found: list[Quantiz
     return results
 
 
+def in_int64(x: np.ndarray, constants: NormIntegers, output: Quantization) -> np.ndarray:
+    """The same formulas for a map x (B, F, T, C) of any size."""
+    rows = np.square(x).sum(axis=2) >> constants.energy_shift
+    energy = np.minimum(rows.sum(axis=1), LARGEST_ENERGY)  # (B, C)
+    norm = np.rint(np.sqrt(energy)).astype(np.int64)  # never near a half
+    total = (norm.sum(axis=1, keepdims=True) >> constants.sum_shift) + 1
+    reciprocal = (constants.numerator + 2 * total) // (4 * total)
+    scale = constants.offset + (norm * reciprocal >> constants.reciprocal_shift)
+    doubled = 2 * x * scale[:, None, None, :] + constants.bias
+    return doubled / (output.scale * 2.0 ** (constants.fraction + 1))
+
+
+@pytest.mark.parametrize("shape", [(168, 6, 8), (8, 64, 16)])  # of CP-Mobile: many channels, many points
+def test_float32_loses_nothing_of_a_whole_map(shape: tuple[int, int, int]) -> None:
+    random = np.random.default_rng(0)
+    low, high = -float(random.uniform(0, 9)), float(random.uniform(1, 9))
+    energy = float(np.prod(shape[1:])) * high**2 / 5
+    ranges = {"a": Range(low, high), "b": Range(0.0, 1.2), "y": Range(0.0, 2 * high), "energy": Range(0.0, energy)}
+    found = settled(NORM, ranges, shape).settled
+    maps = [random.integers(-128, 128, (4, *shape[1:], shape[0])).astype(np.int8) for _ in NORM.inputs]
+    maps[0][1:] = maps[0][1:] // 8
+    norm = NORM.quantized(found, {"y": shape})
+    x = sum(
+        (one.astype(np.int64) - found[n].zero_point) * int(found[n].scale) for n, one in zip("ab", maps, strict=True)
+    )
+    assert norm.integers is not None
+    expected = in_int64(np.asarray(x), norm.integers, found["y"])
+    real = norm.simulate(maps, found)
+    inside = np.abs(expected) < 256  # beyond it the output is clamped
+    np.testing.assert_array_equal(real[inside], expected[inside])
+    assert inside.mean() > 0.5
+
+
 @pytest.mark.parametrize(
     "constants",
     [NormIntegers(0, 0, 524_801, 0, 14, 16_400, 3), NormIntegers(3, 2, -1_779_729, 3, 13, 9_000, -590_255)],
@@ -71,7 +104,7 @@ def test_simulator_computes_the_formulas(constants: NormIntegers) -> None:
     found = {"a": Quantization(4.0, -3, 0.1), "b": Quantization(1.0, -128, 0.1), "y": Quantization(2.0, -128, 0.3)}
     real = replace(NORM, integers=constants).simulate(stress(), found)
     expected = by_hand(constants, stress(), [found["a"], found["b"]], found["y"])
-    assert [Fraction(value) for value in real.ravel()] == expected
+    assert [Fraction(value) for value in real.ravel().tolist()] == expected
     assert not any((value + Fraction(1, 2)).denominator == 1 for value in expected)  # no tie
 
 

@@ -4,11 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
-from ai_edge_litert.interpreter import Interpreter
-from onnx import TensorProto
 
+from compress.arithmetic.arithmetic import Arithmetic, Tensor
 from compress.operations.convolution import Convolution
 from compress.operations.response_norm import ResponseNorm
 from compress.operations.response_norm_integers import LARGEST_ENERGY, LARGEST_NUMERATOR
@@ -17,49 +15,18 @@ from compress.quantization import Range
 from compress.quantize import quantize
 from compress.scheme import assign
 from compress.simulate import simulate
-from export import onnx_graph, tflite_graph
-from export.front_end.onnx_operations import OnnxOperations
-from export.front_end.operations import Operations, Tensor
-from export.front_end.tflite_operations import TfliteOperations
 from export.runtimes import litert, onnx_runtime
 from export.to_onnx import to_onnx
 from export.to_tflite import to_tflite
-
-Formula = Callable[[Operations, Tensor], Tensor]
-
-
-def in_litert(formula: Formula, numbers: np.ndarray, folder: Path) -> np.ndarray:
-    graph = tflite_graph.Graph()
-    source = graph.activation("x", numbers.shape, None)
-    result = formula(TfliteOperations(graph), Tensor(source, numbers.shape))
-    interpreter = Interpreter(model_content=graph.file([source], [result.key]))
-    interpreter.allocate_tensors()
-    assert "DELEGATE" in {operator["op_name"] for operator in interpreter._get_ops_details()}
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], numbers)
-    interpreter.invoke()
-    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-
-
-def in_onnx_runtime(formula: Formula, numbers: np.ndarray, folder: Path) -> np.ndarray:
-    graph = onnx_graph.Graph()
-    result = formula(OnnxOperations(graph, "norm"), Tensor("x", numbers.shape))
-    ends = [("x", TensorProto.FLOAT, numbers.shape)], [(result.key, TensorProto.FLOAT, result.shape)]
-    graph.write(folder / "formula.onnx", *ends, {})
-    session = onnxruntime.InferenceSession(folder / "formula.onnx", providers=["CPUExecutionProvider"])
-    return np.asarray(session.run(None, {"x": numbers})[0])
-
+from tests.formulas import in_litert, in_onnx_runtime
 
 RUNTIMES = pytest.mark.parametrize("run", [in_litert, in_onnx_runtime])
-
-
-def rounded(operations: Operations, value: Tensor) -> Tensor:
-    return operations.floor(operations.add(value, operations.constant(np.array([0.5], np.float32))))
 
 
 @RUNTIMES
 def test_the_root_of_every_energy_is_the_integers(run: Callable[..., np.ndarray], tmp_path: Path) -> None:
     n = np.arange(LARGEST_ENERGY + 1, dtype=np.float32)[None]
-    found = run(lambda operations, x: rounded(operations, operations.square_root(x)), n, tmp_path)
+    found = run(lambda do, x: do.rounded(do.square_root(x)), n, tmp_path)
     exact = np.floor(np.sqrt(4 * n.astype(np.float64)))  # 2 sqrt(n), cut to halves
     np.testing.assert_array_equal(found, np.floor((exact + 1) / 2))
 
@@ -72,8 +39,8 @@ def test_reciprocals_are_the_integers(run: Callable[..., np.ndarray], tmp_path: 
     numerators = np.append(odd, [1, -1, 3, LARGEST_NUMERATOR - 1, 1 - LARGEST_NUMERATOR])[:, None]
     quarters = (numerators / 4).astype(np.float32)
 
-    def formula(operations: Operations, x: Tensor) -> Tensor:
-        return rounded(operations, operations.divide(operations.constant(quarters), x))
+    def formula(do: Arithmetic, x: Tensor) -> Tensor:
+        return do.rounded(do.divide(do.constant(quarters), x))
 
     found = run(formula, t.astype(np.float32)[None], tmp_path)
     np.testing.assert_array_equal(found, (numerators + 2 * t) // (4 * t))

@@ -1,4 +1,4 @@
-"""Convolutions, what is folded into them, and poolings that are convolutions.
+"""Convolutions and linear layers, what is folded into them, and poolings that are convolutions.
 
 Shapes: O output channels, C input channels.
 """
@@ -17,13 +17,21 @@ from tinyasc.errors import UserError
 def convolution(lowering: Lowering, node: Node) -> str:
     source, weight, bias, stride, padding, dilation, groups = arguments(node, 7, (None, (1, 1), (0, 0), (1, 1), 1))
     kernel = lowering.tensors[weight.name].numpy()
-    if tuple(dilation) != (1, 1):
-        raise UserError(f"{node.name} has dilation {tuple(dilation)}: the INT8 program has none")
-    if groups not in (1, kernel.shape[0]):
-        raise UserError(f"{node.name} has {groups} groups: the INT8 program has dense and depthwise convolutions")
     values = np.zeros(kernel.shape[0], np.float32) if bias is None else lowering.tensors[bias.name].numpy()
     name = lowering.name_of[source]
-    operation = Convolution(name, node.name, kernel, values, None, pair(stride), pair(padding), groups, False, True)
+    places = (pair(stride), pair(padding), groups, False, True, pair(dilation))
+    return lowering.emit(node, Convolution(name, node.name, kernel, values, None, *places))
+
+
+def linear(lowering: Lowering, node: Node) -> str:
+    """Of a vector, which is a map of one position: a 1x1 convolution."""
+    source, weight, bias = arguments(node, 3, (None,))
+    kernel = lowering.tensors[weight.name].numpy()[:, :, None, None]
+    values = np.zeros(len(kernel), np.float32) if bias is None else lowering.tensors[bias.name].numpy()
+    name = lowering.name_of[source]
+    if lowering.values[name].shape[1:] != (1, 1):
+        raise UserError(f"{node.name} is a linear layer of a map: the INT8 program has those of vectors")
+    operation = Convolution(name, node.name, kernel, values, None, (1, 1), (0, 0), 1, False, True)
     return lowering.emit(node, operation)
 
 

@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.export import ExportedProgram
 from torch.fx import Node
 
+from compress.operations.flattening import Flattening
+from compress.operations.mean import Mean
 from compress.operations.operation import Operation
 from compress.program import Program, Value
 from tinyasc.errors import UserError
@@ -53,14 +55,15 @@ class Lowering:
                     )
                 self.name_of[node] = rule(self, node)
             elif node.op == "output":
-                result = self.name_of[node.args[0][0]]
+                result = self._flat(self.name_of[node.args[0][0]])
         return _rename(Program(INPUT, result, self.values, tuple(self.operations)), result, OUTPUT)
 
     def emit(self, node: Node, operation: Operation) -> str:
-        """Add an operation that makes what a node makes."""
+        """Add an operation that makes what a node makes; a vector is a map of one position until the program ends."""
         shape = tuple(node.meta["val"].shape[1:])
         modules = list(node.meta["nn_module_stack"].values())
-        self.values[operation.output] = Value(operation.output, shape, layer=modules[-1][0])
+        maps = shape if len(shape) > 1 else (*shape, 1, 1)
+        self.values[operation.output] = Value(operation.output, maps, layer=modules[-1][0])
         self.operations.append(operation)
         return operation.output
 
@@ -71,10 +74,30 @@ class Lowering:
             UserError: another operation, or one that others need too.
         """
         operation: Any = self.operations[-1] if self.operations else None
-        uses = len([user for user in source.users if user.op == "call_function"])
-        if not isinstance(operation, kinds) or operation.output != self.name_of.get(source) or uses != 1:
+        if not isinstance(operation, kinds) or operation.output != self.name_of.get(source) or self.uses(source) != 1:
             raise UserError(f"{what} after {source.name} cannot be folded: the INT8 program needs it right behind")
         return operation
+
+    def uses(self, source: Node) -> int:
+        """How many nodes take the value that stands for a node, besides those it stands for too."""
+        name = self.name_of[source]
+        standing = {node for node, found in self.name_of.items() if found == name}
+        return sum(user.op == "call_function" and user not in standing for node in standing for user in node.users)
+
+    def _flat(self, result: str) -> str:
+        """The program's output as a vector."""
+        last: Any = self.operations[-1] if self.operations else None
+        shape = self.values[result].shape
+        if shape[1:] != (1, 1):
+            raise UserError(f"the network ends in a map of {shape}: the INT8 program ends in one number a class")
+        name = result
+        if isinstance(last, Mean) and last.output == result:
+            self.operations[-1] = replace(last, keep=False)
+        else:
+            name = f"{result}/flat"
+            self.operations.append(Flattening(result, name))
+        self.values[name] = Value(name, shape[:1])
+        return name
 
 
 Rule = Callable[[Lowering, Node], str]

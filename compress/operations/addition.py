@@ -16,17 +16,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from compress.operations.operation import Operation, Quantizations, Scales, Shapes
-from compress.quantization import INT8_MAX, INT8_MIN, distance_from_tie, rescaled
+from compress.operations.operation import Operation, Quantizations, Shapes
+from compress.operations.scales import Scales
+from compress.operations.tie_free import as_fraction, odd_fraction_below
+from compress.quantization import INT8_MAX, INT8_MIN, distance_from_tie
 from tinyasc.errors import UserError
 
 # Distance from a tie is 1 / (2 * 127) = 3.9e-3; XNNPACK's fixed point errs by 2.4e-4 per unit of the larger ratio.
 DENOMINATOR = 127
+# Of ratios that other additions have chosen: 1 / (2 * 511) = 9.8e-4.
+MOST_DENOMINATOR = 511
 
 
 @dataclass(frozen=True)
 class Addition(Operation):
-    """Sum of two values of one shape, with an optional ReLU."""
+    """Sum of two values with an optional ReLU; a row of one band or of one frame is added to all of them."""
 
     inputs: tuple[str, str]
     output: str
@@ -37,29 +41,54 @@ class Addition(Operation):
         return {self.output: result.relu() if self.relu else result}
 
     def settle(self, scales: Scales) -> None:
-        """Keep the first settled input, widen the output to the next tie-free ratio, and move the other input.
+        """Keep the scale of one input, widen the output to the next tie-free ratio, and then the other input.
+
+        What the output or the inputs are bound to is widened with them. Where earlier additions have given two of the
+        three a ratio already, the others are chosen to fit it.
 
         Raises:
-            UserError: earlier additions bind both inputs, one is over 127 times smaller than the sum, or a response
-                norm has given one a unit of its own.
+            UserError: no scales fit, one input is over 127 times smaller than the sum, or a response norm has given
+                one a unit of its own.
         """
-        settled, bound = scales.settled, scales.bound
-        fixed, moved = sorted(self.inputs, key=lambda name: name not in bound)
-        if any(settled[name].unit != 1 for name in self.inputs):
+        if any(scales.settled[name].unit != 1 for name in (*self.inputs, self.output)):
             raise UserError(f"{self.output} adds what a response norm takes or gives: put a convolution between them")
-        if moved in bound:
-            raise UserError(f"{self.output} adds two values that earlier additions bind: no scale is left to choose")
-        ratio = settled[fixed].scale / settled[self.output].scale
-        numerator = int(np.floor(DENOMINATOR * ratio))
+
+        def hardest_last(name: str) -> tuple[bool, bool, int]:
+            return scales.together(name, self.output), *scales.company(name)
+
+        moved, fixed = sorted(reversed(self.inputs), key=hardest_last)
+        denominator = self._settle_output(scales, fixed, moved)
+        scales.bind(fixed, self.output)
+        if not scales.together(moved, self.output):
+            step = scales.step(self.output) / denominator
+            scales.widen(moved, max(1, int(np.ceil(scales.step(moved) / step * (1 - 1e-12)))) * step)
+        scales.bind(moved, self.output)
+
+    def _settle_output(self, scales: Scales, fixed: str, moved: str) -> int:
+        """Give the output a scale that fits the fixed input; returns the denominator of their ratio."""
+        ratio = scales.step(fixed) / scales.step(self.output)
+        denominator = _denominator(max(ratio, scales.step(moved) / scales.step(self.output)))
+        if scales.together(fixed, self.output):
+            found = as_fraction(ratio, MOST_DENOMINATOR)
+            if found is None or found.denominator % 2 == 0:
+                raise UserError(f"{self.output} adds {fixed}, whose scale other additions have given a ratio with ties")
+            return found.denominator * max(1, (denominator // found.denominator - 1) // 2 * 2 + 1)
+        if scales.together(fixed, moved):
+            common = as_fraction(scales.step(fixed) / scales.step(moved), MOST_DENOMINATOR)
+            part = None if common is None else odd_fraction_below(ratio / common.numerator, MOST_DENOMINATOR)
+            if common is None or part is None:
+                raise UserError(
+                    f"{self.output} adds two values that earlier additions bind: no scale is left to choose"
+                )
+            scales.widen(self.output, scales.step(fixed) / float(part * common.numerator))
+            return part.denominator
+        numerator = int(np.floor(denominator * ratio))
         if numerator < 1:
             raise UserError(
                 f"{self.output} adds {fixed}, which is {1 / ratio:.0f} times smaller: nothing of it is left"
             )
-        settled[self.output] = rescaled(settled[self.output], settled[fixed].scale * DENOMINATOR / numerator)
-        output_scale = settled[self.output].scale
-        numerator = max(1, int(np.ceil(DENOMINATOR * settled[moved].scale / output_scale)))
-        settled[moved] = rescaled(settled[moved], output_scale * numerator / DENOMINATOR)
-        bound |= {fixed, moved, self.output}
+        scales.widen(self.output, scales.step(fixed) * denominator / numerator)
+        return denominator
 
     def ratios(self, quantizations: Quantizations) -> tuple[float, float]:
         """s_a / s_y and s_b / s_y."""
@@ -86,6 +115,11 @@ class Addition(Operation):
         # tie-free scales: float32 rounds these sums like exact arithmetic
         pairs = zip(inputs, self.ratios(quantizations), strict=True)
         return sum((value * ratio for value, ratio in pairs), start=torch.zeros(()))
+
+
+def _denominator(largest_ratio: float) -> int:
+    """`DENOMINATOR`, or a smaller one for ratios beyond 8, at which fixed point errs by more."""
+    return DENOMINATOR >> max(0, int(np.ceil(np.log2(largest_ratio))) - 3)
 
 
 def smallest_distance(first: float, second: float) -> float:

@@ -1,4 +1,4 @@
-"""Convolution: dense or depthwise, and an average pooling written as one.
+"""Convolution: dense, in groups or depthwise, and an average pooling written as one.
 
     y = clamp(round_half_even(float32(sum(w * (x - z_x)) + b) * float32(s_x * s_w / s_y)) + z_y)
 
@@ -37,7 +37,7 @@ from tinyasc.errors import UserError
 
 @dataclass(frozen=True)
 class Convolution(Operation):
-    """2-D convolution with zero padding and an optional ReLU; depthwise when `groups` equals its channels."""
+    """2-D convolution with zero padding and an optional ReLU."""
 
     input: str
     output: str
@@ -53,6 +53,7 @@ class Convolution(Operation):
     relu: bool
     trainable: bool
     """False for a pooling written as a convolution: its weights are a definition, not parameters."""
+    dilation: tuple[int, int] = (1, 1)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -60,7 +61,8 @@ class Convolution(Operation):
 
     @property
     def depthwise(self) -> bool:
-        return self.groups > 1
+        """Whether each group is one input channel, for one output channel or more."""
+        return self.groups > 1 and self.weight.shape[1] == 1
 
     @property
     def parameters(self) -> dict[str, NDArray[Any]]:
@@ -81,7 +83,7 @@ class Convolution(Operation):
 
     def run_float(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
         weight, bias = (torch.from_numpy(array).to(inputs[0].device) for array in (self.weight, self.bias))
-        result = functional.conv2d(inputs[0], weight, bias, self.stride, self.padding, 1, self.groups)
+        result = functional.conv2d(inputs[0], weight, bias, self.stride, self.padding, self.dilation, self.groups)
         return {self.output: result.relu() if self.relu else result}
 
     def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
@@ -110,7 +112,7 @@ class Convolution(Operation):
         scale_O, multiplier_O, grid_O = (torch.from_numpy(array).to(weight.device) for array in arrays)
         integers = Round.apply(weight / scale_O[:, None, None, None]).clamp(-INT8_MAX, INT8_MAX)
         offset = Round.apply(bias / grid_O).clamp(-BIAS_LIMIT, BIAS_LIMIT).float()
-        total = functional.conv2d(inputs[0], integers, offset, self.stride, self.padding, 1, self.groups)
+        total = functional.conv2d(inputs[0], integers, offset, self.stride, self.padding, self.dilation, self.groups)
         return total * multiplier_O[:, None, None]
 
     def _accumulate(self, centred: NDArray[np.float32]) -> NDArray[np.floating]:
@@ -120,14 +122,21 @@ class Convolution(Operation):
         """
         weight = self.weight
         dtype = np.float32 if largest_sum(weight, self.bias) < EXACT_FLOAT32 else np.float64
-        (pad_f, pad_t), (step_f, step_t) = self.padding, self.stride
+        (pad_f, pad_t), (step_f, step_t), (wide_f, wide_t) = self.padding, self.stride, self.dilation
         padded = np.pad(centred, ((0, 0), (pad_f, pad_f), (pad_t, pad_t), (0, 0))).astype(dtype, copy=False)
-        frequencies = (padded.shape[1] - weight.shape[2]) // step_f + 1
-        frames = (padded.shape[2] - weight.shape[3]) // step_t + 1
+        frequencies = (padded.shape[1] - wide_f * (weight.shape[2] - 1) - 1) // step_f + 1
+        frames = (padded.shape[2] - wide_t * (weight.shape[3] - 1) - 1) // step_t + 1
         total = np.zeros((len(padded), frequencies, frames, len(weight)), dtype)
         for i in range(weight.shape[2]):
             for j in range(weight.shape[3]):
-                window = padded[:, i : i + frequencies * step_f : step_f, j : j + frames * step_t : step_t]
-                tap = weight[:, :, i, j].astype(dtype)
-                total += window * tap[:, 0] if self.depthwise else window @ tap.T
+                rows = slice(i * wide_f, i * wide_f + frequencies * step_f, step_f)
+                columns = slice(j * wide_t, j * wide_t + frames * step_t, step_t)
+                total += self._tap(padded[:, rows, columns], weight[:, :, i, j].astype(dtype))
         return total + self.bias.astype(dtype)
+
+    def _tap(self, window: NDArray[np.floating], weight: NDArray[np.floating]) -> NDArray[np.floating]:
+        """The products with the weights (O, C / groups) of one place in the kernel: (B, F, T, C) -> (B, F, T, O)."""
+        if self.depthwise:
+            return np.repeat(window, len(weight) // self.groups, axis=3) * weight[:, 0]
+        parts = zip(np.split(window, self.groups, axis=3), np.split(weight, self.groups), strict=True)
+        return np.concatenate([part @ tap.T for part, tap in parts], axis=3)

@@ -1,4 +1,4 @@
-"""Mean over frequency and time.
+"""Mean over frequency, over time, or over both.
 
     y = clamp(round(sum(x - z_x) * s_x / (s_y * n)) + z_y), never near a tie
 
@@ -13,48 +13,60 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from compress.operations.operation import Operation, Quantizations, Scales, Shapes
-from compress.quantization import INT8_MAX, INT8_MIN, distance_from_tie, rescaled
+from compress.operations.operation import Operation, Quantizations, Shapes
+from compress.operations.scales import Scales
+from compress.operations.tie_free import odd_fraction_below
+from compress.quantization import INT8_MAX, INT8_MIN, distance_from_tie
 from tinyasc.errors import UserError
 
-# Distance from a tie is 1 / (2 * 2047) = 2.4e-4; float32 requantization of an int8 result errs by 5e-5 at most.
-DENOMINATOR = 2047
+# Distance from a tie is 1 / (2 * 4095) = 1.2e-4; float32 requantization of an int8 result errs by 5e-5 at most.
+MOST_DENOMINATOR = 4095
 
 
 @dataclass(frozen=True)
 class Mean(Operation):
-    """Mean over F and T: (C, F, T) -> (C,)."""
+    """Mean of a map (C, F, T): over both axes (C,), over one of them a row that keeps it with length 1."""
 
     input: str
     output: str
+    axes: tuple[int, ...] = (1, 2)
+    """Of (C, F, T), those that are averaged: 1 is frequency, 2 is time."""
+    keep: bool = False
+    """Whether they stay with length 1."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
         return (self.input,)
 
+    def positions(self, shapes: Shapes) -> int:
+        """How many values are averaged to one."""
+        return int(np.prod([shapes[self.input][axis] for axis in self.axes]))
+
     def run_float(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
-        return {self.output: inputs[0].mean((2, 3))}
+        return {self.output: inputs[0].mean([axis + 1 for axis in self.axes], self.keep)}
 
     def settle(self, scales: Scales) -> None:
         """Widen the output to the next tie-free ratio.
 
         Raises:
-            UserError: a response norm has given the input a unit of its own.
+            UserError: a response norm has given the input a unit of its own, or too many positions are averaged.
         """
-        given, output = scales.settled[self.input], scales.settled[self.output]
-        if given.unit != 1:
+        if scales.settled[self.input].unit != 1:
             raise UserError(f"{self.output} averages what a response norm gives: put a convolution between them")
-        positions = int(np.prod(scales.shapes[self.input][1:]))
-        numerator = max(1, int(np.floor(DENOMINATOR * given.scale / (output.scale * positions))))
-        scales.settled[self.output] = rescaled(output, given.scale * DENOMINATOR / (numerator * positions))
-        scales.bound.update({self.input, self.output})
+        positions = self.positions(scales.shapes)
+        part = scales.step(self.input) / positions
+        ratio = odd_fraction_below(part / scales.step(self.output), MOST_DENOMINATOR)
+        if ratio is None:
+            raise UserError(f"{self.output} averages {positions} positions, the INT8 program up to {MOST_DENOMINATOR}")
+        scales.widen(self.output, part / float(ratio))
+        scales.bind(self.input, self.output)
 
     def ratio(self, quantizations: Quantizations, positions: int) -> float:
         """s_x / (s_y * n) for n positions."""
         return quantizations[self.input].scale / (quantizations[self.output].scale * positions)
 
     def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
-        positions = int(np.prod(shapes[self.input][1:]))
+        positions = self.positions(shapes)
         ratio = self.ratio(quantizations, positions)
         # float32 rounds the multiplier and the product of an int8 result: 2^-24 each of at most 255
         if smallest_distance(ratio, positions) < 2 * 2 * 255 * 2.0**-24:
@@ -63,13 +75,14 @@ class Mean(Operation):
 
     def simulate(self, inputs: Sequence[NDArray[np.int8]], quantizations: Quantizations) -> NDArray[Any]:
         (value,) = inputs
-        positions = value.shape[1] * value.shape[2]
-        total = value.sum(axis=(1, 2), dtype=np.int64) - positions * quantizations[self.input].zero_point
-        return total * self.ratio(quantizations, positions)
+        positions = int(np.prod([value.shape[axis] for axis in self.axes]))
+        total = value.sum(axis=self.axes, dtype=np.int64, keepdims=self.keep)
+        return (total - positions * quantizations[self.input].zero_point) * self.ratio(quantizations, positions)
 
     def train(self, tensors: Mapping[str, Tensor], inputs: Sequence[Tensor], quantizations: Quantizations) -> Tensor:
-        (value,) = inputs
-        return value.sum((2, 3)) * self.ratio(quantizations, value.shape[2] * value.shape[3])
+        (value,), axes = inputs, [axis + 1 for axis in self.axes]
+        positions = int(np.prod([value.shape[axis] for axis in axes]))
+        return value.sum(axes, self.keep) * self.ratio(quantizations, positions)
 
 
 def smallest_distance(ratio: float, positions: int) -> float:

@@ -5,29 +5,17 @@ Shapes: B batch, C channels, F mel bands, T frames. Values are (B, F, T, C) in N
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from compress.quantization import Quantization, Range
+from compress.operations.scales import Scales
+from compress.quantization import Quantization
 
 Quantizations = Mapping[str, Quantization]
 Shapes = Mapping[str, tuple[int, ...]]
-
-
-@dataclass(frozen=True)
-class Scales:
-    """The quantizations of a program's values on their way, as its operations settle them in running order."""
-
-    ranges: Mapping[str, Range]
-    shapes: Shapes
-    settled: dict[str, Quantization]
-    """From the ranges alone at first."""
-    bound: set[str] = field(default_factory=set)
-    """Values whose scale an operation relies on already."""
 
 
 class Operation(ABC):
@@ -39,6 +27,11 @@ class Operation(ABC):
     @property
     def inside(self) -> tuple[str, ...]:
         """Values that no other operation sees, whose ranges it must know all the same."""
+        return ()
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Values that have one quantization, because it moves integers and changes none."""
         return ()
 
     @property
@@ -69,6 +62,13 @@ class Operation(ABC):
 
         Raises:
             UserError: earlier operations leave it no choice.
+        """
+
+    def refine(self, scales: Scales) -> None:  # noqa: B027 - most operations are content
+        """When all are settled, change scales so that no ratio of those that are bound changes.
+
+        Raises:
+            UserError: no scale will do.
         """
 
     @abstractmethod

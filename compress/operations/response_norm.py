@@ -9,23 +9,25 @@ Shapes: B batch, C channels, F mel bands, T frames.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import product
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from compress.operations.operation import Operation, Quantizations, Scales, Shapes
+from compress.arithmetic.arithmetic import Arithmetic, Tensor
+from compress.arithmetic.axes import Axes
+from compress.operations.formula import Formula
+from compress.operations.operation import Quantizations, Shapes
 from compress.operations.response_norm_integers import (
     LARGEST_ENERGY,
     NormIntegers,
     energy_shift,
     integers,
-    normed,
     sums_are_exact,
 )
-from compress.operations.straight_through import Stand
+from compress.operations.scales import Scales
 from compress.quantization import Quantization, rescaled
 from tinyasc.errors import UserError
 
@@ -34,7 +36,7 @@ SCALES = (1, 2, 4)
 
 
 @dataclass(frozen=True)
-class ResponseNorm(Operation):
+class ResponseNorm(Formula):
     """Global response norm with an optional ReLU."""
 
     inputs: tuple[str, ...]
@@ -65,13 +67,29 @@ class ResponseNorm(Operation):
     def with_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> Self:
         return replace(self, **{name: value.item() for name, value in parameters.items()})
 
-    def run_float(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
-        x = sum(inputs[1:], start=inputs[0])
-        energy = x.square().sum((2, 3))
-        norm = energy.sqrt()
-        scale = 1 + self.gamma * norm / (norm.mean(1, keepdim=True) + self.epsilon)
-        result = x * scale[:, :, None, None] + self.beta
-        return {self.output: result.relu() if self.relu else result, self.energy: energy}
+    def float_formula(
+        self, do: Arithmetic, inputs: Sequence[Tensor], parameters: Mapping[str, Tensor], axes: Axes
+    ) -> dict[str, Tensor]:
+        x = reduce(do.add, inputs)
+        energy = do.sum(do.multiply(x, x), axes.frequency, axes.time)
+        root = do.square_root(energy)
+        relative = do.divide(do.multiply(root, parameters["gamma"]), do.plus(do.mean(root, axes.channel), self.epsilon))
+        scale = do.plus(relative, 1)
+        return {self.output: do.add(do.multiply(x, scale), parameters["beta"]), self.energy: energy}
+
+    def int8_formula(self, do: Arithmetic, inputs: Sequence[Tensor], axes: Axes) -> Tensor:
+        constants = self.integers
+        if constants is None:
+            raise ValueError(f"{self.output} is not quantized: an INT8 program is needed")
+        x = reduce(do.add, inputs)
+        rows = _shifted(do, do.sum(do.multiply(x, x), axes.time), constants.energy_shift)
+        energy = do.minimum(do.sum(rows, axes.frequency), do.number(LARGEST_ENERGY))
+        root = do.rounded(do.square_root(energy))
+        total = do.plus(_shifted(do, do.sum(root, axes.channel), constants.sum_shift), 1)
+        reciprocal = do.rounded(do.divide(do.number(constants.numerator / 4), total))
+        moved = do.multiply(root, do.times(reciprocal, 2.0**-constants.reciprocal_shift))
+        scale = do.times(do.plus(do.floor(moved), constants.offset), 2.0**-constants.fraction)
+        return do.plus(do.multiply(x, scale), constants.bias * 2.0 ** -(constants.fraction + 1))
 
     def settle(self, scales: Scales) -> None:
         """Give the inputs one unit and scales that are powers of two, the output a unit of its own.
@@ -82,20 +100,20 @@ class ResponseNorm(Operation):
             UserError: another operation relies on the scale of an input, or the map has too many frames.
         """
         settled, shape = scales.settled, scales.shapes[self.output]
-        if taken := scales.bound.intersection(self.inputs):
-            raise UserError(f"{self.output} norms {taken.pop()}, whose scale another addition or norm relies on")
+        if taken := [name for name in self.inputs if scales.bound(name)]:
+            raise UserError(f"{self.output} norms {taken[0]}, whose scale another addition or norm relies on")
         given = [settled[name] for name in self.inputs]
         found = min(filter(None, (_in_steps(given, steps, shape) for steps in _choices(len(given)))), default=None)
         if found is None:
             raise UserError(f"{self.output} norms {shape[2]} frames: the INT8 program norms fewer, give shorter clips")
         _, unit, steps = found
         for name, step in zip(self.inputs, steps, strict=True):
-            settled[name] = rescaled(settled[name], step, unit)
-        scales.bound.update(self.inputs)
-        settled[self.output] = replace(settled[self.output], scale=1.0, unit=settled[self.output].step)
+            scales.change(name, rescaled(settled[name], step, unit))
+        scales.bind(*self.inputs)
+        scales.change(self.output, replace(settled[self.output], scale=1.0, unit=settled[self.output].step))
         largest = scales.ranges[self.energy].high / unit**2
         shift = energy_shift(largest, _reach([settled[name] for name in self.inputs]), shape)
-        settled[self.energy] = Quantization(2.0**shift, 0, unit**2)
+        scales.change(self.energy, Quantization(2.0**shift, 0, unit**2))
 
     def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
         given, output = [quantizations[name] for name in self.inputs], quantizations[self.output]
@@ -104,29 +122,11 @@ class ResponseNorm(Operation):
         shape = shapes[self.output]
         if not sums_are_exact(_reach(given), shape, quantizations[self.energy].scale):
             raise UserError(f"{self.output} sums more than 2^24, which float32 would not hold exactly")
-        return replace(self, integers=self._integers(self.gamma, self.beta, quantizations, shape[0]))
-
-    def simulate(self, inputs: Sequence[NDArray[np.int8]], quantizations: Quantizations) -> NDArray[Any]:
-        if self.integers is None:
-            raise ValueError(f"{self.output} is not quantized: an INT8 program is needed")
-        given = [quantizations[name] for name in self.inputs]
-        parts = [(value.astype(np.int64) - q.zero_point) * int(q.scale) for value, q in zip(inputs, given, strict=True)]
-        return normed(np.sum(parts, axis=0), self.integers, quantizations[self.output])
-
-    def train(self, tensors: Mapping[str, Tensor], inputs: Sequence[Tensor], quantizations: Quantizations) -> Tensor:
-        given, output = [quantizations[name] for name in self.inputs], quantizations[self.output]
-        gamma, beta = tensors["gamma"], tensors["beta"]
-        parts = [value * q.scale for value, q in zip(inputs, given, strict=True)]
-        x = sum(parts[1:], start=parts[0])
-        constants = self._integers(gamma.item(), beta.item(), quantizations, x.shape[1])
-        norm = (x.square().sum((2, 3)) + 1e-6).sqrt()  # a root has no slope at zero
-        scale = 1 + gamma * norm / norm.mean(1, keepdim=True)
-        formula = (x * scale[:, :, None, None] * given[0].unit + beta) / output.step
-        return Stand.apply(_normed(x.detach(), constants, output), formula)
-
-    def _integers(self, gamma: float, beta: float, quantizations: Quantizations, channels: int) -> NormIntegers:
-        given, energy, output = (quantizations[name] for name in (self.inputs[0], self.energy, self.output))
-        return integers(self.output, channels, gamma=gamma, beta=beta, given=given, energy=energy, output=output)
+        given, energy = given[0], quantizations[self.energy]
+        found = integers(
+            self.output, shape[0], gamma=self.gamma, beta=self.beta, given=given, energy=energy, output=output
+        )
+        return replace(self, integers=found)
 
 
 def _choices(count: int) -> list[tuple[int, ...]]:
@@ -148,13 +148,5 @@ def _in_steps(
     return sum(found.step**2 for found in widened), unit, steps
 
 
-def _normed(x: Tensor, constants: NormIntegers, output: Quantization) -> Tensor:
-    """`response_norm_integers.normed` in float32, for a map x (B, C, F, T): every step of it is exact."""
-    rows = (x.square().sum(3) * 2.0**-constants.energy_shift).floor()
-    norm = (rows.sum(2).clamp(max=LARGEST_ENERGY).sqrt() + 0.5).floor()  # (B, C)
-    total = (norm.sum(1, keepdim=True) * 2.0**-constants.sum_shift).floor() + 1
-    reciprocal = (constants.numerator / 4 / total + 0.5).floor()
-    moved = (norm * (reciprocal * 2.0**-constants.reciprocal_shift)).floor()
-    scale = (constants.offset + moved) * 2.0**-constants.fraction
-    bias = constants.bias * 2.0 ** -(constants.fraction + 1)
-    return (x * scale[:, :, None, None] + bias) / output.scale
+def _shifted(do: Arithmetic, integer: Tensor, shift: int) -> Tensor:
+    return do.floor(do.times(integer, 2.0**-shift)) if shift else integer

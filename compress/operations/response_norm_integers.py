@@ -1,4 +1,4 @@
-"""Global response norm in integers: its arithmetic, and why every runtime computes it to the same bits.
+"""Global response norm in integers: its arithmetic and constants, and why every runtime computes it to the same bits.
 
 With q the int8 inputs (one, or two that are summed), z their zero points, k, k_y powers of two (the scales in the
 files), and the constants below:
@@ -38,7 +38,6 @@ Shapes: B batch, C channels, F mel bands, T frames.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from compress.operations.weights import EXACT_FLOAT32
 from compress.quantization import Quantization
@@ -134,15 +133,3 @@ def integers(
     numerator = 2 * int(np.floor(quarters * 2**shift / 2)) + 1
     bias = 2 * int(np.floor(beta / output.unit * 2**fraction)) + 1
     return NormIntegers(round(np.log2(energy.scale)), sum_shift, numerator, shift, fraction, offset, bias)
-
-
-def normed(x: NDArray[np.int64], constants: NormIntegers, output: Quantization) -> NDArray[np.float64]:
-    """The map x (B, F, T, C) to the output in its steps, exact, not yet rounded."""
-    rows = np.square(x).sum(axis=2) >> constants.energy_shift
-    energy = np.minimum(rows.sum(axis=1), LARGEST_ENERGY)  # (B, C)
-    norm = np.rint(np.sqrt(energy)).astype(np.int64)  # never near a half
-    total = (norm.sum(axis=1, keepdims=True) >> constants.sum_shift) + 1
-    reciprocal = (constants.numerator + 2 * total) // (4 * total)
-    scale = constants.offset + (norm * reciprocal >> constants.reciprocal_shift)
-    doubled = 2 * x * scale[:, None, None, :] + constants.bias
-    return doubled / (output.scale * 2.0 ** (constants.fraction + 1))

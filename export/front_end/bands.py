@@ -9,14 +9,14 @@ Shapes: T frames, P positions of the power spectrum, F mel bands.
 import numpy as np
 from numpy.typing import NDArray
 
-from export.front_end.operations import Operations, Tensor
+from compress.arithmetic.arithmetic import Arithmetic, Tensor
 from tinyasc.mel import MelConfig, mel_bank
 
 GROUP = 8
 """Bands of a group. The time is the same from 8 to 32, the bytes are not."""
 
 
-def mel_power(operations: Operations, power: Tensor, bins: NDArray[np.int64], config: MelConfig) -> Tensor:
+def mel_power(arithmetic: Arithmetic, power: Tensor, bins: NDArray[np.int64], config: MelConfig) -> Tensor:
     """The power spectrum (T, P), with `bins` (P,) at its positions, to mel power (T, F)."""
     bank = _weights(bins, config)
     groups = []
@@ -24,9 +24,9 @@ def mel_power(operations: Operations, power: Tensor, bins: NDArray[np.int64], co
         weights = bank[:, first : first + GROUP]
         used = np.flatnonzero(weights.any(axis=1))
         start, stop = (used[0], used[-1] + 1) if len(used) else (0, 1)  # bands may be too narrow to hold any bin
-        part = operations.narrow(power, 1, int(start), int(stop - start))
-        groups.append(operations.times_matrix(part, weights[start:stop]))
-    return operations.concatenate(groups, 1)
+        part = arithmetic.narrow(power, 1, int(start), int(stop - start))
+        groups.append(arithmetic.times_matrix(part, weights[start:stop]))
+    return arithmetic.concatenate(groups, 1)
 
 
 def _weights(bins: NDArray[np.int64], config: MelConfig) -> NDArray[np.float32]:

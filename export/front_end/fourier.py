@@ -22,7 +22,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from export.front_end.operations import Operations, Tensor
+from compress.arithmetic.arithmetic import Arithmetic, Tensor
 
 Float32 = NDArray[np.float32]
 
@@ -58,25 +58,25 @@ class Fourier:
         row, place = np.divmod(np.arange(self.bin_rows * (half + 1)), half + 1)
         return row * half + np.where(row % 2, half - place, place)
 
-    def power(self, operations: Operations, frames: Tensor) -> Tensor:
+    def power(self, arithmetic: Arithmetic, frames: Tensor) -> Tensor:
         """Windowed frames (T, W) to |X|^2, (T, D H)."""
         n_frames, half = frames.shape[0], self.outer // 2 + 1
-        samples = operations.reshape(frames, (n_frames, self.rows, self.inner))
+        samples = arithmetic.reshape(frames, (n_frames, self.rows, self.inner))
         cosine, sine = _turns(np.outer(np.arange(half), np.arange(self.rows)), self.outer)
-        parts = operations.matrix_times(np.concatenate([cosine, -sine]), samples)  # (T, 2 H, B)
-        real, imaginary = (operations.narrow(parts, 1, start, half) for start in (0, half))
+        parts = arithmetic.matrix_times(np.concatenate([cosine, -sine]), samples)  # (T, 2 H, B)
+        real, imaginary = (arithmetic.narrow(parts, 1, start, half) for start in (0, half))
         twiddle = _turns(np.outer(np.arange(half), np.arange(self.inner)), self.outer * self.inner)
-        cosine, sine = (operations.constant(values[None]) for values in twiddle)
-        turned_real = operations.add(operations.multiply(real, cosine), operations.multiply(imaginary, sine))
-        turned_imaginary = operations.subtract(operations.multiply(imaginary, cosine), operations.multiply(real, sine))
-        turned = operations.concatenate([turned_real, turned_imaginary], 2)  # (T, H, 2 B)
+        cosine, sine = (arithmetic.constant(values[None]) for values in twiddle)
+        turned_real = arithmetic.add(arithmetic.multiply(real, cosine), arithmetic.multiply(imaginary, sine))
+        turned_imaginary = arithmetic.subtract(arithmetic.multiply(imaginary, cosine), arithmetic.multiply(real, sine))
+        turned = arithmetic.concatenate([turned_real, turned_imaginary], 2)  # (T, H, 2 B)
         row = np.arange(self.bin_rows)
         order = np.where(row % 2, self.inner - 1 - row // 2, row // 2)
         cosine, sine = _turns(np.outer(np.arange(self.inner), order), self.inner)
-        real = operations.times_matrix(turned, np.concatenate([cosine, sine]))  # (T, H, D)
-        imaginary = operations.times_matrix(turned, np.concatenate([-sine, cosine]))
-        power = operations.add(operations.multiply(real, real), operations.multiply(imaginary, imaginary))
-        return operations.reshape(operations.transpose(power, (0, 2, 1)), (n_frames, self.bin_rows * half))
+        real = arithmetic.times_matrix(turned, np.concatenate([cosine, sine]))  # (T, H, D)
+        imaginary = arithmetic.times_matrix(turned, np.concatenate([-sine, cosine]))
+        power = arithmetic.add(arithmetic.multiply(real, real), arithmetic.multiply(imaginary, imaginary))
+        return arithmetic.reshape(arithmetic.transpose(power, (0, 2, 1)), (n_frames, self.bin_rows * half))
 
 
 def fourier(n_fft: int, window_length: int, highest_bin: int) -> Fourier:

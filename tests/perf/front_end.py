@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from compress.arithmetic.arithmetic import Tensor
 from export.front_end.log_mel import log_mel
-from export.front_end.operations import Tensor
-from export.front_end.tflite_operations import TfliteOperations
-from export.tflite_graph import Graph
+from export.tflite.arithmetic import TfliteArithmetic
+from export.tflite.graph import Graph
 from tests.perf.case import Case
 from tests.tiny_models import Flatbuffer
 from tinyasc.mel import MEL_CONFIGS, MelConfig, frames, hann, mel_bank
@@ -29,7 +29,7 @@ def cases(scratch: Path) -> list[Case]:
     usual_front_end(config, usual)
     graph, shape = Graph(), (1, config.sample_rate)
     waveform = graph.activation("waveform", shape, None)
-    here.write_bytes(graph.file([waveform], [log_mel(TfliteOperations(graph), Tensor(waveform, shape), config).key]))
+    here.write_bytes(graph.file([waveform], [log_mel(TfliteArithmetic(graph), Tensor(waveform, shape), config).key]))
     sound = 0.1 * np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     theirs, ours = _runner(usual, sound), _runner(here, sound)
     megabytes = " and ".join(f"{file.stat().st_size / 1e6:.2f}" for file in (usual, here))

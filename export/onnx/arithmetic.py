@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.front_end.operations import Kind, Operations, Reduction, Tensor
-from export.onnx_graph import Graph
+from compress.arithmetic.arithmetic import Arithmetic, Kind, Reduction, Tensor
+from export.onnx.graph import Graph
 
 _PLAIN: dict[Kind, str] = {
     "add": "Add",
@@ -15,15 +15,18 @@ _PLAIN: dict[Kind, str] = {
     "multiply": "Mul",
     "divide": "Div",
     "minimum": "Min",
+    "maximum": "Max",
     "log": "Log",
+    "exponential": "Exp",
+    "logistic": "Sigmoid",
     "floor": "Floor",
     "square_root": "Sqrt",
     "relu": "Relu",
 }
-_REDUCTIONS: dict[Reduction, str] = {"sum": "ReduceSum", "mean": "ReduceMean"}
+_REDUCTIONS: dict[Reduction, str] = {"sum": "ReduceSum", "mean": "ReduceMean", "largest": "ReduceMax"}
 
 
-class OnnxOperations(Operations):
+class OnnxArithmetic(Arithmetic):
     """Adds to an .onnx graph; every name begins with `prefix`, so that none is another part's."""
 
     def __init__(self, graph: Graph, prefix: str = "front_end"):
@@ -43,14 +46,6 @@ class OnnxOperations(Operations):
     def transpose(self, source: Tensor, permutation: tuple[int, ...]) -> Tensor:
         return self._write("Transpose", [source], tuple(source.shape[axis] for axis in permutation), perm=permutation)
 
-    def matrix_times(self, matrix: NDArray[Any], source: Tensor) -> Tensor:
-        return self._write(
-            "MatMul", [self.constant(matrix), source], (*source.shape[:-2], len(matrix), source.shape[-1])
-        )
-
-    def times_matrix(self, source: Tensor, matrix: NDArray[Any]) -> Tensor:
-        return self._write("MatMul", [source, self.constant(matrix)], (*source.shape[:-1], matrix.shape[1]))
-
     def _plain(self, kind: Kind, inputs: Sequence[Tensor], shape: tuple[int, ...]) -> Tensor:
         return self._write(_PLAIN[kind], inputs, shape)
 
@@ -63,6 +58,9 @@ class OnnxOperations(Operations):
 
     def _concatenate(self, parts: Sequence[Tensor], axis: int, shape: tuple[int, ...]) -> Tensor:
         return self._write("Concat", parts, shape, axis=axis)
+
+    def _matmul(self, left: Tensor, right: Tensor, shape: tuple[int, ...]) -> Tensor:
+        return self._write("MatMul", [left, right], shape)
 
     def _vector(self, *values: int) -> Tensor:
         return self.constant(np.array(values, np.int64))

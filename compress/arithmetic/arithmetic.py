@@ -1,4 +1,7 @@
-"""The float32 operators that a front-end or a norm is made of, in the words of no format; a writer for each format."""
+"""The float32 operators that a front-end or a norm is made of, in the words of no runtime.
+
+An executor computes them at once, a writer adds them to the graph of a file.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -8,25 +11,54 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Kind = Literal["add", "subtract", "multiply", "divide", "minimum", "log", "floor", "square_root", "relu"]
-Reduction = Literal["sum", "mean"]
+Kind = Literal[
+    "add",
+    "subtract",
+    "multiply",
+    "divide",
+    "minimum",
+    "maximum",
+    "log",
+    "exponential",
+    "logistic",
+    "floor",
+    "square_root",
+    "relu",
+]
+Reduction = Literal["sum", "mean", "largest"]
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A float32 tensor of a graph."""
+    """A float32 tensor."""
 
     key: Any
-    """What the graph calls it: its number in a .tflite, its name in an .onnx."""
+    """The array or tensor itself; in a graph what it is called there, a number in a .tflite, a name in an .onnx."""
     shape: tuple[int, ...]
 
 
-class Operations(ABC):
-    """Adds operators to a graph; each method returns the tensor that its operator fills."""
+class Arithmetic(ABC):
+    """Each method returns the tensor that its operator fills."""
 
     @abstractmethod
     def constant(self, values: NDArray[Any]) -> Tensor:
         """A tensor with data."""
+
+    def number(self, value: float) -> Tensor:
+        """A tensor of one number, (1,)."""
+        return self.constant(np.array([value], np.float32))
+
+    def plus(self, source: Tensor, number: float) -> Tensor:
+        """source + number."""
+        return self.add(source, self.number(number))
+
+    def times(self, source: Tensor, number: float) -> Tensor:
+        """source * number."""
+        return self.multiply(source, self.number(number))
+
+    def rounded(self, source: Tensor) -> Tensor:
+        """The nearest integer of numbers that are never near a half: not every kernel family has ROUND."""
+        return self.floor(self.plus(source, 0.5))
 
     def add(self, left: Tensor, right: Tensor) -> Tensor:
         """left + right, broadcast."""
@@ -52,6 +84,18 @@ class Operations(ABC):
         """The smaller of left and right, broadcast."""
         return self._elementwise("minimum", left, right)
 
+    def maximum(self, left: Tensor, right: Tensor) -> Tensor:
+        """The larger of left and right, broadcast."""
+        return self._elementwise("maximum", left, right)
+
+    def exponential(self, source: Tensor) -> Tensor:
+        """e to the power of source."""
+        return self._elementwise("exponential", source)
+
+    def logistic(self, source: Tensor) -> Tensor:
+        """1 / (1 + e to the power of -source)."""
+        return self._elementwise("logistic", source)
+
     def floor(self, source: Tensor) -> Tensor:
         """The next integer at or below."""
         return self._elementwise("floor", source)
@@ -71,6 +115,10 @@ class Operations(ABC):
     def mean(self, source: Tensor, *axes: int) -> Tensor:
         """Mean over axes, which stay with length 1."""
         return self._along("mean", source, axes)
+
+    def largest(self, source: Tensor, *axes: int) -> Tensor:
+        """The largest along axes, which stay with length 1."""
+        return self._along("largest", source, axes)
 
     def narrow(self, source: Tensor, axis: int, start: int, length: int) -> Tensor:
         """`length` neighbours of an axis, from `start` on; the tensor itself where that is all of it."""
@@ -94,13 +142,17 @@ class Operations(ABC):
     def transpose(self, source: Tensor, permutation: tuple[int, ...]) -> Tensor:
         """Axis i of the result is axis permutation[i] of the source."""
 
-    @abstractmethod
+    def matmul(self, left: Tensor, right: Tensor) -> Tensor:
+        """(..., M, K) times (..., K, N), giving (..., M, N)."""
+        return self._matmul(left, right, (*left.shape[:-1], right.shape[-1]))
+
     def matrix_times(self, matrix: NDArray[Any], source: Tensor) -> Tensor:
         """A constant (M, K) times (..., K, N), giving (..., M, N)."""
+        return self._matmul(self.constant(matrix), source, (*source.shape[:-2], len(matrix), source.shape[-1]))
 
-    @abstractmethod
     def times_matrix(self, source: Tensor, matrix: NDArray[Any]) -> Tensor:
         """(..., K) times a constant (K, N), giving (..., N)."""
+        return self.matmul(source, self.constant(matrix))
 
     def _elementwise(self, kind: Kind, *inputs: Tensor) -> Tensor:
         return self._plain(kind, inputs, np.broadcast_shapes(*(tensor.shape for tensor in inputs)))
@@ -120,3 +172,6 @@ class Operations(ABC):
 
     @abstractmethod
     def _concatenate(self, parts: Sequence[Tensor], axis: int, shape: tuple[int, ...]) -> Tensor: ...
+
+    @abstractmethod
+    def _matmul(self, left: Tensor, right: Tensor, shape: tuple[int, ...]) -> Tensor: ...

@@ -33,7 +33,7 @@ class Columns:
 
 
 def group_frames(convolution: Convolution, frames: int) -> Columns | None:
-    """The convolution over columns of frames, or None where it has channels enough or the frames do not divide.
+    """The convolution over columns of frames, or None where it has channels enough or its frames do not divide.
 
     Args:
         convolution: dense, float or INT8.
@@ -42,14 +42,20 @@ def group_frames(convolution: Convolution, frames: int) -> Columns | None:
     outputs, channels, _, kernel = convolution.weight.shape
     (_, stride), (_, padding) = convolution.stride, convolution.padding
     group = COLUMN_CHANNELS // channels
-    if convolution.depthwise or group <= stride or group % stride or frames % group or 2 * padding + 1 != kernel:
+    dense = convolution.groups == 1 and convolution.dilation == (1, 1)
+    if not dense or group <= stride or group % stride or frames % group:
         return None
     per_column = group // stride
-    left, right = -(-padding // group), -(-max(0, kernel - padding - stride) // group)
+    left = -(-padding // group)
+    reach = ((per_column - 1) * stride - padding + kernel - 1) // group  # columns behind its own that one output sees
+    made = (frames + 2 * padding - kernel) // stride + 1
+    right = made // per_column + reach - frames // group
+    if made % per_column or reach < 0 or right < 0:
+        return None
     weight = np.zeros(
-        (per_column, outputs, group, channels, convolution.weight.shape[2], left + 1 + right), convolution.weight.dtype
+        (per_column, outputs, group, channels, convolution.weight.shape[2], left + 1 + reach), convolution.weight.dtype
     )
-    for column in range(left + 1 + right):
+    for column in range(left + 1 + reach):
         for inside in range(group):
             for output in range(per_column):
                 tap = (column - left) * group + inside - (output * stride - padding)

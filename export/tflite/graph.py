@@ -11,15 +11,16 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from compress.quantization import Quantization
-from export.flatbuffer import Writer, vector
 from export.metadata.tflite_metadata import BUFFER, TfliteMetadata
+from export.tflite.flatbuffer import Writer, vector
 
 VERSION = 3
 # Lowest operator versions with per-channel int8 kernels: an older runtime refuses the file instead of misreading it.
 OPERATOR_VERSIONS = {"PAD": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "ADD": 2, "MEAN": 2, "RESHAPE": 1}
+OPERATOR_VERSIONS |= {"SLICE": 2, "CONCATENATION": 2, "TRANSPOSE": 2, "MAX_POOL_2D": 2}
 # Around the network: the front-end's in float32 (FULLY_CONNECTED without bias), from and to int8.
-OPERATOR_VERSIONS |= {"SLICE": 1, "CONCATENATION": 1, "TRANSPOSE": 1, "SUB": 1, "MUL": 1, "DIV": 1, "LOG": 1}
-OPERATOR_VERSIONS |= {"MINIMUM": 1, "FLOOR": 1, "SQRT": 1, "RELU": 1, "SUM": 1}
+OPERATOR_VERSIONS |= {"SUB": 1, "MUL": 1, "DIV": 1, "LOG": 1, "MINIMUM": 1, "FLOOR": 1, "SQRT": 1, "RELU": 1, "SUM": 1}
+OPERATOR_VERSIONS |= {"MAXIMUM": 1, "REDUCE_MAX": 1, "EXP": 1, "LOGISTIC": 1}
 OPERATOR_VERSIONS |= {"BATCH_MATMUL": 1, "FULLY_CONNECTED": 6, "QUANTIZE": 1, "DEQUANTIZE": 3, "SOFTMAX": 1}
 _DTYPES = {"int8": schema.TensorType.INT8, "int32": schema.TensorType.INT32, "float32": schema.TensorType.FLOAT32}
 _DTYPES |= {"float16": schema.TensorType.FLOAT16}

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.flatbuffer import vector
-from export.front_end.operations import Kind, Operations, Reduction, Tensor
-from export.tflite_graph import Graph
+from compress.arithmetic.arithmetic import Arithmetic, Kind, Reduction, Tensor
+from export.tflite.flatbuffer import vector
+from export.tflite.graph import Graph
 
 XNNPACK_PARTS = 4
 """XNNPACK joins up to five tensors; one more, and the operator falls out of the delegated graph."""
@@ -18,14 +18,18 @@ _PLAIN: dict[Kind, tuple[str, str | None]] = {
     "multiply": ("MUL", "MulOptions"),
     "divide": ("DIV", "DivOptions"),
     "minimum": ("MINIMUM", "MaximumMinimumOptions"),
+    "maximum": ("MAXIMUM", "MaximumMinimumOptions"),
     "log": ("LOG", None),
+    "exponential": ("EXP", "ExpOptions"),
+    "logistic": ("LOGISTIC", None),
     "floor": ("FLOOR", None),
     "square_root": ("SQRT", None),
     "relu": ("RELU", None),
 }
+_REDUCTIONS: dict[Reduction, str] = {"sum": "SUM", "mean": "MEAN", "largest": "REDUCE_MAX"}
 
 
-class TfliteOperations(Operations):
+class TfliteArithmetic(Arithmetic):
     """Adds to a .tflite graph."""
 
     def __init__(self, graph: Graph):
@@ -41,10 +45,6 @@ class TfliteOperations(Operations):
         shape = tuple(source.shape[axis] for axis in permutation)
         return self._write("TRANSPOSE", [source.key, self._vector(permutation)], shape, "TransposeOptions")
 
-    def matrix_times(self, matrix: NDArray[Any], source: Tensor) -> Tensor:
-        shape = (*source.shape[:-2], len(matrix), source.shape[-1])
-        return self._write("BATCH_MATMUL", [self.constant(matrix).key, source.key], shape, "BatchMatMulOptions")
-
     def times_matrix(self, source: Tensor, matrix: NDArray[Any]) -> Tensor:
         inputs = [source.key, self.constant(np.ascontiguousarray(matrix.T)).key]
         shape = (*source.shape[:-1], matrix.shape[1])
@@ -55,7 +55,7 @@ class TfliteOperations(Operations):
         return self._write(name, [tensor.key for tensor in inputs], shape, options)
 
     def _reduce(self, kind: Reduction, source: Tensor, axes: tuple[int, ...], shape: tuple[int, ...]) -> Tensor:
-        return self._write(kind.upper(), [source.key, self._vector(axes)], shape, "ReducerOptions", KeepDims=True)
+        return self._write(_REDUCTIONS[kind], [source.key, self._vector(axes)], shape, "ReducerOptions", KeepDims=True)
 
     def _narrow(self, source: Tensor, axis: int, start: int, shape: tuple[int, ...]) -> Tensor:
         begin = tuple(start if place == axis else 0 for place in range(len(shape)))
@@ -66,6 +66,9 @@ class TfliteOperations(Operations):
             fewer = [self.concatenate(parts[i : i + XNNPACK_PARTS], axis) for i in range(0, len(parts), XNNPACK_PARTS)]
             return self.concatenate(fewer, axis)
         return self._write("CONCATENATION", [part.key for part in parts], shape, "ConcatenationOptions", Axis=axis)
+
+    def _matmul(self, left: Tensor, right: Tensor, shape: tuple[int, ...]) -> Tensor:
+        return self._write("BATCH_MATMUL", [left.key, right.key], shape, "BatchMatMulOptions")
 
     def _vector(self, values: tuple[int, ...]) -> int:
         return self.graph.constant("vector", vector(*values))

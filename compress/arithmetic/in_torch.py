@@ -1,0 +1,62 @@
+"""Float32 operators in torch: what training computes with, and takes gradients of."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+
+from compress.arithmetic.arithmetic import Arithmetic, Kind, Reduction, Tensor
+
+# A root has no slope at zero: below this it is flat. Real energies and variances are far above it, or zero.
+_LEAST = 1e-30
+_PLAIN: dict[Kind, Callable[..., torch.Tensor]] = {
+    "add": torch.add,
+    "subtract": torch.subtract,
+    "multiply": torch.multiply,
+    "divide": torch.divide,
+    "minimum": torch.minimum,
+    "maximum": torch.maximum,
+    "log": torch.log,
+    "exponential": torch.exp,
+    "logistic": torch.sigmoid,
+    "floor": torch.floor,
+    "square_root": lambda x: x.clamp(min=_LEAST).sqrt(),
+    "relu": torch.relu,
+}
+_REDUCTIONS: dict[Reduction, Callable[..., torch.Tensor]] = {
+    "sum": torch.sum,
+    "mean": torch.mean,
+    "largest": torch.amax,
+}
+
+
+class TorchArithmetic(Arithmetic):
+    """Computes at once, on one device; a tensor's key is torch's."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+
+    def constant(self, values: NDArray[Any]) -> Tensor:
+        return Tensor(torch.from_numpy(values).to(self.device), values.shape)
+
+    def reshape(self, source: Tensor, shape: tuple[int, ...]) -> Tensor:
+        return Tensor(source.key.reshape(shape), shape)
+
+    def transpose(self, source: Tensor, permutation: tuple[int, ...]) -> Tensor:
+        return Tensor(source.key.permute(permutation), tuple(source.shape[axis] for axis in permutation))
+
+    def _plain(self, kind: Kind, inputs: Sequence[Tensor], shape: tuple[int, ...]) -> Tensor:
+        return Tensor(_PLAIN[kind](*(tensor.key for tensor in inputs)), shape)
+
+    def _reduce(self, kind: Reduction, source: Tensor, axes: tuple[int, ...], shape: tuple[int, ...]) -> Tensor:
+        return Tensor(_REDUCTIONS[kind](source.key, axes, keepdim=True), shape)
+
+    def _narrow(self, source: Tensor, axis: int, start: int, shape: tuple[int, ...]) -> Tensor:
+        return Tensor(source.key.narrow(axis, start, shape[axis]), shape)
+
+    def _concatenate(self, parts: Sequence[Tensor], axis: int, shape: tuple[int, ...]) -> Tensor:
+        return Tensor(torch.cat([part.key for part in parts], axis), shape)
+
+    def _matmul(self, left: Tensor, right: Tensor, shape: tuple[int, ...]) -> Tensor:
+        return Tensor(left.key @ right.key, shape)

@@ -1,0 +1,85 @@
+"""An activation function of each number by itself that is not piecewise linear: y = g(x).
+
+An int8 input has 256 values, so the output has at most as many. The files compute it in float32 between DEQUANTIZE and
+QUANTIZE, and runtimes err there by a few units of the last place; the output's scale is moved until none of the 256
+real outputs, in its steps, is so near a tie that they could round differently.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.arithmetic.arithmetic import Arithmetic, Tensor
+from compress.arithmetic.axes import Axes
+from compress.operations.formula import Formula
+from compress.operations.operation import Quantizations, Shapes
+from compress.operations.scales import Scales
+from compress.quantization import INT8_MAX, INT8_MIN, Quantization
+from tinyasc.errors import UserError
+
+# What float32 may err by in all: a logistic of 8 units of the last place, the products and the quotient around it.
+RELATIVE_ERROR = 2.0**-19
+NUDGES = 512
+NUDGE = 1 + 2.0**-12
+
+
+@dataclass(frozen=True)
+class ActivationFunction(Formula):
+    """SiLU, x / (1 + e^-x) (Elfwing et al. 2017, arXiv:1702.03118), or its second factor, the sigmoid."""
+
+    input: str
+    output: str
+    function: Literal["silu", "sigmoid"]
+    unit: float | None
+    """Real size of 1.0 of the input in the file; None in a float program."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (self.input,)
+
+    def float_formula(
+        self, do: Arithmetic, inputs: Sequence[Tensor], parameters: Mapping[str, Tensor], axes: Axes
+    ) -> dict[str, Tensor]:
+        (x,) = inputs
+        share = do.logistic(x)
+        return {self.output: share if self.function == "sigmoid" else do.multiply(x, share)}
+
+    def int8_formula(self, do: Arithmetic, inputs: Sequence[Tensor], axes: Axes) -> Tensor:
+        if self.unit is None:
+            raise ValueError(f"{self.output} is not quantized: an INT8 program is needed")
+        (x,) = inputs
+        real = x if self.unit == 1 else do.times(x, self.unit)
+        return self.float_formula(do, [real], {}, axes)[self.output]
+
+    def refine(self, scales: Scales) -> None:
+        """Widen the output, with what is bound to it, until no tie is near.
+
+        Raises:
+            UserError: none of the scales tried is so.
+        """
+        for _ in range(NUDGES):
+            if self._is_clear(scales.settled):
+                return
+            scales.widen(self.output, scales.step(self.output) * NUDGE)
+        raise UserError(f"{self.output} has a tie near at every scale: observe other clips")
+
+    def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
+        if not self._is_clear(quantizations):
+            raise UserError(f"{self.output} is too near a tie at its scale: assign the scales anew")
+        return replace(self, unit=quantizations[self.input].unit)
+
+    def _is_clear(self, quantizations: Quantizations) -> bool:
+        given, output = quantizations[self.input], quantizations[self.output]
+        steps = self._outputs(given) / output.step
+        inside = steps[(steps > INT8_MIN - output.zero_point - 1) & (steps < INT8_MAX - output.zero_point + 1)]
+        distance = np.abs(inside - np.floor(inside) - 0.5)
+        return bool((distance > RELATIVE_ERROR * np.maximum(np.abs(inside), 1)).all())
+
+    def _outputs(self, given: Quantization) -> NDArray[np.float64]:
+        """The real outputs of all 256 inputs."""
+        x = given.step * (np.arange(INT8_MIN, INT8_MAX + 1, dtype=np.float64) - given.zero_point)
+        share = 1 / (1 + np.exp(-x.clip(min=-700)))
+        return share if self.function == "sigmoid" else x * share

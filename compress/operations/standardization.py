@@ -1,0 +1,151 @@
+"""Standardization with statistics of the input itself: y = share x + gain (x - mean) / sqrt(variance + epsilon) + bias.
+
+Over the channels and frames of each band it is residual normalization (Kim et al. 2021; share 0.1, gain 1), adaptive
+where they are learned per channel (Cai et al. 2023); over the channels of each point it is layer normalization (Ba et
+al. 2016, arXiv:1607.06450; share 0). The INT8 form is `standardization_integers`.
+
+Shapes: B batch, C channels, F mel bands, T frames.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.arithmetic.arithmetic import Arithmetic, Tensor
+from compress.arithmetic.axes import Axes
+from compress.operations.formula import Formula
+from compress.operations.operation import Quantizations, Shapes
+from compress.operations.response_norm_integers import LARGEST_ENERGY
+from compress.operations.scales import Scales
+from compress.operations.standardization_integers import NUMERATOR, StandardizationIntegers, integers, sum_shift
+from compress.quantization import INT8_MAX, INT8_MIN, Quantization
+
+CHANNEL, FREQUENCY, TIME = "channel", "frequency", "time"
+
+
+@dataclass(frozen=True)
+class Standardization(Formula):
+    """Each statistic is over the channels and the further axes that are named."""
+
+    input: str
+    output: str
+    variance: str
+    """Inside: without `epsilon`."""
+    over: tuple[str, ...]
+    """CHANNEL, and perhaps TIME and FREQUENCY."""
+    share: NDArray[Any]
+    """(1,) or (C,), as the next two."""
+    gain: NDArray[Any]
+    bias: NDArray[Any]
+    trained: tuple[str, ...]
+    """Which of these three training changes."""
+    epsilon: float
+    integers: StandardizationIntegers | None
+    """None in a float program."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.integers, dict):  # JSON knows no other
+            object.__setattr__(self, "integers", StandardizationIntegers(**self.integers))
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (self.input,)
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        return (self.variance,)
+
+    @property
+    def parameters(self) -> dict[str, NDArray[Any]]:
+        return {name: getattr(self, name) for name in self.trained}
+
+    def with_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> Self:
+        return replace(self, **parameters)
+
+    def float_formula(
+        self, do: Arithmetic, inputs: Sequence[Tensor], parameters: Mapping[str, Tensor], axes: Axes
+    ) -> dict[str, Tensor]:
+        (x,), over = inputs, self._axes(axes)
+        share, gain, bias = (
+            parameters.get(name, do.constant(array.reshape(axes.per_channel(array.size))))
+            for name, array in (("share", self.share), ("gain", self.gain), ("bias", self.bias))
+        )
+        mean = do.mean(x, *over)
+        centred = do.subtract(x, mean)
+        variance = do.mean(do.multiply(centred, centred), *over)
+        slope = do.add(do.divide(gain, do.square_root(do.plus(variance, self.epsilon))), share)
+        level = do.add(do.multiply(mean, share), bias)
+        return {self.output: do.add(do.multiply(centred, slope), level), self.variance: variance}
+
+    def int8_formula(self, do: Arithmetic, inputs: Sequence[Tensor], axes: Axes) -> Tensor:
+        found = self.integers
+        if found is None:
+            raise ValueError(f"{self.output} is not quantized: an INT8 program is needed")
+        (x,), over = inputs, self._axes(axes)
+        if found.scale != 1:
+            x = do.rounded(do.times(x, 1 / found.scale))
+        slopes, offsets, biases = (
+            do.constant((np.array(values) * factor).astype(np.float32).reshape(axes.per_channel(len(values))))
+            for values, factor in ((found.slopes, 1), (found.offsets, 1), (found.biases, 1 / 2))
+        )
+        count = int(np.prod([x.shape[axis] for axis in over]))
+        total = do.sum(x, *over)
+        mean = do.times(total, 1 / count)
+        squares = do.sum(do.multiply(x, x), axes.channel)
+        if found.shift:
+            squares = do.floor(do.times(squares, 2.0**-found.shift))
+        if len(over) > 1:
+            squares = do.sum(squares, *over[1:])
+        product = do.floor(do.multiply(total, do.times(mean, 2.0**-found.shift)))
+        spread = do.plus(do.subtract(squares, product), found.excess)
+        spread = do.minimum(do.maximum(spread, do.number(found.least**2)), do.number(LARGEST_ENERGY))
+        reciprocal = do.rounded(do.divide(do.number(NUMERATOR / 4), do.rounded(do.square_root(spread))))
+        square = do.times(do.multiply(reciprocal, reciprocal), 2.0**-18)
+        left = do.subtract(do.number(3 * 2**20), do.floor(do.multiply(spread, square)))
+        reciprocal = do.floor(do.times(do.multiply(reciprocal, left), 2.0**-21))
+        slope = do.floor(do.multiply(reciprocal, slopes))
+        level = do.subtract(biases, do.floor(do.multiply(slope, mean)))
+        unit = 2.0**-found.fraction
+        return do.add(do.multiply(x, do.times(do.add(slope, offsets), unit)), do.times(level, unit))
+
+    def settle(self, scales: Scales) -> None:
+        """Give the output a scale of 1 and a unit of its own."""
+        found = scales.settled[self.output]
+        scales.change(self.output, replace(found, scale=1.0, unit=found.step))
+        scales.bind(self.output)
+        count = self._counts(scales.shapes[self.input])[1]
+        largest = count * scales.ranges[self.variance].high / scales.step(self.input) ** 2
+        shift = sum_shift(largest, INT8_MAX - INT8_MIN, count)
+        scales.change(self.variance, Quantization(2.0**shift, 0))
+
+    def refine(self, scales: Scales) -> None:
+        """Give the input, with what is bound to it, a unit in which its own scale is 1: its integers are read at once.
+
+        Otherwise they are found again by a product and a floor.
+        """
+        scales.relabel(self.input)
+
+    def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
+        found = integers(
+            self.output,
+            counts=self._counts(shapes[self.input]),
+            share=self.share,
+            gain=self.gain,
+            bias=self.bias,
+            epsilon=self.epsilon,
+            given=quantizations[self.input],
+            variance=quantizations[self.variance],
+            output=quantizations[self.output],
+        )
+        return replace(self, integers=found)
+
+    def _axes(self, axes: Axes) -> list[int]:
+        return [getattr(axes, name) for name in self.over]
+
+    def _counts(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """C and N of a value (C, F, T)."""
+        lengths = dict(zip((CHANNEL, FREQUENCY, TIME), shape, strict=True))
+        return shape[0], int(np.prod([lengths[name] for name in self.over]))

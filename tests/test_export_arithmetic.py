@@ -1,0 +1,67 @@
+"""One formula, four places: NumPy, torch, a .tflite and an .onnx compute the same from the same lines."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from compress.arithmetic.arithmetic import Arithmetic, Tensor
+from compress.arithmetic.in_numpy import NumpyArithmetic
+from compress.arithmetic.in_torch import TorchArithmetic
+from tests.formulas import Formula, in_litert, in_onnx_runtime
+
+X = np.random.default_rng(0).normal(0, 2, (2, 3, 4, 5)).astype(np.float32)
+MATRIX = np.random.default_rng(1).normal(size=(5, 4)).astype(np.float32)
+
+
+def in_numpy(formula: Formula, numbers: np.ndarray, folder: Path) -> np.ndarray:
+    return formula(NumpyArithmetic(), Tensor(numbers, numbers.shape)).key
+
+
+def in_torch(formula: Formula, numbers: np.ndarray, folder: Path) -> np.ndarray:
+    return formula(TorchArithmetic(torch.device("cpu")), Tensor(torch.from_numpy(numbers), numbers.shape)).key.numpy()
+
+
+def positive(do: Arithmetic, x: Tensor) -> Tensor:
+    return do.plus(do.multiply(x, x), 0.1)
+
+
+def half(do: Arithmetic, x: Tensor) -> Tensor:
+    return do.narrow(x, 3, 1, 4)
+
+
+@pytest.mark.parametrize("run", [in_numpy, in_torch, in_litert, in_onnx_runtime])
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        (lambda do, x: do.add(x, do.number(3)), X + 3),
+        (lambda do, x: do.subtract(x, do.sum(x, 3)), X - X.sum(3, keepdims=True)),
+        (lambda do, x: do.divide(x, positive(do, x)), X / (X * X + 0.1)),
+        (lambda do, x: do.times(x, -0.5), X * -0.5),
+        (lambda do, x: do.minimum(x, do.number(0.5)), np.minimum(X, 0.5)),
+        (lambda do, x: do.maximum(x, do.number(0.5)), np.maximum(X, 0.5)),
+        (lambda do, x: do.log(positive(do, x)), np.log(X * X + 0.1)),
+        (lambda do, x: do.exponential(x), np.exp(X)),
+        (lambda do, x: do.logistic(x), 1 / (1 + np.exp(-X))),
+        (lambda do, x: do.rounded(x), np.floor(X + 0.5)),
+        (lambda do, x: do.square_root(positive(do, x)), np.sqrt(X * X + 0.1)),
+        (lambda do, x: do.relu(x), X * (X > 0)),
+        (lambda do, x: do.mean(x, 1, 3), X.mean((1, 3), keepdims=True)),
+        (lambda do, x: do.largest(x, 3), X.max(3, keepdims=True)),
+        (lambda do, x: do.reshape(x, (2, 12, 5, 1)), X.reshape(2, 12, 5, 1)),
+        (lambda do, x: do.transpose(x, (0, 2, 3, 1)), X.transpose(0, 2, 3, 1)),
+        (half, X[..., 1:]),
+        (lambda do, x: do.concatenate([x, half(do, x)] * 3, 3), np.concatenate([X, X[..., 1:]] * 3, 3)),
+        (lambda do, x: do.matmul(half(do, x), x), X[..., 1:] @ X),
+        (lambda do, x: do.times_matrix(x, MATRIX), X @ MATRIX),
+        (lambda do, x: do.matrix_times(MATRIX, x), MATRIX @ X),
+    ],
+)
+def test_every_operator_is_the_same_everywhere(
+    run: Callable[..., np.ndarray], formula: Formula, expected: np.ndarray, tmp_path: Path
+) -> None:
+    found = run(formula, X, tmp_path)
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
