@@ -58,6 +58,8 @@ class Value:
     name: str
     shape: tuple[int, ...]
     quantization: Quantization | None = None
+    layer: str = ""
+    """The network's module that makes it, as `named_modules` calls it; empty where that is the network itself."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,10 @@ def load(stem: Path) -> Program:
     for fields in content["values"]:
         found = fields["quantization"]
         values[fields["name"]] = Value(
-            fields["name"], tuple(fields["shape"]), Quantization(**found) if found is not None else None
+            fields["name"],
+            tuple(fields["shape"]),
+            Quantization(**found) if found is not None else None,
+            fields.get("layer", ""),
         )
     operations = tuple(_operation(index, fields, arrays) for index, fields in enumerate(content["operations"]))
     return Program(content["input"], content["output"], values, operations)

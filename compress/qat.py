@@ -106,7 +106,7 @@ def train_qat(
         float_program = lower(student, (1, *front_end.shape(mel, clips.samples)))
         network = QuantizedNetwork(
             float_program,
-            observe(float_program, _features(clips, mel, calibration)),
+            observe(float_program, features(clips, mel, calibration)),
             range_momentum,
             scheme,
             learn_steps,
@@ -114,7 +114,7 @@ def train_qat(
 
         def simulated(indices: np.ndarray) -> np.ndarray:
             int8 = network.to_program()
-            parts = _features(clips, mel, indices)
+            parts = features(clips, mel, indices)
             return np.concatenate([simulate.logits(int8, part.numpy()) for part in parts])
 
         def write(run: Run, others: dict[str, dict[str, Tensor]]) -> None:
@@ -122,7 +122,7 @@ def train_qat(
             program.save(int8, run.path(INT8_PROGRAM))
             program.save(float_program, run.path(FLOAT_PROGRAM))
             heard = calibration[:SAMPLE_CLIPS]
-            (sample,) = _features(clips, mel, heard)
+            (sample,) = features(clips, mel, heard)
             arrays = {"log_mel": simulate.quantize_input(int8, sample.numpy()), "waveform": clips.waveform(heard)}
             run.path(SAMPLE).write_bytes(save(arrays))
             for name, state in others.items():
@@ -177,7 +177,7 @@ def _check_integer(compute: ComputeConfig, fit: FitConfig) -> None:
         )
 
 
-def _features(clips: Clips, mel: FrontEnd, indices: np.ndarray) -> Iterator[Tensor]:
+def features(clips: Clips, mel: FrontEnd, indices: np.ndarray) -> Iterator[Tensor]:
     """What the network takes of some clips, on the CPU, in batches (B, 1, F, T)."""
     module = mel_torch.front_end(mel)
     parts = np.split(indices, range(BATCH, len(indices), BATCH))

@@ -5,11 +5,13 @@ The formulas are in `compress.operations`.
 Shapes: B batch, C channels, F mel bands, T frames, K classes. Values are (B, F, T, C) inside.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.operations.operation import Operation, Quantizations
 from compress.program import Program, quantization
 
 Int8 = NDArray[np.int8]
@@ -43,6 +45,14 @@ def simulate(program: Program, inputs: Int8) -> Int8:
     return np.concatenate(batches)
 
 
+def run(operation: Operation, inputs: Sequence[NDArray[Any]], quantizations: Quantizations) -> NDArray[Any]:
+    """Run one operation of an INT8 program: int8 in and out, int16 where a value is wide."""
+    real, found = operation.simulate(inputs, quantizations), quantizations[operation.output]
+    lowest = found.zero_point if operation.rectified else found.lowest
+    integers = np.clip(np.rint(real) + found.zero_point, lowest, found.highest)
+    return integers.astype(np.int16 if found.wide else np.int8)
+
+
 def logits(program: Program, log_mel: NDArray[np.float32]) -> NDArray[np.float32]:
     """Real log-mel (B, C, F, T) to real logits (B, K), as the INT8 program computes them."""
     return dequantize_output(program, simulate(program, quantize_input(program, log_mel)))
@@ -53,11 +63,7 @@ def _simulate_batch(program: Program, inputs: Int8) -> Int8:
     quantizations = program.quantizations
     last_use = {name: i for i, operation in enumerate(program.operations) for name in operation.inputs}
     for index, operation in enumerate(program.operations):
-        real = operation.simulate([values[name] for name in operation.inputs], quantizations)
-        found = quantizations[operation.output]
-        lowest = found.zero_point if operation.rectified else found.lowest
-        integers = np.clip(np.rint(real) + found.zero_point, lowest, found.highest)
-        values[operation.output] = integers.astype(np.int16 if found.wide else np.int8)
+        values[operation.output] = run(operation, [values[name] for name in operation.inputs], quantizations)
         for name in operation.inputs:
             if last_use[name] == index:
                 values.pop(name, None)

@@ -62,6 +62,16 @@ def test_a_residual_addition_is_part_of_its_norm() -> None:
     assert not any(isinstance(operation, Addition) for operation in operations)
 
 
+def test_values_know_the_module_that_makes_them() -> None:
+    program = tiny_programs.float_program(normed=True)
+    modules = dict(tiny_programs.network(normed=True).named_modules())
+    layers = [program.values[operation.output].layer for operation in program.operations]
+    assert layers[:2] == ["stem.0.0", "stem.1.0"]
+    assert layers[-1] == ""  # the mean is the network's own
+    assert set(layers) <= set(modules)
+    assert len(set(layers)) == len(layers)
+
+
 class Unfoldable(nn.Module):
     """What a program cannot say, one kind at a time."""
 
@@ -76,13 +86,13 @@ class Unfoldable(nn.Module):
         elif self.kind == "two shapes":
             y = y.mean(2, keepdim=True) + y.mean(3, keepdim=True)
         elif self.kind == "unknown":
-            y = y.sigmoid()
+            y = y.tanh()
         return y.mean((2, 3))
 
 
 @pytest.mark.parametrize(
     ("kind", "message"),
-    [("norm behind ReLU", "behind a ReLU"), ("two shapes", "a row to a map"), ("unknown", "sigmoid")],
+    [("norm behind ReLU", "behind a ReLU"), ("two shapes", "a row to a map"), ("unknown", "tanh")],
 )
 def test_what_a_program_cannot_say_is_refused(kind: str, message: str) -> None:
     with pytest.raises(UserError, match=message):

@@ -61,7 +61,9 @@ class Lowering:
     def emit(self, node: Node, operation: Operation) -> str:
         """Add an operation that makes what a node makes; a vector is a map of one position until the program ends."""
         shape = tuple(node.meta["val"].shape[1:])
-        self.values[operation.output] = Value(operation.output, shape if len(shape) > 1 else (*shape, 1, 1))
+        modules = list(node.meta["nn_module_stack"].values())
+        maps = shape if len(shape) > 1 else (*shape, 1, 1)
+        self.values[operation.output] = Value(operation.output, maps, layer=modules[-1][0])
         self.operations.append(operation)
         return operation.output
 

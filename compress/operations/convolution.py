@@ -81,6 +81,12 @@ class Convolution(Operation):
         fixed = {} if self.trainable else {"weight": self.weight, "bias": self.bias}
         return fixed if self.weight_step is None else {**fixed, "weight_step": self.weight_step}
 
+    def real_weight(self, quantizations: Quantizations) -> NDArray[np.floating]:
+        if self.weight_scale is None:
+            return self.weight
+        unit = quantizations[self.output].unit / quantizations[self.input].unit
+        return self.weight * (self.weight_scale * unit)[:, None, None, None]
+
     def with_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> Self:
         return replace(self, **parameters)
 

@@ -51,6 +51,10 @@ class Operation(ABC):
         """What it computes with, by field, and training leaves alone."""
         return {}
 
+    def real_weight(self, quantizations: Quantizations) -> NDArray[np.floating] | None:
+        """The weights that it computes with, float or INT8, as real numbers; None where it has none."""
+        return None
+
     def with_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> Self:
         """The float operation with other parameters; itself where it has none."""
         return self

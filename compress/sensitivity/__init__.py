@@ -1,0 +1,1 @@
+"""What every layer loses in INT8: measured, as a table, as a picture."""

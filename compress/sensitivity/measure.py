@@ -1,0 +1,229 @@
+"""What INT8 costs, layer by layer: each layer alone in an otherwise float network, and all of them together.
+
+SQNR is the signal-to-quantization-noise ratio in decibels, 10 log10(sum x^2 / sum (x' - x)^2), x the real numbers of
+the float program and x' those that stand in their place, summed over all elements and clips: 6 dB are one bit.
+
+A layer alone is the float program with this layer's own error put on its output,
+
+    y = f(x) + step (Q(q(x)) - z) - f(deq(q(x)))
+
+with f the float operation, Q the integer one, x its real inputs, q their rounding to int8 and deq its inverse. The
+error holds the rounding of the weights, of what is inside and of the output. The rounding of the inputs is on both
+sides of the difference: it belongs to the layers that made them, and to the program's input.
+
+Shapes: B batch, C channels, F mel bands, T frames, n clips, K classes.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from compress import simulate
+from compress.observe import run_float
+from compress.operations.operation import Operation
+from compress.program import Program, quantization
+from compress.quantization import INT8_MAX, INT8_MIN
+from compress.simulate import Int8
+from tinyasc.metrics import macro_accuracy
+
+INPUT = "input"
+"""Kind of the first row."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a network answers, against the float one."""
+
+    moved: float
+    """Mean |logit - float logit|."""
+    changed: float
+    """Share of the clips that get another answer."""
+    accuracy: float
+    """Macro accuracy, minus that of float."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One operation of a program, or its input; SQNR in dB, infinite where nothing is lost."""
+
+    name: str
+    """The network's own name of the layer; where that is empty, the program's of its output."""
+    value: str
+    """The program's name of its output."""
+    kind: str
+    """Of the operation, or INPUT."""
+    weights: float | None
+    """SQNR of its weights; None: it has none."""
+    rounding: float
+    """SQNR of its float output when that alone is rounded to int8: what no weights can improve."""
+    clipped: float
+    """Share of its float output that lies beyond its int8 range."""
+    alone: float
+    """SQNR of its output when it is the only layer in INT8."""
+    whole: float
+    """SQNR of its output in the whole INT8 program, the errors of all layers before it included."""
+    answers: Answers
+    """When it is the only layer in INT8."""
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """All layers in running order, and the whole INT8 program."""
+
+    layers: tuple[Layer, ...]
+    """The program's input first."""
+    whole: Answers
+    """When all of them are in INT8."""
+    accuracy: float
+    """Macro accuracy of the float program on these clips."""
+    clips: int
+    """n."""
+
+
+def sqnr(signal: float, error: float) -> float:
+    """10 log10(signal / error) of two sums of squares, dB; infinite without an error."""
+    if error == 0:
+        return float("inf")
+    return float(10 * np.log10(signal / error)) if signal > 0 else float("-inf")
+
+
+@torch.inference_mode()
+def measure(program: Program, int8: Program, batches: Iterable[Tensor], label: NDArray[np.integer]) -> Sensitivity:
+    """Run some clips in float, in INT8, and with one layer at a time in INT8.
+
+    Args:
+        program: the float program.
+        int8: the same operations in INT8.
+        batches: what the network takes of the clips, (B, C, F, T) each.
+        label: (n,), the classes of all of them.
+    """
+    sums = [_Sums() for _ in range(len(program.operations) + 1)]
+    logits: list[Tensor] = []
+    integer_logits: list[Tensor] = []
+    for batch in batches:
+        real = run_float(program, batch)
+        logits.append(real[program.output])
+        integer_logits.append(_Batch(program, int8, real).run(sums))
+    found = torch.cat(logits).numpy()
+
+    def answers(others: Sequence[Tensor]) -> Answers:
+        return _answers(torch.cat(list(others)).numpy(), found, label)
+
+    rows: list[tuple[str, str, float | None]] = [(program.input, INPUT, None)]
+    for real_operation, operation in zip(program.operations, int8.operations, strict=True):
+        given, made = real_operation.real_weight(program.quantizations), operation.real_weight(int8.quantizations)
+        weights = None if given is None or made is None else sqnr(_power(given), _power(made - given))
+        rows.append((operation.output, _kind(operation), weights))
+    layers = tuple(
+        Layer(
+            int8.values[value].layer or value,
+            value,
+            kind,
+            weights,
+            sqnr(one.signal, one.rounding),
+            one.clipped / one.count,
+            sqnr(one.signal, one.alone),
+            sqnr(one.signal, one.whole),
+            answers(one.logits),
+        )
+        for (value, kind, weights), one in zip(rows, sums, strict=True)
+    )
+    return Sensitivity(layers, answers(integer_logits), _accuracy(found, label), len(label))
+
+
+@dataclass
+class _Sums:
+    """Of one layer, over all clips: sums of squares, counts, and the logits (B, K) of the network with it in INT8."""
+
+    signal: float = 0.0
+    rounding: float = 0.0
+    alone: float = 0.0
+    whole: float = 0.0
+    clipped: int = 0
+    count: int = 0
+    logits: list[Tensor] = field(default_factory=list)
+
+
+class _Batch:
+    """The layers on one batch, whose real values are known."""
+
+    def __init__(self, program: Program, int8: Program, real: Mapping[str, Tensor]):
+        self.program, self.int8, self.real = program, int8, real
+        self.integer: dict[str, Int8] = {}
+        """Of the whole INT8 program."""
+        self.rounded: dict[str, Int8] = {}
+        """The real values, rounded."""
+
+    def run(self, sums: Sequence[_Sums]) -> Tensor:
+        """Adds every layer to its sums; returns the logits of the whole INT8 program."""
+        source = self.program.input
+        self._round(source, sums[0])
+        self.integer[source] = self.rounded[source]
+        self._add(source, 0, self._real(source, self.rounded[source]) - self.real[source], sums[0])
+        pairs = zip(self.program.operations, self.int8.operations, strict=True)
+        for index, (operation, integer) in enumerate(pairs, start=1):
+            self._round(operation.output, sums[index])
+            whole = [self.integer[name] for name in operation.inputs]
+            self.integer[operation.output] = simulate.run(integer, whole, self.int8.quantizations)
+            self._add(operation.output, index, self._error(operation, integer), sums[index])
+        return self._real(self.program.output, self.integer[self.program.output])
+
+    def _error(self, operation: Operation, integer: Operation) -> Tensor:
+        """The layer's own error, at real inputs that are rounded."""
+        rounded = [self.rounded[name] for name in operation.inputs]
+        expected = operation.run_float([self._real(name, self.rounded[name]) for name in operation.inputs])
+        made = simulate.run(integer, rounded, self.int8.quantizations)
+        return self._real(operation.output, made) - expected[operation.output]
+
+    def _round(self, name: str, sums: _Sums) -> None:
+        found, real = quantization(self.int8, name), self.real[name]
+        steps = np.rint(_channels_last(real).numpy() / np.float32(found.step)) + found.zero_point
+        self.rounded[name] = np.clip(steps, INT8_MIN, INT8_MAX).astype(np.int8)
+        sums.clipped += int(np.count_nonzero((steps < INT8_MIN) | (steps > INT8_MAX)))
+        sums.count += steps.size
+        sums.signal += _power(real.numpy())
+        sums.rounding += _power((self._real(name, self.rounded[name]) - real).numpy())
+
+    def _add(self, name: str, done: int, error: Tensor, sums: _Sums) -> None:
+        """What the error of a value does, `done` operations being behind it."""
+        sums.alone += _power(error.numpy())
+        sums.whole += _power((self._real(name, self.integer[name]) - self.real[name]).numpy())
+        changed = {name: self.real[name] + error}
+        for operation in self.program.operations[done:]:
+            if any(given in changed for given in operation.inputs):
+                changed |= operation.run_float([changed.get(given, self.real[given]) for given in operation.inputs])
+        sums.logits.append(changed.get(self.program.output, self.real[self.program.output]))
+
+    def _real(self, name: str, integers: Int8) -> Tensor:
+        found = quantization(self.int8, name)
+        return _channels_first(torch.from_numpy(integers.astype(np.float32) - found.zero_point)) * found.step
+
+
+def _channels_last(value: Tensor) -> Tensor:
+    return value.permute(0, 2, 3, 1) if value.ndim == 4 else value
+
+
+def _channels_first(value: Tensor) -> Tensor:
+    return value.permute(0, 3, 1, 2).contiguous() if value.ndim == 4 else value
+
+
+def _power(values: NDArray[np.floating]) -> float:
+    return float(np.square(values, dtype=np.float64).sum())
+
+
+def _kind(operation: Operation) -> str:
+    return re.sub("(?<=[a-z])(?=[A-Z])", " ", type(operation).__name__).lower()
+
+
+def _answers(logits: NDArray[np.float32], real: NDArray[np.float32], label: NDArray[np.integer]) -> Answers:
+    changed = float((logits.argmax(1) != real.argmax(1)).mean())
+    return Answers(float(np.abs(logits - real).mean()), changed, _accuracy(logits, label) - _accuracy(real, label))
+
+
+def _accuracy(logits: NDArray[np.float32], label: NDArray[np.integer]) -> float:
+    return macro_accuracy(logits.argmax(1) == label, label, logits.shape[1])
