@@ -3,9 +3,9 @@
     python -m compress.prune --config compress/recipes/prune_acdnet.yaml --model RUN --data FILE.h5 --out RUN
 
 Round by round the least important channels are removed (`compress.pruning`) and the rest is trained again; the last
-round is the longest, and `--teacher RUN` distils in all of them. Writes a student run like any other: its card's `config` lists the channels that are left. The
-rounds before lie in OUT.partial, each a student run too, until OUT is there. Stopped anywhere, the same command goes on
-from there.
+round is the longest. `--teacher RUN` distils in all of them. Writes a student run like any other, whose card's `config`
+lists the channels that are left. The rounds before lie in OUT.partial, each a student run too, until OUT is there.
+Stopped anywhere, the same command goes on from there.
 
 Shapes: B batch, C channels, F mel bands, T frames.
 """

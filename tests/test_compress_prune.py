@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
 from torch import nn
 
 from compress.prune import prune_student
@@ -16,8 +15,9 @@ from compress.pruning.dependency import Dependencies, Group, dependencies
 from compress.pruning.description import listed_layers, pruned_config
 from compress.pruning.importance import magnitude, taylor
 from compress.pruning.plan import Costs, choose, on_the_way
+from compress.qat import train_qat
 from tests import tiny_data
-from tinyasc import artifact, models, recipe
+from tinyasc import artifact, cost, models, recipe
 from tinyasc.errors import UserError
 from train import trained
 from train.evaluate import evaluate
@@ -40,7 +40,7 @@ def random_network(architecture: str, config: dict, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
     network = models.build(architecture, config, 3).eval().double()
     with torch.no_grad():
-        for name, layer in network.named_modules():
+        for layer in network.modules():
             if isinstance(layer, nn.BatchNorm2d):
                 assert layer.running_mean is not None
                 assert layer.running_var is not None
@@ -50,7 +50,6 @@ def random_network(architecture: str, config: dict, seed: int = 0) -> nn.Module:
                     tensor.uniform_(0.5, 1.5)
             elif isinstance(layer, nn.Conv2d) and not layer.weight.any():  # Fixup
                 nn.init.kaiming_normal_(layer.weight)
-                assert name
     return network
 
 
@@ -164,23 +163,168 @@ def test_taylor_is_what_the_loss_changes_by() -> None:
     assert importance[unit] == pytest.approx(abs(after - before) / 1e-4, rel=1e-2)
 
 
-@pytest.mark.parametrize(
-    ("target", "round_to", "min_channels", "left"),
-    [
-        (Costs(12, 10**9), 1, 1, [4, 8]),  # the least important three of four, relative to their layer
-        (Costs(16, 10**9), 1, 1, [8, 8]),
-        (Costs(12, 10**9), 4, 1, [4, 8]),
-        (Costs(13, 10**9), 4, 1, [4, 8]),
-        (Costs(9, 10**9), 1, 3, [3, 6]),
-        (Costs(100, 80), 1, 1, [8, 0]),
-    ],
-)
-def test_choice(target: Costs, round_to: int, min_channels: int, left: list[int]) -> None:
-    groups = [Group("a", np.arange(1, 9), 1), Group("b", np.arange(9, 17), 1)]
-    importance = np.array([0, *(8 * [1.0]), *(8 * [1.0])])
+def plan(target: Costs, round_to: int = 1, min_channels: int = 1) -> list[int]:
+    """What is left of two layers of eight units, of which the second one's are pairs of channels.
+
+    Relative to the mean of their layer the units of the first are worth 0.22 to 1.78, of the second 0.78 and 1.22.
+    """
+    groups = [Group("a", np.arange(1, 9), 1), Group("b", np.arange(9, 17), 2)]
+    importance = np.array([0.0, *range(1, 9), *(4 * [700.0, 1100.0])])
 
     def cost_without(units: np.ndarray) -> Costs:
-        return Costs(16 - len(units), 10 * (16 - len(units)))
+        return Costs(16 - len(units), 100 - len(units))
 
     removed = choose(groups, importance, cost_without, target, round_to=round_to, min_channels=min_channels)
-    assert [8 - int(np.isin(group.units, removed).sum()) for group in groups] == left
+    assert set(removed) & {1} == ({1} if len(removed) else set())  # the least important of all
+    return [group.channels * (8 - int(np.isin(group.units, removed).sum())) for group in groups]
+
+
+@pytest.mark.parametrize(
+    ("target", "settings", "left"),
+    [
+        (Costs(16, 100), {}, [8, 16]),
+        (Costs(13, 100), {}, [5, 16]),  # 0.22, 0.44, 0.67
+        (Costs(16, 97), {}, [5, 16]),  # the other limit
+        (Costs(9, 100), {}, [5, 8]),  # then four of 0.78
+        (Costs(8, 100), {}, [4, 8]),  # then 0.89
+        (Costs(13, 100), {"round_to": 4}, [8, 10 + 2]),
+        (Costs(2, 100), {}, [1, 2]),
+        (Costs(9, 100), {"min_channels": 6}, [6, 6]),
+    ],
+)
+def test_the_least_important_go_until_both_targets_hold(
+    target: Costs, settings: dict[str, int], left: list[int]
+) -> None:
+    assert plan(target, **settings) == left
+
+
+def test_a_target_below_the_fewest_channels_is_refused() -> None:
+    with pytest.raises(UserError, match="the fewest channels leave 7 parameters and 91 MACs, the target is 6"):
+        plan(Costs(6, 100), min_channels=4)
+
+
+def test_rounds_take_the_same_share_each() -> None:
+    now, target = Costs(1_600, 900), Costs(100, 1_000)
+    assert on_the_way(now, target, 2) == Costs(400, 1_000)
+    assert on_the_way(Costs(400, 900), target, 1) == target
+
+
+FIT = """
+  batch_size: 8
+  learning_rate: 3.0e-3
+  weight_decay: 0.0
+  schedule: [{shape: hold}]
+"""
+STUDENT = f"""
+architecture: cp_mobile
+model: {MOBILE}
+mel: {{n_fft: 1024, win_length: 800, hop_length: 640, n_mels: 64}}
+augmentation: {{time_roll: 3200}}
+distillation: {{}}
+examples: {{cache: true}}
+compute: {{threads: 1, device: cpu}}
+fit: {FIT}  epochs: 2
+"""
+PRUNE = f"""
+pruning: {{parameters: 3500, macs: 300000, rounds: 2, round_to: 2, clips: 8}}
+augmentation: {{time_roll: 3200}}
+distillation: {{}}
+examples: {{cache: true}}
+compute: {{threads: 1, device: cpu}}
+round_fit: {FIT}  epochs: 1
+fit: {FIT}  epochs: 2
+"""
+KILLED = """
+import os, signal
+from compress import prune
+from tinyasc import recipe
+from train.loop.task import Task
+
+set_place = Task.set_place  # called before every step
+def killed(task, epoch, step):
+    amid = (task.config.epochs, epoch, step) == (2, 1, 1)
+    return os.kill(os.getpid(), signal.SIGKILL) if amid else set_place(task, epoch, step)
+Task.set_place = killed
+recipe.run(prune.prune_student)
+"""
+"""The command, killed amid the last epoch of its second round."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """data.h5, the recipes, a student run, and `pruned`, made of it."""
+    folder = tmp_path_factory.mktemp("prune")
+    tiny_data.write(folder / "set").rename(folder / "data.h5")
+    (folder / "student.yaml").write_text(STUDENT)
+    (folder / "prune.yaml").write_text(PRUNE)
+    student = ["--config", str(folder / "student.yaml"), "--data", str(folder / "data.h5")]
+    assert recipe.run(train_student, [*student, "--out", str(folder / "student")]) == 0
+    assert recipe.run(prune_student, arguments(folder, "pruned")) == 0
+    return folder
+
+
+def arguments(folder: Path, out: str, *more: str) -> list[str]:
+    given = ["--config", str(folder / "prune.yaml"), "--data", str(folder / "data.h5")]
+    return [*given, "--model", str(folder / "student"), "--out", str(folder / out), *more]
+
+
+def test_the_pruned_run_is_a_student_within_its_targets(folder: Path) -> None:
+    network, _, card = trained.load(folder / "pruned", "student")
+    counted = cost.measure(network, (1, 1, 64, 50)).to_dict()
+    assert counted == card.cost
+    assert (counted["deployed_parameters"] <= 3_500, counted["deployed_macs"] <= 300_000) == (True, True)
+    assert all(channels % 2 == 0 for channels in card.config["channels"])
+    stages = [(entry["stage"], entry["cost"]["deployed_parameters"]) for entry in card.lineage]
+    assert [stage for stage, _ in stages] == ["student", "student"]  # what it was, and the first round
+    assert stages[0][1] > stages[1][1] > counted["deployed_parameters"]
+    assert not (folder / "pruned.partial").exists()
+
+
+def test_the_pruned_run_is_evaluated_and_quantized_like_any_student(folder: Path) -> None:
+    given = ["--model", str(folder / "pruned"), "--data", str(folder / "data.h5")]
+    assert recipe.run(evaluate, [*given, "--device", "cpu"]) == 0
+    qat = PRUNE[PRUNE.index("augmentation") : PRUNE.index("round_fit")] + f"fit: {FIT}  epochs: 2\nobserve_epochs: 1\n"
+    (folder / "qat.yaml").write_text(qat)
+    flags = ["--config", str(folder / "qat.yaml"), *given, "--out", str(folder / "qat")]
+    assert recipe.run(train_qat, flags) == 0
+    assert (
+        artifact.load_card(folder / "qat").config["channels"]
+        == artifact.load_card(folder / "pruned").config["channels"]
+    )
+
+
+def test_killed_it_goes_on_and_ends_with_the_same_bytes(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments(folder, "killed")], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert trained.load(folder / "killed.partial/round-1", "student")
+    assert recipe.run(prune_student, arguments(folder, "killed", "--seed", "1")) == 1
+    assert "killed.partial/round-1 is of another recipe, data set or student" in capfd.readouterr().err
+    assert recipe.run(prune_student, arguments(folder, "killed")) == 0
+    assert "going on after epoch 1" in capfd.readouterr().err
+    assert (folder / "killed/model.safetensors").read_bytes() == (folder / "pruned/model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        (["--pruning.parameters", "500"], "the fewest channels leave"),
+        (["--pruning.parameters", "1000000", "--pruning.macs", "1000000000"], "there is nothing to prune"),
+        (["--pruning.rounds", "0"], "pruning: rounds is 0"),
+        (["--compute.devices", "2"], "one process decides what is pruned"),
+        (["--examples.subset", "split5"], "was trained on train"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    folder: Path, flags: list[str], line: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert recipe.run(prune_student, arguments(folder, "refused", *flags)) == 1
+    error = capfd.readouterr().err
+    assert line in error
+    assert error.strip().count("\n") == 0
+    assert not (folder / "refused").exists()
+
+
+def test_dry_run_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert recipe.run(prune_student, arguments(folder, "dry", "--dry_run")) == 0
+    assert "dry run, nothing is written" in capsys.readouterr().out
+    assert not list(folder.glob("dry*"))

@@ -2,7 +2,8 @@
 
 The least important ones of all groups; what counts is a unit's importance relative to the mean of its group, for layers
 differ in scale (Molchanov et al., "Pruning convolutional neural networks for resource efficient inference", 2017, bring
-them to one scale too).
+them to one scale too). Once either parameters or MACs are few enough, layers that have next to none of the other stay
+as they are.
 
 Shapes: U units and numbers that are joined to others.
 """
@@ -19,6 +20,9 @@ from compress.pruning.dependency import Group
 from tinyasc.errors import UserError
 
 Units = NDArray[np.int64]
+
+SAMPLED, HELPS = 0.25, 0.01
+"""A group helps if without this share of it the network has this share less of what is too much."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,9 @@ def choose(
     ranked = [group.units[np.argsort(importance[group.units], kind="stable")] for group in groups]
     scores = [importance[units] / max(importance[units].mean(), 1e-30) for units in ranked]
     owners = np.repeat(np.arange(len(groups)), [len(units) for units in ranked])
-    order = owners[np.argsort(np.concatenate(scores), kind="stable")]  # whose unit goes next
+    order = owners[np.argsort(np.concatenate(scores), kind="stable")]  # which group gives a unit next
 
-    def removed(steps: int) -> Units:
+    def removed(order: Units, steps: int) -> Units:
         gone = np.bincount(order[:steps], minlength=len(groups))
         parts = []
         for group, units, count in zip(groups, ranked, gone.tolist(), strict=True):
@@ -77,8 +81,23 @@ def choose(
             parts.append(units[: max(0, len(units) - -(-wanted // step) * step)])
         return np.concatenate(parts)
 
-    steps = bisect_left(range(len(order) + 1), True, key=lambda count: cost_without(removed(count)) <= target)
-    if steps > len(order):
-        least = cost_without(removed(len(order)))
+    def fewest(order: Units, enough: Callable[[Costs], bool]) -> int:
+        return bisect_left(range(len(order) + 1), True, key=lambda steps: enough(cost_without(removed(order, steps))))
+
+    first = fewest(order, lambda cost: cost.parameters <= target.parameters or cost.macs <= target.macs)
+    least = cost_without(removed(order, len(order)))
+    if not least <= target:
         raise UserError(f"the fewest channels leave {least}, the target is {target}: allow more, or fewer channels")
-    return removed(steps)
+    samples = [units[: max(1, int(SAMPLED * len(units)))] for units in ranked]
+    whole, above = cost_without(order[:0]), cost_without(removed(order, first))
+    helps = np.array([_helps(whole, cost_without(sample), above, target) for sample in samples])
+    rest = order[first:]
+    order = np.concatenate([order[:first], rest[helps[rest]], rest[~helps[rest]]])
+    return removed(order, fewest(order, lambda cost: cost <= target))
+
+
+def _helps(whole: Costs, then: Costs, above: Costs, target: Costs) -> bool:
+    """Whether a group has a share worth mentioning of what is still above the target."""
+    return (above.parameters > target.parameters and then.parameters < (1 - HELPS) * whole.parameters) or (
+        above.macs > target.macs and then.macs < (1 - HELPS) * whole.macs
+    )
