@@ -101,16 +101,32 @@ def test_channels_inside_of_blocks_can_go_beside_a_response_norm() -> None:
 
 # by hand, from the code of the networks: (first layer, units, channels of one)
 GROUPS = {
-    "acdnet": [("spectral.0.0", 4, 1), (ROWS, 12, 1)]
-    + [(f"temporal.{n}.0", width, 1) for n, width in zip((0, 2, 3, 5, 6, 8, 9, 11, 12), [6] + 8 * [8], strict=True)]
-    + [("pointwise.0", 3, 1)],
-    "cp_mobile": [("stem.0.0", 2, 1), ("stem.1.0", 8, 1)]
-    + [(f"stages.s1.b{n}.block.0.0", 16, 1) for n in (1, 2, 3)]
-    + [("stages.s2.b4.block.0.0", 16, 1), ("stages.s2.b4.block.2.0", 16, 1), ("stages.s2.b5.block.0.0", 32, 1)]
-    + [("stages.s3.b6.block.0.0", 32, 1), ("stages.s3.b6.block.2.0", 16, 1)],
-    "cp_resnet": [("stem.0", 4, 2), ("stages.0.1.first.0", 8, 1), ("stages.0.3.first.0", 8, 1)]
-    + [("stages.1.0.first.0", 8, 2), ("stages.1.0.second.0", 8, 2)]
-    + [("stages.2.0.first.0", 28, 1), ("stages.2.0.second.0", 28, 1)],
+    "acdnet": [
+        ("spectral.0.0", 4, 1),
+        (ROWS, 12, 1),
+        ("temporal.0.0", 6, 1),
+        *((f"temporal.{n}.0", 8, 1) for n in (2, 3, 5, 6, 8, 9, 10, 11)),  # no more pooling behind the last four
+        ("pointwise.0", 3, 1),
+    ],
+    "cp_mobile": [
+        ("stem.0.0", 2, 1),
+        ("stem.1.0", 8, 1),
+        *((f"stages.s1.b{n}.block.0.0", 16, 1) for n in (1, 2, 3)),
+        ("stages.s2.b4.block.0.0", 16, 1),
+        ("stages.s2.b4.block.2.0", 16, 1),
+        ("stages.s2.b5.block.0.0", 32, 1),
+        ("stages.s3.b6.block.0.0", 32, 1),
+        ("stages.s3.b6.block.2.0", 24, 1),
+    ],
+    "cp_resnet": [
+        ("stem.0", 4, 2),
+        ("stages.0.1.first.0", 8, 1),
+        ("stages.0.3.first.0", 8, 1),
+        ("stages.1.0.first.0", 8, 2),
+        ("stages.1.0.second.0", 8, 2),
+        ("stages.2.0.first.0", 28, 1),
+        ("stages.2.0.second.0", 28, 1),
+    ],
 }
 
 
@@ -143,7 +159,7 @@ def test_what_is_zero_is_least_important(criterion: str) -> None:
     batches = [(torch.randn(4, *SPECTROGRAM), torch.tensor([0, 1, 2, 0])) for _ in range(2)]
     importance = magnitude(network, found) if criterion == "magnitude" else taylor(network, found, batches)
     others = np.concatenate([np.delete(group.units, [1, 2]) for group in found.groups])
-    assert importance[gone].max() == 0 < np.sort(importance[others])[len(others) // 4]
+    assert importance[gone].max() == 0 < np.median(importance[others])
 
 
 def test_taylor_is_what_the_loss_changes_by() -> None:
@@ -174,7 +190,8 @@ def plan(target: Costs, round_to: int = 1, min_channels: int = 1) -> list[int]:
     def cost_without(units: np.ndarray) -> Costs:
         return Costs(16 - len(units), 100 - len(units))
 
-    removed = choose(groups, importance, cost_without, target, round_to=round_to, min_channels=min_channels)
+    settings = {"at_last": target, "round_to": round_to, "min_channels": min_channels}
+    removed = choose(groups, importance, cost_without, target, **settings)
     assert set(removed) & {1} == ({1} if len(removed) else set())  # the least important of all
     return [group.channels * (8 - int(np.isin(group.units, removed).sum())) for group in groups]
 
@@ -187,7 +204,7 @@ def plan(target: Costs, round_to: int = 1, min_channels: int = 1) -> list[int]:
         (Costs(16, 97), {}, [5, 16]),  # the other limit
         (Costs(9, 100), {}, [5, 8]),  # then four of 0.78
         (Costs(8, 100), {}, [4, 8]),  # then 0.89
-        (Costs(13, 100), {"round_to": 4}, [8, 10 + 2]),
+        (Costs(13, 100), {"round_to": 4}, [8, 8]),  # three of a are fewer than a step
         (Costs(2, 100), {}, [1, 2]),
         (Costs(9, 100), {"min_channels": 6}, [6, 6]),
     ],
@@ -199,8 +216,8 @@ def test_the_least_important_go_until_both_targets_hold(
 
 
 def test_a_target_below_the_fewest_channels_is_refused() -> None:
-    with pytest.raises(UserError, match="the fewest channels leave 7 parameters and 91 MACs, the target is 6"):
-        plan(Costs(6, 100), min_channels=4)
+    with pytest.raises(UserError, match="the fewest channels leave 6 parameters and 90 MACs, the target is 5"):
+        plan(Costs(5, 100), min_channels=4)
 
 
 def test_rounds_take_the_same_share_each() -> None:
@@ -300,7 +317,7 @@ def test_killed_it_goes_on_and_ends_with_the_same_bytes(folder: Path, capfd: pyt
     assert recipe.run(prune_student, arguments(folder, "killed", "--seed", "1")) == 1
     assert "killed.partial/round-1 is of another recipe, data set or student" in capfd.readouterr().err
     assert recipe.run(prune_student, arguments(folder, "killed")) == 0
-    assert "going on after epoch 1" in capfd.readouterr().err
+    assert "going on after epoch 1" in capfd.readouterr().out
     assert (folder / "killed/model.safetensors").read_bytes() == (folder / "pruned/model.safetensors").read_bytes()
 
 

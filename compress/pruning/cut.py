@@ -55,8 +55,8 @@ def cut(
         card: of its run.
         shape: (C, F, T) of one input.
         batches: features (B, 1, F, T) and labels int64 (B,), which the criterion taylor looks at.
-        target: what it may cost.
-        pruning: how to choose.
+        target: what it may cost after this cut.
+        pruning: how to choose, and what it may cost after all cuts.
 
     Raises:
         UserError: it cannot cost so little, or pruning does not know such a network.
@@ -76,6 +76,7 @@ def cut(
         importance,
         cost_without,
         target,
+        at_last=Costs(pruning.parameters, pruning.macs),
         round_to=pruning.round_to,
         min_channels=pruning.min_channels,
     )

@@ -51,6 +51,7 @@ def choose(
     cost_without: Callable[[Units], Costs],
     target: Costs,
     *,
+    at_last: Costs,
     round_to: int,
     min_channels: int,
 ) -> Units:
@@ -61,11 +62,12 @@ def choose(
         importance: float64 (U,).
         cost_without: what the network costs without some units.
         target: what it may cost.
+        at_last: what it may cost after the rounds to come.
         round_to: channels of each group are rounded up to a multiple of this, where they are not fewer already.
         min_channels: fewest channels of a group, where they are not fewer already.
 
     Raises:
-        UserError: the target is not met even by the fewest channels.
+        UserError: what it may cost at last is not met even by the fewest channels.
     """
     ranked = [group.units[np.argsort(importance[group.units], kind="stable")] for group in groups]
     scores = [importance[units] / max(importance[units].mean(), 1e-30) for units in ranked]
@@ -86,8 +88,8 @@ def choose(
 
     first = fewest(order, lambda cost: cost.parameters <= target.parameters or cost.macs <= target.macs)
     least = cost_without(removed(order, len(order)))
-    if not least <= target:
-        raise UserError(f"the fewest channels leave {least}, the target is {target}: allow more, or fewer channels")
+    if not least <= at_last:
+        raise UserError(f"the fewest channels leave {least}, the target is {at_last}: allow more, or fewer channels")
     samples = [units[: max(1, int(SAMPLED * len(units)))] for units in ranked]
     whole, above = cost_without(order[:0]), cost_without(removed(order, first))
     helps = np.array([_helps(whole, cost_without(sample), above, target) for sample in samples])
