@@ -92,15 +92,7 @@ def train_qat(
     fabric = reproducible.settle(compute, seed)
     student, mel, card = trained.load(model, "student")
     with Clips(data) as clips:
-        if card.data["checksum"] is None:
-            trained.check_labels(card, clips)
-            print(
-                f"{model} was imported: whether it heard the training clips of {data}, or its test clips, is not known"
-            )
-        elif card.data["checksum"] != clips.checksum:
-            raise UserError(f"{model} was trained on another data set than {data}: make it again with `make student`")
-        if (subset := card.data.get("subset") or examples.subset) != examples.subset:
-            raise UserError(f"{model} was trained on {subset}: give --examples.subset {subset}")
+        trained.check_data(card, model, clips, examples.subset)
         random = np.random.default_rng(seed)
         calibration = random.permutation(clips.labelled(examples.subset))[:calibration_clips]
         float_program = lower(student, (1, *front_end.shape(mel, clips.samples)))

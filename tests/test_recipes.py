@@ -14,9 +14,11 @@ import pytest
 import yaml
 from jsonargparse import ArgumentParser
 
+from compress.prune import prune_student
 from compress.qat import train_qat
 from tests import tiny_data
 from tinyasc import front_end, models, recipe
+from tinyasc.dcase import LIMITS
 from tinyasc.mel import MEL_CONFIGS
 from tinyasc.models.sizes import SIZES
 from train.schedule import Phase, factor, stretches
@@ -127,16 +129,15 @@ SIBLINGS = {"teacher": "cpjku_passt", "student": "cp_mobile"} | dict.fromkeys(
 def command(path: str) -> Any:
     """The command that a recipe is of, by the section that it alone has."""
     sections = yaml.safe_load((ROOT / path).read_text())
-    return (
-        train_teacher if "label_smoothing" in sections else train_qat if "observe_epochs" in sections else train_student
-    )
+    own = {"label_smoothing": train_teacher, "observe_epochs": train_qat, "pruning": prune_student}
+    return next((run for section, run in own.items() if section in sections), train_student)
 
 
 @cache
 def parsed(path: str) -> Any:
     parser = ArgumentParser(default_config_files=[str(ROOT / path)])
     parser.add_function_arguments(command(path))
-    given = ["--data", "data.h5", "--out", "run", *(["--model", "run"] if command(path) is train_qat else [])]
+    given = ["--data", "data.h5", "--out", "run", *(["--model", "run"] if path.startswith("compress/") else [])]
     return parser.instantiate(parser.parse_args(given))
 
 
@@ -217,11 +218,19 @@ def test_a_schedule_given_as_a_flag_replaces_the_whole_of_the_recipes(flag: list
     assert given == [Phase(shape="cosine")]
 
 
-@pytest.mark.parametrize("path", [path for path in RECIPES if path.startswith("compress/")])
+@pytest.mark.parametrize("path", [path for path in RECIPES if "qat" in path])
 def test_ranges_are_frozen_before_quantized_training_ends(path: str) -> None:
     one = parsed(path)
     assert 0 < one.observe_epochs < one.fit.epochs
     assert path != "compress/recipes/cp_mobile_qat.yaml" or one.fit.epochs - one.observe_epochs == 4
+
+
+@pytest.mark.parametrize("path", [path for path in RECIPES if "prune" in path])
+def test_pruning_aims_at_the_limits_and_trains_longest_at_the_end(path: str) -> None:
+    one = parsed(path)
+    assert (one.pruning.parameters, one.pruning.macs) == (LIMITS[2025].parameter_bytes, LIMITS[2025].macs)
+    ends = [stretch.end for stretch in stretches(one.round_fit.schedule, 546, one.round_fit.epochs)]
+    assert max(ends) == one.round_fit.epochs < one.fit.epochs
 
 
 @pytest.mark.parametrize("path", DEMOS)

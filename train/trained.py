@@ -61,6 +61,29 @@ def check_labels(card: ModelCard, clips: Clips) -> None:
         )
 
 
+def check_data(card: ModelCard, run: Path, clips: Clips, subset: str) -> None:
+    """A student is trained further on what it was trained on; of an imported one that is not known.
+
+    Args:
+        card: of the student.
+        run: its folder.
+        clips: the data set to train on.
+        subset: the clips of it.
+
+    Raises:
+        UserError: it was trained on other clips, or knows other classes.
+    """
+    if card.data["checksum"] is None:
+        check_labels(card, clips)
+        print(
+            f"{run} was imported: whether it heard the training clips of {clips.path}, or its test clips, is not known"
+        )
+    elif card.data["checksum"] != clips.checksum:
+        raise UserError(f"{run} was trained on another data set than {clips.path}: make it again with `make student`")
+    if (own := card.data.get("subset") or subset) != subset:
+        raise UserError(f"{run} was trained on {own}: give --examples.subset {own}")
+
+
 def check_sample_rate(card: ModelCard, clips: Clips) -> None:
     """A network hears sound of the rate that it was trained on.
 

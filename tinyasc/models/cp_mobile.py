@@ -9,6 +9,7 @@ Shapes: B clips, C channels, F mel bands, T frames, K classes.
 """
 
 from dataclasses import dataclass, field
+from itertools import islice, pairwise
 
 from torch import Tensor, nn
 
@@ -33,10 +34,14 @@ class CPMobileConfig:
     """(frequency, time) stride of blocks, counted b1, b2, ... through all stages; 1 where not named."""
     global_response_norm: bool = True
     """Global response norm after each block. Without it the network has nothing but integer-friendly operations."""
+    channels: tuple[int, ...] | None = None
+    """What pruning left: channels of the two convolutions of the stem, then inside and after each block; none: as the
+    settings above have it, which tell in any case where the shortcuts are."""
 
     def __post_init__(self) -> None:
         # JSON and YAML know lists only
         object.__setattr__(self, "n_blocks", tuple(self.n_blocks))
+        object.__setattr__(self, "channels", None if self.channels is None else tuple(self.channels))
         object.__setattr__(self, "strides", {name: (pair[0], pair[1]) for name, pair in self.strides.items()})
         if self.base_channels < 8 or self.base_channels % 4:
             raise UserError(f"base_channels is {self.base_channels}: give a multiple of 4, at least 8")
@@ -47,6 +52,37 @@ class CPMobileConfig:
             raise UserError("strides are 1 or more along both axes")
         if unknown := sorted(set(self.strides) - known):
             raise UserError(f"strides name {', '.join(unknown)}: the blocks are b1 to b{sum(self.n_blocks)}")
+        if self.channels is not None:
+            self._check_pruned(self.channels)
+
+    def _check_pruned(self, channels: tuple[int, ...]) -> None:
+        count = len(self.unpruned)
+        if len(channels) != count or min(channels) < 1:
+            raise UserError(f"channels has {len(channels)} numbers: give {count}, all at least 1")
+        ends = pairwise(channels[1::2])
+        for block, (residual, (inputs, outputs)) in enumerate(zip(self.residual, ends, strict=True), start=1):
+            if residual and inputs != outputs:
+                raise UserError(f"channels change from {inputs} to {outputs} in b{block}, which adds its input")
+
+    @property
+    def unpruned(self) -> tuple[int, ...]:
+        """Channels before any pruning, in the order of `channels`."""
+        widths = [self.base_channels // 4, self.base_channels]
+        for stage, depth in enumerate(self.n_blocks):
+            width = round_channels(self.base_channels * self.channels_multiplier**stage)
+            for _ in range(depth):
+                widths += [round_channels(widths[-1] * self.expansion_rate), width]
+        return tuple(widths)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels as they are, in the order of `channels`."""
+        return self.unpruned if self.channels is None else self.channels
+
+    @property
+    def residual(self) -> tuple[bool, ...]:
+        """Of each block: whether its input is added to what it makes of it."""
+        return tuple(inputs == outputs for inputs, outputs in pairwise(self.unpruned[1::2]))
 
 
 def round_channels(channels: float, divisor: int = 8) -> int:
@@ -60,20 +96,21 @@ class CPMobile(nn.Module):
 
     def __init__(self, config: CPMobileConfig, n_classes: int) -> None:
         super().__init__()
-        base = config.base_channels
+        first, channels, *widths = config.widths
         self.stem = nn.Sequential(
-            convolution(1, base // 4, kernel=3, stride=(2, 2)), convolution(base // 4, base, kernel=3, stride=(2, 2))
+            convolution(1, first, kernel=3, stride=(2, 2)), convolution(first, channels, kernel=3, stride=(2, 2))
         )
         self.stages = nn.Sequential()
-        channels, block = base, 0
+        sizes = zip(widths[::2], widths[1::2], config.residual, strict=True)
+        block = 0
         for stage, depth in enumerate(config.n_blocks):
-            width = round_channels(base * config.channels_multiplier**stage)
             blocks = nn.Sequential()
-            for _ in range(depth):
+            for inner, outputs, residual in islice(sizes, depth):
                 block += 1
                 stride = config.strides.get(f"b{block}", (1, 1))
-                blocks.add_module(f"b{block}", Block(channels, width, stride, config))
-                channels = width
+                norm = config.global_response_norm
+                blocks.add_module(f"b{block}", Block(channels, (inner, outputs), stride, residual=residual, norm=norm))
+                channels = outputs
             self.stages.add_module(f"s{stage + 1}", blocks)
         self.head = convolution(channels, n_classes, kernel=1, activation=None)
         self.apply(_initialize)
@@ -85,19 +122,21 @@ class CPMobile(nn.Module):
 
 
 class Block(nn.Module):
-    """Inverted residual block: expand, depthwise, project, shortcut where the channels allow it, norm, ReLU."""
+    """Inverted residual block: expand, depthwise, project, shortcut where the channels stay as many, norm, ReLU."""
 
-    def __init__(self, inputs: int, outputs: int, stride: tuple[int, int], config: CPMobileConfig) -> None:
+    def __init__(
+        self, inputs: int, widths: tuple[int, int], stride: tuple[int, int], *, residual: bool, norm: bool
+    ) -> None:
         super().__init__()
-        inner = round_channels(inputs * config.expansion_rate)
+        inner, outputs = widths
         self.block = nn.Sequential(
             convolution(inputs, inner, kernel=1),
             convolution(inner, inner, kernel=3, stride=stride, groups=inner),
             convolution(inner, outputs, kernel=1, activation=None),
         )
-        self.residual = inputs == outputs
+        self.residual = residual
         self.shortcut = nn.Identity() if stride == (1, 1) else nn.AvgPool2d(3, stride, padding=1)
-        self.norm = GlobalResponseNorm() if config.global_response_norm else nn.Identity()
+        self.norm = GlobalResponseNorm() if norm else nn.Identity()
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:

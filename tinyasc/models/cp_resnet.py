@@ -12,6 +12,7 @@ Shapes: B clips, C channels, F mel bands, T frames, K classes.
 """
 
 from dataclasses import dataclass
+from itertools import islice, pairwise
 
 import torch
 from torch import Tensor, nn
@@ -41,10 +42,14 @@ class CPResNetConfig:
     frequency_damping: float | None = None
     """What is left of a kernel's weights at its upper and lower edge (see layers/frequency_damping; published: 0.01);
     none = no damping."""
+    channels: tuple[int, ...] | None = None
+    """What pruning left: channels of the stem, then of the two convolutions of each block; none: as the settings above
+    have it, which tell in any case where shortcuts have a convolution."""
 
     def __post_init__(self) -> None:
         for name in ("cut_channels", "n_blocks", "groups", "pool_after"):  # JSON and YAML know lists only
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "channels", None if self.channels is None else tuple(self.channels))
         if self.rho < 1:
             raise UserError(f"rho is {self.rho}: take 1 (only the first block has a 3x3 convolution) or more")
         if (len(self.n_blocks), len(self.groups), len(self.cut_channels)) != (3, 3, 2):
@@ -64,12 +69,41 @@ class CPResNetConfig:
             raise UserError(f"pool_after is {self.pool_after}: the first stage has positions 0 to {self.n_blocks[0]}")
         if self.frequency_damping is not None and not 0 <= self.frequency_damping < 1:
             raise UserError(f"frequency_damping is {self.frequency_damping}: take 0 to below 1, published is 0.01")
+        if self.channels is not None:
+            self._check_pruned(self.channels)
+
+    def _check_pruned(self, channels: tuple[int, ...]) -> None:
+        count = 1 + 2 * sum(self.n_blocks)
+        if len(channels) != count or min(channels) < 1:
+            raise UserError(f"channels has {len(channels)} numbers: give {count}, all at least 1")
+        ends = pairwise(channels[::2])
+        blocks = zip(ends, self.block_widths, self.identity, self._of_blocks(self.groups), strict=True)
+        for block, ((inputs, outputs), (inner, _), identity, groups) in enumerate(blocks, start=1):
+            if identity and inputs != outputs:
+                raise UserError(f"channels change from {inputs} to {outputs} in block {block}, which adds its input")
+            if any(width % groups for width in (inputs, inner, outputs)):
+                raise UserError(f"channels of block {block} do not divide into {groups} groups")
 
     @property
     def widths(self) -> tuple[int, int, int]:
-        """Channels of each stage."""
+        """Channels of each stage before any pruning."""
         base, (second, third) = self.base_channels, self.cut_channels
         return base, 2 * base - second, 4 * base - third
+
+    @property
+    def block_widths(self) -> list[tuple[int, int]]:
+        """Of each block: channels of its first and of its second convolution."""
+        if self.channels is None:
+            return [(width, width) for width in self._of_blocks(self.widths)]
+        return list(zip(self.channels[1::2], self.channels[2::2], strict=True))
+
+    @property
+    def identity(self) -> list[bool]:
+        """Of each block: whether its shortcut is its input itself."""
+        return [inputs == outputs for inputs, outputs in pairwise([self.base_channels, *self._of_blocks(self.widths)])]
+
+    def _of_blocks(self, of_stages: tuple[int, ...]) -> list[int]:
+        return [value for value, depth in zip(of_stages, self.n_blocks, strict=True) for _ in range(depth)]
 
 
 def kernel_size(rho: int, stage: int, block: int, position: int) -> int:
@@ -87,18 +121,19 @@ class CPResNet(nn.Module):
 
     def __init__(self, config: CPResNetConfig, n_classes: int) -> None:
         super().__init__()
-        channels = config.base_channels
+        channels = config.base_channels if config.channels is None else config.channels[0]
         # the padding is one short of "same", as published
         self.stem = convolution(1, channels, kernel=5, stride=2, padding=1)
         self.stages = nn.Sequential()
-        for stage, width in enumerate(config.widths):
+        sizes = zip(config.block_widths, config.identity, strict=True)
+        for stage, depth in enumerate(config.n_blocks):
             layers = nn.Sequential()
             if stage == 0 and 0 in config.pool_after:
                 layers.append(nn.MaxPool2d((2, 2)))
-            for block in range(config.n_blocks[stage]):
-                first, second = (kernel_size(config.rho, stage, block, position) for position in (0, 1))
-                layers.append(Block(channels, width, first, second, config.groups[stage]))
-                channels = width
+            for block, (widths, identity) in enumerate(islice(sizes, depth)):
+                kernels = tuple(kernel_size(config.rho, stage, block, position) for position in (0, 1))
+                layers.append(Block(channels, widths, kernels, config.groups[stage], identity))
+                channels = widths[1]
                 if stage == 0 and block + 1 in config.pool_after:
                     layers.append(nn.MaxPool2d((2, 1)))
             self.stages.append(layers)
@@ -116,13 +151,14 @@ class CPResNet(nn.Module):
 class Block(nn.Module):
     """Basic residual block: two convolutions, a shortcut (1x1 where the channels change), ReLU."""
 
-    def __init__(self, inputs: int, outputs: int, first: int, second: int, groups: int) -> None:
+    def __init__(
+        self, inputs: int, widths: tuple[int, int], kernels: tuple[int, ...], groups: int, identity: bool
+    ) -> None:
         super().__init__()
-        self.first = convolution(inputs, outputs, first, groups=groups)
-        self.second = convolution(outputs, outputs, second, groups=groups, activation=None)
-        self.shortcut = (
-            nn.Identity() if inputs == outputs else convolution(inputs, outputs, 1, groups=groups, activation=None)
-        )
+        inner, outputs = widths
+        self.first = convolution(inputs, inner, kernels[0], groups=groups)
+        self.second = convolution(inner, outputs, kernels[1], groups=groups, activation=None)
+        self.shortcut = nn.Identity() if identity else convolution(inputs, outputs, 1, groups=groups, activation=None)
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Structured pruning: which channels belong together, which matter least, and how many can stay within a target."""

@@ -1,0 +1,90 @@
+"""One cut: the least important channels of a network removed, until it costs no more than a target.
+
+Shapes: B batch, C channels, F mel bands, T frames.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from compress.pruning.config import PruningConfig
+from compress.pruning.dependency import dependencies
+from compress.pruning.description import listed_layers, pruned_config
+from compress.pruning.importance import magnitude, taylor
+from compress.pruning.plan import Costs, Units, choose
+from tinyasc import cost, models
+from tinyasc.artifact import ModelCard
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What is left of a network."""
+
+    config: dict[str, Any]
+    """Settings of the architecture."""
+    state: dict[str, Tensor]
+    """State dict of the network that they describe: the weights of the channels that stay."""
+    channels: dict[str, tuple[int, int]]
+    """Layer -> its channels before and after."""
+    before: Costs
+    after: Costs
+
+
+def deployed(network: nn.Module, shape: tuple[int, int, int]) -> Costs:
+    """What a network costs for one input (C, F, T) when its batch norms are folded."""
+    counted = cost.measure(network, (1, *shape)).to_dict()
+    return Costs(counted["deployed_parameters"], counted["deployed_macs"])
+
+
+def cut(
+    network: nn.Module,
+    card: ModelCard,
+    shape: tuple[int, int, int],
+    *,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    target: Costs,
+    pruning: PruningConfig,
+) -> Cut:
+    """Choose and remove.
+
+    Args:
+        network: in evaluation mode; left as it is.
+        card: of its run.
+        shape: (C, F, T) of one input.
+        batches: features (B, 1, F, T) and labels int64 (B,), which the criterion taylor looks at.
+        target: what it may cost after this cut.
+        pruning: how to choose, and what it may cost after all cuts.
+
+    Raises:
+        UserError: it cannot cost so little, or pruning does not know such a network.
+    """
+    layers = listed_layers(card.architecture, network)
+    found = dependencies(network, shape)
+    importance = magnitude(network, found) if pruning.criterion == "magnitude" else taylor(network, found, batches)
+
+    def config_without(removed: Units) -> dict[str, Any]:
+        return pruned_config(card.config, layers, found, removed)
+
+    def cost_without(removed: Units) -> Costs:
+        return deployed(models.build(card.architecture, config_without(removed), len(card.labels)), shape)
+
+    removed = choose(
+        found.groups,
+        importance,
+        cost_without,
+        target,
+        at_last=Costs(pruning.parameters, pruning.macs),
+        round_to=pruning.round_to,
+        min_channels=pruning.min_channels,
+    )
+    nothing = np.array([], np.int64)
+    return Cut(
+        config=config_without(removed),
+        state=found.prune(network.state_dict(), removed),
+        channels={layer: (found.kept(layer, nothing), found.kept(layer, removed)) for layer in layers},
+        before=deployed(network, shape),
+        after=cost_without(removed),
+    )
