@@ -14,6 +14,8 @@ import pytest
 import yaml
 from jsonargparse import ArgumentParser
 
+from compress.ptq.__main__ import quantize_trained
+from compress.ptq.config import PtqConfig
 from compress.qat import train_qat
 from tests import tiny_data
 from tinyasc import front_end, models, recipe
@@ -24,7 +26,8 @@ from train.student import train_student
 from train.teacher import train_teacher
 
 ROOT = Path(__file__).parent.parent
-RECIPES = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("*/recipes/**/*.yaml"))
+PTQ = "compress/recipes/ptq.yaml"  # the one that trains nothing
+RECIPES = sorted({str(path.relative_to(ROOT)) for path in ROOT.glob("*/recipes/**/*.yaml")} - {PTQ})
 FULL = [path for path in RECIPES if path.startswith("train/") and "/demo/" not in path]
 DEMOS = [path for path in RECIPES if path.startswith("train/") and "/demo/" in path]
 
@@ -125,7 +128,7 @@ SIBLINGS = {"teacher": "cpjku_passt", "student": "cp_mobile"} | dict.fromkeys(
 
 
 def command(path: str) -> Any:
-    """The command that a recipe is of, by the section that it alone has."""
+    """The training command that a recipe is of, by the section that it alone has."""
     sections = yaml.safe_load((ROOT / path).read_text())
     return (
         train_teacher if "label_smoothing" in sections else train_qat if "observe_epochs" in sections else train_student
@@ -222,6 +225,13 @@ def test_ranges_are_frozen_before_quantized_training_ends(path: str) -> None:
     one = parsed(path)
     assert 0 < one.observe_epochs < one.fit.epochs
     assert path != "compress/recipes/cp_mobile_qat.yaml" or one.fit.epochs - one.observe_epochs == 4
+
+
+def test_the_recipe_of_post_training_quantization_is_its_defaults() -> None:
+    parser = ArgumentParser(default_config_files=[str(ROOT / PTQ)])
+    parser.add_function_arguments(quantize_trained)
+    one = parser.instantiate(parser.parse_args(["--model", "run", "--data", "data.h5", "--out", "run"]))
+    assert one.ptq == PtqConfig()
 
 
 @pytest.mark.parametrize("path", DEMOS)

@@ -44,8 +44,9 @@ class AdaRoundConfig:
     """Of Adam, for each convolution."""
     learning_rate: float = 0.01
     """Of Adam."""
-    regularization: float = 0.01
-    """lambda: how hard weights are drawn to one of the two integers; the error counts in mean squared steps."""
+    regularization: float = 1.0
+    """lambda: how hard weights are drawn to one of the two integers. Of the order of 1, as the error counts in squared
+    steps times the mean square of the input; far below it the error would keep weights between two integers."""
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.learning_rate <= 0 or self.regularization <= 0:
