@@ -1,6 +1,7 @@
 """The methods together, and the steps of weights."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from compress.program import Program
 from compress.ptq.adaround import AdaRoundConfig
 from compress.ptq.calibrate import calibrate
 from compress.ptq.config import PtqConfig
+from compress.ptq.equalization import pairs
 from compress.ptq.weight_ranges import least_error
 from compress.simulate import logits
 from tests import tiny_programs
@@ -23,19 +25,30 @@ PLAIN = PtqConfig(
 )
 
 
+def uneven() -> Program:
+    """A network whose channels between convolutions differ in range by orders of magnitude."""
+    program = tiny_programs.float_program(normed=True)
+    operations: list[Any] = list(program.operations)
+    random = np.random.default_rng(0)
+    for first, second in pairs(program):
+        before, after = operations[first], operations[second]
+        s = np.exp(random.normal(0, 1.5, (len(before.weight), 1, 1, 1))).astype(np.float32)
+        operations[first] = replace(before, weight=before.weight * s, bias=before.bias * s.ravel())
+        operations[second] = replace(after, weight=after.weight / (s if after.depthwise else s[:, 0]))
+    return replace(program, operations=tuple(operations))
+
+
 def difference(config: PtqConfig) -> float:
     """Mean |logit difference| to float on clips that did not calibrate."""
-    program = tiny_programs.float_program(normed=True)
+    program = uneven()
     batches = [torch.from_numpy(tiny_programs.log_mel(48, seed=seed)) for seed in (100, 101)]
-    log_mel = tiny_programs.log_mel(128, seed=5)
+    log_mel = tiny_programs.log_mel(64, seed=5)
     expected = run_float(program, torch.from_numpy(log_mel))[program.output].numpy()
     return float(np.abs(logits(calibrate(program, batches, config), log_mel) - expected).mean())
 
 
-def test_all_methods_together_bring_it_nearer_to_float() -> None:
-    plain = difference(PLAIN)
-    assert difference(replace(PLAIN, bias_correction=True, rounding="adaround", adaround=FEW_STEPS)) < plain
-    assert difference(PtqConfig(adaround=FEW_STEPS)) < 0.85 * plain
+def test_all_methods_together_bring_it_much_nearer_to_float() -> None:
+    assert difference(PtqConfig(adaround=FEW_STEPS)) < 0.5 * difference(PLAIN)
 
 
 def test_the_weight_step_of_least_error_clips_a_lone_large_weight_among_many() -> None:
