@@ -11,26 +11,22 @@ command goes on from there.
 Shapes: B batch, C channels, F mel bands, T frames, n clips, K classes, S samples.
 """
 
-from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
-import torch
-from safetensors.numpy import save
 from torch import Tensor
-from tqdm import tqdm
 
-from compress import program, simulate
+from compress import program
 from compress.lower import lower
 from compress.observe import observe
 from compress.quantized_network import QuantizedNetwork
+from compress.quantized_run import FILES, features, simulated, write_programs
 from compress.scheme import DEFAULT, Scheme
-from tinyasc import front_end, mel_torch, recipe
+from tinyasc import front_end, recipe
 from tinyasc.artifact import Run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.front_end import FrontEnd
 from train import objectives, reproducible, stage, trained
 from train.augment import AugmentConfig
 from train.loader import ExamplesConfig
@@ -38,10 +34,6 @@ from train.loop.config import FitConfig
 from train.objectives.distillation import DistillationConfig
 from train.reproducible import ComputeConfig
 from train.teachers.open import open_teacher
-
-INT8_PROGRAM, FLOAT_PROGRAM = "int8.program", "float.program"
-SAMPLE, SAMPLE_CLIPS = "sample.safetensors", 32
-BATCH = 64
 
 
 def train_qat(
@@ -104,19 +96,8 @@ def train_qat(
             learn_steps,
         )
 
-        def simulated(indices: np.ndarray) -> np.ndarray:
-            int8 = network.to_program()
-            parts = features(clips, mel, indices)
-            return np.concatenate([simulate.logits(int8, part.numpy()) for part in parts])
-
         def write(run: Run, others: dict[str, dict[str, Tensor]]) -> None:
-            int8 = network.to_program()
-            program.save(int8, run.path(INT8_PROGRAM))
-            program.save(float_program, run.path(FLOAT_PROGRAM))
-            heard = calibration[:SAMPLE_CLIPS]
-            (sample,) = features(clips, mel, heard)
-            arrays = {"log_mel": simulate.quantize_input(int8, sample.numpy()), "waveform": clips.waveform(heard)}
-            run.path(SAMPLE).write_bytes(save(arrays))
+            write_programs(run, network.to_program(), float_program, clips=clips, mel=mel, indices=calibration)
             for name, state in others.items():
                 other = deepcopy(network)
                 other.load_state_dict(state)
@@ -142,9 +123,9 @@ def train_qat(
         )
         parts = stage.Parts(
             objective=objectives.build(network, distillation=distillation, teacher=listened),
-            logits_of=simulated,
+            logits_of=lambda indices: simulated(network.to_program(), clips, mel, indices),
             write=write,
-            files=[f"{INT8_PROGRAM}.*", f"{FLOAT_PROGRAM}.*", SAMPLE, *(f"{name}.program.*" for name in job.not_kept)],
+            files=[*FILES, *(f"{name}.program.*" for name in job.not_kept)],
             cost=card.cost,
             before_epoch=freeze,
         )
@@ -167,15 +148,6 @@ def _check_integer(compute: ComputeConfig, fit: FitConfig) -> None:
         raise UserError(
             "fit: an average of weights rounds to other integers than those that were trained: take average 0"
         )
-
-
-def features(clips: Clips, mel: FrontEnd, indices: np.ndarray) -> Iterator[Tensor]:
-    """What the network takes of some clips, on the CPU, in batches (B, 1, F, T)."""
-    module = mel_torch.front_end(mel)
-    parts = np.split(indices, range(BATCH, len(indices), BATCH))
-    with torch.inference_mode():
-        for part in tqdm(parts, "clips", leave=False, unit="batch"):
-            yield module(torch.from_numpy(clips.waveform(part)))
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from compress.observe import observe, run_float
 from compress.operations.convolution import Convolution
 from compress.operations.mean import Mean
 from compress.program import Program, Value
-from compress.qat import FLOAT_PROGRAM, INT8_PROGRAM
 from compress.quantization import Quantization
 from compress.quantize import quantize
+from compress.quantized_run import FLOAT_PROGRAM, INT8_PROGRAM
 from compress.scheme import assign
 from compress.sensitivity.__main__ import sensitivity
 from compress.sensitivity.measure import measure, sqnr

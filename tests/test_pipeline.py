@@ -13,10 +13,12 @@ from safetensors.numpy import load_file
 import bench.__main__ as bench_command
 import export.__main__ as export_command
 from compress import program, simulate
+from compress.ptq.__main__ import quantize_trained
 from compress.qat import train_qat
+from compress.quantized_run import simulated
 from export.runtimes import Runtime
 from tests import tiny_data
-from tinyasc import artifact, front_end, recipe
+from tinyasc import artifact, front_end, metrics, recipe
 from tinyasc.clips import Clips
 from train.student import train_student
 from train.teacher import train_teacher
@@ -104,6 +106,10 @@ class Line:
     def qat(self, out: str = "qat") -> int:
         return recipe.run(train_qat, self.qat_flags(out))
 
+    def ptq(self, *more: str) -> int:
+        flags = [*self._model("student", "ptq"), *self.data, "--ptq.adaround.steps", "50", "--threads", "1"]
+        return recipe.run(quantize_trained, [*flags, *more])
+
     def export(self, run: str = "qat", out: str = "export") -> int:
         return recipe.run(export_command.export, self._model(run, out))
 
@@ -152,6 +158,19 @@ def test_the_report_measures_what_training_said(line: Line) -> None:
     assert page.startswith("<!doctype html>")
     assert "Drop-in files" in page
     assert "1 all zero" in page
+
+
+def test_post_training_quantization_takes_the_place_of_training(line: Line, capsys: pytest.CaptureFixture[str]) -> None:
+    assert line.ptq() == 0
+    assert "top-1 agreement" in capsys.readouterr().out
+    assert line.export("ptq", "export_ptq") == 0
+    card = artifact.load_card(line.folder / "export_ptq", "export")
+    assert [parent["stage"] for parent in card.lineage] == ["teacher", "student", "ptq"]
+    int8 = program.load(line.folder / "ptq/int8.program")
+    with Clips(line.folder / "data.h5") as clips:
+        test = clips.labelled("test")
+        logits = simulated(int8, clips, front_end.from_card(card.mel), test)
+        assert metrics.score_test(logits, clips, clips.train_devices).macro == card.accuracy["macro"]
 
 
 def test_the_same_seed_gives_the_same_files(line: Line) -> None:

@@ -15,6 +15,8 @@ import yaml
 from jsonargparse import ArgumentParser
 
 from compress.prune import prune_student
+from compress.ptq.__main__ import quantize_trained
+from compress.ptq.config import PtqConfig
 from compress.qat import train_qat
 from tests import tiny_data
 from tinyasc import front_end, models, recipe
@@ -26,7 +28,8 @@ from train.student import train_student
 from train.teacher import train_teacher
 
 ROOT = Path(__file__).parent.parent
-RECIPES = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("*/recipes/**/*.yaml"))
+PTQ = "compress/recipes/ptq.yaml"  # the one that trains nothing
+RECIPES = sorted({str(path.relative_to(ROOT)) for path in ROOT.glob("*/recipes/**/*.yaml")} - {PTQ})
 FULL = [path for path in RECIPES if path.startswith("train/") and "/demo/" not in path]
 DEMOS = [path for path in RECIPES if path.startswith("train/") and "/demo/" in path]
 
@@ -127,7 +130,7 @@ SIBLINGS = {"teacher": "cpjku_passt", "student": "cp_mobile"} | dict.fromkeys(
 
 
 def command(path: str) -> Any:
-    """The command that a recipe is of, by the section that it alone has."""
+    """The training command that a recipe is of, by the section that it alone has."""
     sections = yaml.safe_load((ROOT / path).read_text())
     own = {"label_smoothing": train_teacher, "observe_epochs": train_qat, "pruning": prune_student}
     return next((run for section, run in own.items() if section in sections), train_student)
@@ -231,6 +234,13 @@ def test_pruning_aims_at_the_limits_and_trains_longest_at_the_end(path: str) -> 
     assert (one.pruning.parameters, one.pruning.macs) == (LIMITS[2025].parameter_bytes, LIMITS[2025].macs)
     ends = [stretch.end for stretch in stretches(one.round_fit.schedule, 546, one.round_fit.epochs)]
     assert max(ends) == one.round_fit.epochs < one.fit.epochs
+
+
+def test_the_recipe_of_post_training_quantization_is_its_defaults() -> None:
+    parser = ArgumentParser(default_config_files=[str(ROOT / PTQ)])
+    parser.add_function_arguments(quantize_trained)
+    one = parser.instantiate(parser.parse_args(["--model", "run", "--data", "data.h5", "--out", "run"]))
+    assert one.ptq == PtqConfig()
 
 
 @pytest.mark.parametrize("path", DEMOS)

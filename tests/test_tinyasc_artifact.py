@@ -163,10 +163,19 @@ def test_a_run_that_cannot_be_trusted_is_refused(run: Path, spoil: Callable[[Pat
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize(("stage", "target"), [("teacher", "teacher"), ("qat", "qat"), (None, "student")])
-def test_a_missing_run_says_what_makes_it(tmp_path: Path, stage: str | None, target: str) -> None:
+@pytest.mark.parametrize(
+    ("stages", "target"), [(["teacher"], "teacher"), (["qat"], "qat"), (["qat", "ptq"], "qat"), ([], "student")]
+)
+def test_a_missing_run_says_what_makes_it(tmp_path: Path, stages: list[str], target: str) -> None:
     with pytest.raises(UserError, match=f"`make {target}`"):
-        load_card(tmp_path / "nowhere", stage)
+        load_card(tmp_path / "nowhere", *stages)
+
+
+def test_a_run_is_of_one_of_the_stages_or_refused(tmp_path: Path) -> None:
+    run = write(tmp_path / "run", "p", "ptq")
+    assert load_card(run, "qat", "ptq").stage == "ptq"
+    with pytest.raises(UserError, match="of the stage ptq, one of teacher or qat is needed"):
+        load_card(run, "teacher", "qat")
 
 
 def test_lineage_lists_ancestors_oldest_first_each_once(tmp_path: Path) -> None:

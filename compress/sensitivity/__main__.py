@@ -21,8 +21,8 @@ from compress import program as programs
 from compress.lower import lower
 from compress.observe import observe
 from compress.program import Program
-from compress.qat import FLOAT_PROGRAM, INT8_PROGRAM, features
 from compress.quantize import quantize
+from compress.quantized_run import FLOAT_PROGRAM, INT8_PROGRAM, features
 from compress.scheme import assign
 from compress.sensitivity import picture as sensitivity_picture
 from compress.sensitivity.measure import Sensitivity, measure

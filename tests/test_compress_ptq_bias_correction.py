@@ -3,9 +3,10 @@
 import numpy as np
 import torch
 
-from compress.bias_correction import corrected
 from compress.observe import observe, run_float
 from compress.operations.convolution import Convolution
+from compress.ptq.bias_correction import bias_corrected
+from compress.ptq.walk import walk
 from compress.quantized_network import QuantizedNetwork
 from compress.simulate import logits
 from tests import tiny_programs
@@ -18,7 +19,7 @@ def test_logits_have_the_means_of_float_and_come_nearer_to_it() -> None:
     log_mel = tiny_programs.log_mel(64, seed=5)
     expected = run_float(program, torch.from_numpy(log_mel))[program.output].numpy()
     errors, offsets = [], []
-    for one in (program, corrected(program, ranges, batches)):
+    for one in (program, walk(program, ranges, batches, [bias_corrected])):
         int8 = QuantizedNetwork(one, ranges, momentum=0.1).to_program()
         errors.append(np.abs(logits(int8, log_mel) - expected).mean())
         seen = np.concatenate([logits(int8, batch.numpy()) for batch in batches])
@@ -31,7 +32,7 @@ def test_logits_have_the_means_of_float_and_come_nearer_to_it() -> None:
 def test_only_biases_change() -> None:
     program = tiny_programs.float_program()
     batches = [torch.from_numpy(tiny_programs.log_mel(16))]
-    found = corrected(program, observe(program, batches), batches)
+    found = walk(program, observe(program, batches), batches, [bias_corrected])
     for before, after in zip(program.operations, found.operations, strict=True):
         if isinstance(before, Convolution) and before.trainable:
             assert isinstance(after, Convolution)
