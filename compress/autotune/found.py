@@ -50,7 +50,8 @@ def found_in(graph: GraphModule, program: Program) -> Found:
         number = _number(node.args[1] if weight is None else weight.args[0])
         (name,) = program.operations[number].inputs
         if given is not None and str(given.target).endswith(PER_TENSOR):
-            scale, zero_point, least, most = given.args[1:5]
+            numbers: Any = given.args[1:5]
+            scale, zero_point, least, most = numbers
             low, high = scale * (least - zero_point), scale * (most - zero_point)
             ranges[name] = Range(max(low, 0.0) if name in rectified else low, high)
         if weight is not None and str(weight.target).endswith(PER_CHANNEL):
