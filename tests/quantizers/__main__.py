@@ -17,6 +17,7 @@ from compress.lower import lower
 from deploy import runtime
 from tests.quantizers.ours import Ours, Real, write_float
 from tests.quantizers.peers import TOOLS, Peer, write_calibration
+from tests.quantizers.reference import Reference
 from tests.quantizers.row import measure, row_of
 from tests.quantizers.source import Source
 from tests.quantizers.table import markdown
@@ -61,6 +62,7 @@ def study(
         chosen = np.random.default_rng(seed).permutation(heard)[:calibration_clips]
         features = front_end.features(clips.waveform(chosen), mel)
         write_calibration(runtime.load(real[".tflite"]).quantize(features), files)
+        reference = Reference(clips, card, real)
         given = [*map(artifact.file_sha256, real.values()), clips.checksum, str(latency_seconds)]
         sources: list[Source] = [Real(real), *(Ours(name, run, clips, files) for name, run in named)]
         sources += [Peer(tool, files, environments) for tool in TOOLS]
@@ -69,9 +71,7 @@ def study(
                 source,
                 "\n".join(given),
                 out / "rows",
-                lambda made, name=source.name: measure(
-                    name, made, real, clips=clips, card=card, seconds=latency_seconds
-                ),
+                lambda made, name=source.name: measure(name, made, reference, latency_seconds),
             )
             for source in tqdm(sources, "rows", unit="row")
         ]

@@ -70,10 +70,10 @@ class Ours:
         folder.mkdir(parents=True, exist_ok=True)
         sound = Sound(front_end.from_card(card.mel), samples)
         write_files(folder, int8, real, sound=sound, facts=facts, variants=False)
-        return Made({suffix: folder / f"{NETWORK}{suffix}" for suffix in SUFFIXES}, _simulator(int8))
+        return Made({suffix: folder / f"{NETWORK}{suffix}" for suffix in SUFFIXES}, simulator(int8))
 
 
-def _simulator(int8: Program) -> Model:
+def simulator(int8: Program) -> Model:
     """The integer simulator as if it were a file: int8 (1, C, F, T) -> int8 (1, K)."""
     ports = []
     for name in (int8.input, int8.output):
