@@ -10,25 +10,21 @@ best.program.*, the INT8 program of the epoch that is not kept. Stopped anywhere
 Shapes: B batch, C channels, F mel bands, T frames, n clips, K classes.
 """
 
-from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
-import torch
-from safetensors.numpy import save
 from torch import Tensor
-from tqdm import tqdm
 
-from compress import program, simulate
+from compress import program
 from compress.lower import lower
 from compress.observe import observe
 from compress.quantized_network import QuantizedNetwork
-from tinyasc import front_end, mel_torch, recipe
+from compress.quantized_run import FILES, SAMPLE_CLIPS, check_student, features, simulated, write_programs
+from tinyasc import front_end, recipe
 from tinyasc.artifact import Run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.front_end import FrontEnd
 from train import objectives, reproducible, stage, trained
 from train.augment import AugmentConfig
 from train.loader import ExamplesConfig
@@ -36,10 +32,6 @@ from train.loop.config import FitConfig
 from train.objectives.distillation import DistillationConfig
 from train.reproducible import ComputeConfig
 from train.teachers.open import open_teacher
-
-INT8_PROGRAM, FLOAT_PROGRAM = "int8.program", "float.program"
-SAMPLE, SAMPLE_CLIPS = "sample.safetensors", 32
-BATCH = 64
 
 
 def train_qat(
@@ -83,33 +75,19 @@ def train_qat(
     fabric = reproducible.settle(compute, seed)
     student, mel, card = trained.load(model, "student")
     with Clips(data) as clips:
-        if card.data["checksum"] is None:
-            trained.check_labels(card, clips)
-            print(
-                f"{model} was imported: whether it heard the training clips of {data}, or its test clips, is not known"
-            )
-        elif card.data["checksum"] != clips.checksum:
-            raise UserError(f"{model} was trained on another data set than {data}: make it again with `make student`")
+        check_student(model, card, clips)
         if (subset := card.data.get("subset") or examples.subset) != examples.subset:
             raise UserError(f"{model} was trained on {subset}: give --examples.subset {subset}")
         random = np.random.default_rng(seed)
         calibration = random.permutation(clips.labelled(examples.subset))[:calibration_clips]
         float_program = lower(student, (1, *front_end.shape(mel, clips.samples)))
         network = QuantizedNetwork(
-            float_program, observe(float_program, _features(clips, mel, calibration)), range_momentum
+            float_program, observe(float_program, features(clips, mel, calibration)), range_momentum
         )
 
-        def simulated(indices: np.ndarray) -> np.ndarray:
-            int8 = network.to_program()
-            parts = _features(clips, mel, indices)
-            return np.concatenate([simulate.logits(int8, part.numpy()) for part in parts])
-
         def write(run: Run, others: dict[str, dict[str, Tensor]]) -> None:
-            int8 = network.to_program()
-            program.save(int8, run.path(INT8_PROGRAM))
-            program.save(float_program, run.path(FLOAT_PROGRAM))
-            (sample,) = _features(clips, mel, calibration[:SAMPLE_CLIPS])
-            run.path(SAMPLE).write_bytes(save({"log_mel": simulate.quantize_input(int8, sample.numpy())}))
+            (sample,) = features(clips, mel, calibration[:SAMPLE_CLIPS])
+            write_programs(run, network.to_program(), float_program, sample)
             for name, state in others.items():
                 other = deepcopy(network)
                 other.load_state_dict(state)
@@ -135,9 +113,9 @@ def train_qat(
         )
         parts = stage.Parts(
             objective=objectives.build(network, distillation=distillation, teacher=listened),
-            logits_of=simulated,
+            logits_of=lambda indices: simulated(network.to_program(), clips, mel, indices),
             write=write,
-            files=[f"{INT8_PROGRAM}.*", f"{FLOAT_PROGRAM}.*", SAMPLE, *(f"{name}.program.*" for name in job.not_kept)],
+            files=[*FILES, *(f"{name}.program.*" for name in job.not_kept)],
             cost=card.cost,
             before_epoch=freeze,
         )
@@ -160,15 +138,6 @@ def _check_integer(compute: ComputeConfig, fit: FitConfig) -> None:
         raise UserError(
             "fit: an average of weights rounds to other integers than those that were trained: take average 0"
         )
-
-
-def _features(clips: Clips, mel: FrontEnd, indices: np.ndarray) -> Iterator[Tensor]:
-    """What the network takes of some clips, on the CPU, in batches (B, 1, F, T)."""
-    module = mel_torch.front_end(mel)
-    parts = np.split(indices, range(BATCH, len(indices), BATCH))
-    with torch.inference_mode():
-        for part in tqdm(parts, "clips", leave=False, unit="batch"):
-            yield module(torch.from_numpy(clips.waveform(part)))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from safetensors.numpy import load_file
 
 from compress import program
 from compress.program import Program
-from compress.qat import FLOAT_PROGRAM, INT8_PROGRAM, SAMPLE
+from compress.quantized_run import FLOAT_PROGRAM, INT8_PROGRAM, SAMPLE, STAGES
 from export.drop_in import Sound
 from export.drop_in_parity import prove_drop_in
 from export.files import write_files
@@ -52,7 +52,7 @@ def export(
     """Write an INT8 program as .tflite and .onnx, each proven equal to the integer simulator.
 
     Args:
-        model: run folder of quantization-aware training.
+        model: run folder of quantization-aware training or of post-training quantization.
         out: run folder to write.
         inputs: varied inputs to prove equality on, at least 1,000.
         waveforms: varied waveforms to prove the front-end inside of the drop-in files on, at least 100.
@@ -66,7 +66,7 @@ def export(
         raise UserError(f"inputs is {inputs}: equality over fewer than {LEAST_INPUTS} inputs proves little, give more")
     if waveforms < LEAST_WAVEFORMS:
         raise UserError(f"waveforms is {waveforms}: fewer than {LEAST_WAVEFORMS} prove little, give more")
-    card = artifact.load_card(model, "qat")
+    card = artifact.load_card(model, *STAGES)
     int8, real = program.load(model / INT8_PROGRAM), program.load(model / FLOAT_PROGRAM)
     sample = load_file(model / SAMPLE)
     sound = _sound(card, int8, sample)

@@ -15,12 +15,15 @@ from pathlib import Path
 from onnx import TensorProto
 
 from compress.program import Program
-from export import onnx_graph, tflite_graph, to_onnx, to_tflite
+from export import to_onnx, to_tflite
 from export.front_end.log_mel import log_mel
 from export.front_end.onnx_operations import OnnxOperations
 from export.front_end.operations import Operations, Tensor
 from export.front_end.tflite_operations import TfliteOperations
 from export.metadata.tflite_metadata import TfliteMetadata
+from export.onnx.emitter import grid
+from export.onnx.graph import Graph as OnnxGraph
+from export.tflite.graph import Graph as TfliteGraph
 from tinyasc import front_end
 from tinyasc.errors import UserError
 from tinyasc.front_end import FrontEnd
@@ -60,7 +63,7 @@ def drop_in_tflite(
     Raises:
         UserError: the program does not take what the front-end makes of this length.
     """
-    graph, shape = tflite_graph.Graph(), (1, sound.samples)
+    graph, shape = TfliteGraph(), (1, sound.samples)
     waveform = Tensor(graph.activation(WAVEFORM, shape, None), shape)
     operations = TfliteOperations(graph)
     _, rows, columns = _fitting(program, sound)
@@ -91,12 +94,12 @@ def drop_in_onnx(
     float16: bool = False,
 ) -> None:
     """Write the drop-in .onnx of a program, checked; see `drop_in_tflite`. `metadata` are its metadata_props."""
-    graph, shape = onnx_graph.Graph(), (1, sound.samples)
+    graph, shape = OnnxGraph(), (1, sound.samples)
     operations = OnnxOperations(graph)
     waveform = _features(operations, Tensor(WAVEFORM, shape), sound)
     features = operations.reshape(waveform, (1, *_fitting(program, sound)))
     if program.quantized:
-        graph.node("QuantizeLinear", [features.key, *to_onnx.grid(program, graph, program.input)], program.input)
+        graph.node("QuantizeLinear", [features.key, *grid(program, graph, program.input)], program.input)
     else:
         graph.node("Identity", [features.key], program.input)
     graph.float16 = float16
@@ -105,7 +108,7 @@ def drop_in_onnx(
     real, kind = program.output, TensorProto.FLOAT
     if program.quantized:
         real, kind = f"{program.output}/scored", TensorProto.UINT8
-        graph.node("DequantizeLinear", [program.output, *to_onnx.grid(program, graph, program.output)], real)
+        graph.node("DequantizeLinear", [program.output, *grid(program, graph, program.output)], real)
     graph.node("Softmax", [real], SCORES, axis=-1)
     answer = (1, *program.values[program.output].shape)
     made = {

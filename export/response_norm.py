@@ -5,23 +5,14 @@ that float32 holds.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
 
 from compress.operations.response_norm import ResponseNorm
 from compress.operations.response_norm_integers import LARGEST_ENERGY
+from export.axes import Axes
 from export.front_end.operations import Operations, Tensor
-
-
-@dataclass(frozen=True)
-class Axes:
-    """Where a map's axes are in a format."""
-
-    channel: int
-    frequency: int
-    time: int
 
 
 def response_norm(operations: Operations, norm: ResponseNorm, inputs: Sequence[Tensor], axes: Axes) -> Tensor:

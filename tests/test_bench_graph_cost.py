@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bench import graph_cost
 from compress.operations.convolution import Convolution
-from export.columns import group_frames
+from export.tflite.columns import group_frames
 from export.to_onnx import to_onnx
 from export.to_tflite import to_tflite
 from tests import tiny_models, tiny_programs

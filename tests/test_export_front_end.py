@@ -16,7 +16,7 @@ from torch.nn import functional
 from bench import graph_cost
 from compress.program import Convolution, Mean, Program, Value
 from compress.simulate import quantize_input, simulate
-from export import drop_in_parity, onnx_graph, tflite_graph
+from export import drop_in_parity
 from export.drop_in import Sound, drop_in_onnx, drop_in_tflite
 from export.drop_in_parity import prove_drop_in
 from export.files import DROP_IN
@@ -26,7 +26,9 @@ from export.front_end.onnx_operations import OnnxOperations
 from export.front_end.operations import Tensor
 from export.front_end.tflite_operations import TfliteOperations
 from export.front_end.waveforms import sounds, tones
+from export.onnx.graph import Graph as OnnxGraph
 from export.runtimes import Runtime
+from export.tflite.graph import Graph as TfliteGraph
 from export.to_onnx import to_onnx
 from export.to_tflite import to_tflite
 from tests import tiny_programs
@@ -50,11 +52,11 @@ ODD = {
 def write(config: MelConfig, folder: Path) -> tuple[Path, Path]:
     """The front-end alone, in both formats."""
     tflite, onnx_file, shape = folder / "front_end.tflite", folder / "front_end.onnx", (1, config.sample_rate)
-    graph = tflite_graph.Graph()
+    graph = TfliteGraph()
     source = graph.activation("waveform", shape, None)
     made = log_mel(TfliteOperations(graph), Tensor(source, shape), config)
     tflite.write_bytes(graph.file([source], [made.key]))
-    other = onnx_graph.Graph()
+    other = OnnxGraph()
     made = log_mel(OnnxOperations(other), Tensor("waveform", shape), config)
     ends = [("waveform", TensorProto.FLOAT, shape)], [(made.key, TensorProto.FLOAT, made.shape)]
     other.write(onnx_file, *ends, {})

@@ -17,11 +17,12 @@ from compress.quantization import Range
 from compress.quantize import quantize
 from compress.scheme import assign
 from compress.simulate import simulate
-from export import onnx_graph, tflite_graph
 from export.front_end.onnx_operations import OnnxOperations
 from export.front_end.operations import Operations, Tensor
 from export.front_end.tflite_operations import TfliteOperations
+from export.onnx.graph import Graph as OnnxGraph
 from export.runtimes import litert, onnx_runtime
+from export.tflite.graph import Graph as TfliteGraph
 from export.to_onnx import to_onnx
 from export.to_tflite import to_tflite
 
@@ -29,7 +30,7 @@ Formula = Callable[[Operations, Tensor], Tensor]
 
 
 def in_litert(formula: Formula, numbers: np.ndarray, folder: Path) -> np.ndarray:
-    graph = tflite_graph.Graph()
+    graph = TfliteGraph()
     source = graph.activation("x", numbers.shape, None)
     result = formula(TfliteOperations(graph), Tensor(source, numbers.shape))
     interpreter = Interpreter(model_content=graph.file([source], [result.key]))
@@ -41,7 +42,7 @@ def in_litert(formula: Formula, numbers: np.ndarray, folder: Path) -> np.ndarray
 
 
 def in_onnx_runtime(formula: Formula, numbers: np.ndarray, folder: Path) -> np.ndarray:
-    graph = onnx_graph.Graph()
+    graph = OnnxGraph()
     result = formula(OnnxOperations(graph, "norm"), Tensor("x", numbers.shape))
     ends = [("x", TensorProto.FLOAT, numbers.shape)], [(result.key, TensorProto.FLOAT, result.shape)]
     graph.write(folder / "formula.onnx", *ends, {})

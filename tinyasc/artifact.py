@@ -42,7 +42,7 @@ class ModelCard:
     """What a run is, where it came from and what is in it."""
 
     stage: str
-    """teacher, student, qat or export: also the make target that makes such a run."""
+    """teacher, student, qat, ptq or export: also the make target that makes such a run."""
     architecture: str
     """Name in `tinyasc.models`."""
     config: dict[str, Any]
@@ -135,20 +135,21 @@ def new_run(out: Path) -> Iterator[Run]:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def load_card(run: Path, stage: str | None = None) -> ModelCard:
+def load_card(run: Path, *stages: str) -> ModelCard:
     """Read and verify the card of a run folder and every file it names.
 
     Args:
         run: the run folder.
-        stage: the stage the run must be of, if it matters.
+        *stages: of which the run must be one, if it matters; the first is named where there is none.
 
     Raises:
         UserError: no run there, another stage or format, or a file that is missing or not the one that was written.
     """
     run = Path(run)
     path = run / CARD
+    wanted = " or ".join(stages)
     if not path.is_file():
-        raise UserError(f"no {stage or 'model'} run at {run}: `make {stage or 'student'}` makes it")
+        raise UserError(f"no {wanted or 'model'} run at {run}: `make {(stages or ('student',))[0]}` makes it")
     try:
         content = json.loads(path.read_text())
         found = content["format"]
@@ -158,8 +159,8 @@ def load_card(run: Path, stage: str | None = None) -> ModelCard:
         raise UserError(f"{path} is not a model card ({error!r}): make the run again") from error
     if card is None:
         raise UserError(f"{path} has format {found}, this version reads {FORMAT}: make the run again")
-    if stage is not None and card.stage != stage:
-        raise UserError(f"{run} is of the stage {card.stage}, one of {stage} is needed: `make {stage}` makes it")
+    if stages and card.stage not in stages:
+        raise UserError(f"{run} is of the stage {card.stage}, one of {wanted} is needed: `make {stages[0]}` makes it")
     for name, sha256 in hashes.items():
         file = run / name
         if not file.is_file():

@@ -94,7 +94,7 @@ def evaluate(
         if path is not None and path.is_dir():
             raise UserError(f"{path} is a folder: name the file to write")
     card = artifact.load_card(model)
-    if card.stage in ("qat", "export"):
+    if card.stage in ("qat", "ptq", "export"):
         raise UserError(f"{model} is of the stage {card.stage}: `make bench` judges what is quantized, as it ships")
     chosen = reproducible.settle(ComputeConfig(device=device, threads=threads)).device
     heard = card.data["train_devices"]

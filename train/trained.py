@@ -28,17 +28,17 @@ def save_state(path: Path, state: Mapping[str, Tensor]) -> None:
     path.write_bytes(safetensors.torch.save(tensors))  # save_file makes files that only their owner can read
 
 
-def load(run: Path, stage: str | None = None) -> tuple[nn.Module, FrontEnd, ModelCard]:
+def load(run: Path, *stages: str) -> tuple[nn.Module, FrontEnd, ModelCard]:
     """The network of a run on the CPU in eval mode, the settings of its front-end, and its card.
 
     Args:
         run: a teacher or student run folder.
-        stage: the stage the run must be of, if it matters.
+        *stages: of which the run must be one, if it matters.
 
     Raises:
         UserError: no such run, files that its card does not vouch for, or a run that holds no float network.
     """
-    card = artifact.load_card(run, stage)
+    card = artifact.load_card(run, *stages)
     if card.architecture == ENSEMBLE:
         raise UserError(f"{run} is an ensemble, which has answers but no network of its own: give one of its teachers")
     if FILE not in card.files:

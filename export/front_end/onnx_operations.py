@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.front_end.operations import Kind, Operations, Reduction, Tensor
-from export.onnx_graph import Graph
+from export.onnx.graph import Graph
 
 _PLAIN: dict[Kind, str] = {
     "add": "Add",

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.flatbuffer import vector
 from export.front_end.operations import Kind, Operations, Reduction, Tensor
-from export.tflite_graph import Graph
+from export.tflite.flatbuffer import vector
+from export.tflite.graph import Graph
 
 XNNPACK_PARTS = 4
 """XNNPACK joins up to five tensors; one more, and the operator falls out of the delegated graph."""

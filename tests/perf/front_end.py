@@ -14,7 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 from export.front_end.log_mel import log_mel
 from export.front_end.operations import Tensor
 from export.front_end.tflite_operations import TfliteOperations
-from export.tflite_graph import Graph
+from export.tflite.graph import Graph
 from tests.perf.case import Case
 from tests.tiny_models import Flatbuffer
 from tinyasc.mel import MEL_CONFIGS, MelConfig, frames, hann, mel_bank

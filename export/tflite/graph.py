@@ -11,8 +11,8 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from compress.quantization import Quantization
-from export.flatbuffer import Writer, vector
 from export.metadata.tflite_metadata import BUFFER, TfliteMetadata
+from export.tflite.flatbuffer import Writer, vector
 
 VERSION = 3
 # Lowest operator versions with per-channel int8 kernels: an older runtime refuses the file instead of misreading it.

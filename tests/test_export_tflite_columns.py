@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from compress.operations.convolution import Convolution
-from export.columns import group_frames
+from export.tflite.columns import group_frames
 
 
 @pytest.mark.parametrize(

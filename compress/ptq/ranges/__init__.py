@@ -1,0 +1,1 @@
+"""Ranges of activations from what was seen of them, one way a file: all of it, or what loses least if clipped."""
