@@ -2,8 +2,8 @@
 
 import numpy as np
 import torch
-
 from compress.bias_correction import corrected
+
 from compress.observe import observe, run_float
 from compress.operations.convolution import Convolution
 from compress.quantized_network import QuantizedNetwork

@@ -61,12 +61,16 @@ def found_in(graph: GraphModule, program: Program) -> Found:
 
 
 def applied(found: Found, program: Program, observed: Mapping[str, Range]) -> tuple[Program, dict[str, Range]]:
-    """The float program with the steps that were found, and a range for every value: that found, else that observed."""
-    operations = tuple(
-        replace(one, weight_step=found.steps[number]) if isinstance(one, Convolution) and number in found.steps else one
-        for number, one in enumerate(program.operations)
-    )
-    return replace(program, operations=operations), {**observed, **found.ranges}
+    """The float program with the steps that were found, and a range for every value: that found, else that observed.
+
+    The weights of a pooling are its definition and keep the steps that hold them exactly.
+    """
+    operations = list(program.operations)
+    for number, steps in found.steps.items():
+        convolution = operations[number]
+        if isinstance(convolution, Convolution) and convolution.trainable:
+            operations[number] = replace(convolution, weight_step=steps)
+    return replace(program, operations=tuple(operations)), {**observed, **found.ranges}
 
 
 def _quantizer(argument: Node) -> Node | None:

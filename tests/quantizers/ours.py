@@ -11,7 +11,7 @@ import numpy as np
 
 from compress import program
 from compress.program import Program, quantization
-from compress.qat import FLOAT_PROGRAM, INT8_PROGRAM
+from compress.quantized_run import FLOAT_PROGRAM, INT8_PROGRAM, STAGES
 from compress.simulate import simulate
 from deploy.runtime import Model, Port
 from export.drop_in import Sound
@@ -61,7 +61,7 @@ class Ours:
         return hashlib.sha256(b"".join(content)).hexdigest()
 
     def make(self) -> Made:
-        card = artifact.load_card(self.run)
+        card = artifact.load_card(self.run, *STAGES)
         int8, real = program.load(self.run / INT8_PROGRAM), program.load(self.run / FLOAT_PROGRAM)
         parent = card.files[f"{INT8_PROGRAM}.safetensors"]["sha256"]
         rate, samples = self.clips.sample_rate, self.clips.samples
