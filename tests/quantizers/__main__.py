@@ -11,8 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
+from compress import quantized_run
 from compress.lower import lower
 from deploy import runtime
 from tests.quantizers.ours import Ours, Real, write_float
@@ -60,7 +62,7 @@ def study(
         real = write_float(lower(network, (1, *front_end.shape(mel, clips.samples))), files)
         heard = clips.labelled(card.data.get("subset") or "train")
         chosen = np.random.default_rng(seed).permutation(heard)[:calibration_clips]
-        features = front_end.features(clips.waveform(chosen), mel)
+        features = torch.cat(list(quantized_run.features(clips, mel, chosen))).numpy()
         write_calibration(runtime.load(real[".tflite"]).quantize(features), files)
         reference = Reference(clips, card, real)
         given = [*map(artifact.file_sha256, real.values()), clips.checksum, str(latency_seconds)]

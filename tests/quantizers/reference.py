@@ -1,23 +1,24 @@
 """What every row is held against: the test split and what the float files of the student answer to it.
 
-Shapes: n test clips, F mel bands, T frames, K classes.
+Shapes: n test clips, F mel bands, T frames, S samples, K classes.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from compress import quantized_run
+from compress.quantized_run import BATCH
 from deploy import runtime
 from deploy.runtime import Model
 from tests.quantizers.source import Files
 from tinyasc import front_end
 from tinyasc.artifact import ModelCard
 from tinyasc.clips import Clips
-
-BATCH = 64
 
 
 @dataclass
@@ -32,11 +33,9 @@ class Reference:
 
     @cached_property
     def features(self) -> NDArray[np.float32]:
-        """What networks take of the test split: (n, F, T), or the waveforms."""
+        """What networks take of the test split: (n, 1, F, T), or the waveforms (n, 1, 1, S)."""
         config, indices = front_end.from_card(self.card.mel), self.clips.labelled("test")
-        parts = np.split(indices, range(BATCH, len(indices), BATCH))
-        progress = tqdm(parts, "features", unit="batch", leave=False)
-        return np.concatenate([front_end.features(self.clips.waveform(part), config) for part in progress])
+        return torch.cat(list(quantized_run.features(self.clips, config, indices))).numpy()
 
     @cached_property
     def logits(self) -> NDArray[np.float32]:
