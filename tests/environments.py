@@ -18,10 +18,11 @@ def prepared(environment: Path, packages: Sequence[str]) -> Path:
     Raises:
         UserError: they cannot be installed here.
     """
-    python = environment / "bin/python"
+    python, made = environment / "bin/python", environment / ".made"
     try:
-        if not python.exists():
+        if not made.exists():  # again where it was stopped half-way
             _run([sys.executable, "-m", "venv", environment])
+            made.touch()
         _run([python, "-m", "pip", "install", "-q", *packages])
     except subprocess.CalledProcessError as error:
         reason = (error.stderr.strip().splitlines() or ["no reason given"])[-1]

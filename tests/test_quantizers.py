@@ -114,4 +114,5 @@ def test_other_quantizers_give_a_file_that_runs(tool: Tool, student: tuple[Path,
     assert suffix == path.suffix == tool.suffix
     assert path.stat().st_size < (folder / f"float{suffix}").stat().st_size
     apart = np.abs(found - expected).mean()
-    assert 0 < apart < 0.4 * expected.std()  # quantized, and still this network
+    to_other_clips = np.abs(found - np.roll(expected, 1, axis=0)).mean()
+    assert 0 < apart < 0.75 * to_other_clips  # quantized, however badly, and still this network
