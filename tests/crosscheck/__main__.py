@@ -4,7 +4,6 @@ A referee whose package cannot be installed here is skipped, unless it is requir
 """
 
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from tqdm import tqdm
 
 from deploy import runtime
 from export.front_end.waveforms import sounds
+from tests.environments import prepared
 from tinyasc import artifact, front_end, recipe
 from tinyasc.errors import UserError
 from tinyasc.front_end import FrontEnd
@@ -99,22 +99,14 @@ def write_cases(folder: Path, config: FrontEnd, labels: list[str]) -> None:
 
 def _judge(referee: Referee, environment: Path, folder: Path) -> tuple[str, bool | None]:
     """One line, and whether the referee agrees; None where it is skipped."""
-    python = environment / "bin/python"
     try:
-        if not python.exists():
-            _run([sys.executable, "-m", "venv", environment])
-        _run([python, "-m", "pip", "install", "-q", *referee.packages])
-    except subprocess.CalledProcessError as error:
-        reason = (error.stderr.strip().splitlines() or ["no reason given"])[-1]
-        return f"{referee.script}: skipped, {', '.join(referee.packages)} cannot be installed here: {reason}", None
+        python = prepared(environment, referee.packages)
+    except UserError as error:
+        return f"{referee.script}: skipped, {error}", None
     found = subprocess.run([python, HERE / f"{referee.script}.py", folder], capture_output=True, text=True, check=False)
     said = (found.stdout if found.returncode in (0, 1, SKIPPED) and found.stdout else found.stderr).strip().splitlines()
     agreed = None if found.returncode == SKIPPED else found.returncode == 0
     return f"{referee.script}: {said[-1] if said else 'said nothing'}", agreed
-
-
-def _run(command: list[object]) -> None:
-    subprocess.run([str(part) for part in command], capture_output=True, text=True, check=True)
 
 
 if __name__ == "__main__":

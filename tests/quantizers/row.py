@@ -1,0 +1,134 @@
+"""One row of the study: what the files of one quantizer answer to the test split, and how large and fast they are.
+
+Shapes: n test clips, K classes.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import latency
+from deploy import runtime
+from deploy.runtime import Model
+from tests.quantizers.reference import Reference
+from tests.quantizers.source import SUFFIXES, Made, Source
+from tinyasc import artifact, metrics
+
+Logits = NDArray[np.float32]
+SIMULATED_CLIPS = 256
+"""Test clips on which files are held against the integer simulator: it is slow, and `export` proves more."""
+
+
+@dataclass(frozen=True)
+class FileFigures:
+    """Of one file."""
+
+    bytes: int
+    kernels: str
+    """Runtime and kernels that ran it."""
+    milliseconds: float
+    """Median of one inference on one thread; a shared machine blurs it."""
+    ratio: float
+    """Of that to the float file of the same format, in the same rounds (`bench.latency`)."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One quantizer. The answers are those of its .tflite, where it has one, else of its .onnx."""
+
+    name: str
+    key: str = ""
+    """sha256 of all that it was made from: with another one, it is made again."""
+    failure: str = ""
+    """Why there are no figures."""
+    macro: float = float("nan")
+    """Macro accuracy, a fraction."""
+    unseen: float | None = None
+    """Macro accuracy on devices that were not heard in training, a fraction; none where all were."""
+    log_loss: float = float("nan")
+    """Nats."""
+    agreement: float = float("nan")
+    """Share of clips on which it answers what float answers."""
+    difference: float = float("nan")
+    """Mean |logit - float's logit|."""
+    compared: int = 0
+    """Logits of its files that were held against those of the integer simulator; 0: it has no simulator."""
+    differing: int = 0
+    """Those of them that are not equal."""
+    files: dict[str, FileFigures] = field(default_factory=dict)
+    """By suffix."""
+
+
+def measure(name: str, made: Made, reference: Reference, seconds: float) -> Row:
+    """Run the files on the whole test split, and time them against the float ones.
+
+    Args:
+        name: of the row.
+        made: the files and what they must equal.
+        reference: the test split and the float files.
+        seconds: to time each file.
+    """
+    models = {suffix: runtime.load(made.files[suffix]) for suffix in SUFFIXES if suffix in made.files}
+    answers = {suffix: reference.logits_of(model) for suffix, model in models.items()}
+    logits, *_ = answers.values()
+    score = metrics.score_test(logits, reference.clips, reference.card.data.get("train_devices"))
+    unseen = score.groups.get("unseen")
+    off = _off_the_simulator(list(answers.values()), made.simulator, reference)
+    return Row(
+        name,
+        macro=score.macro,
+        unseen=None if unseen is None else unseen.macro,
+        log_loss=score.log_loss,
+        agreement=float((logits.argmax(1) == reference.logits.argmax(1)).mean()),
+        difference=float(np.abs(logits - reference.logits).mean()),
+        compared=off.size,
+        differing=int(off.sum()),
+        files={suffix: _timed(model, reference.files[suffix], seconds) for suffix, model in models.items()},
+    )
+
+
+def row_of(source: Source, given: str, folder: Path, measured: Callable[[Made], Row]) -> Row:
+    """The row of a source: from a folder of rows, if it was made of the same, else a new one written there.
+
+    A failure is a row too, but it is not kept: the next time it is tried again.
+
+    Args:
+        source: where its files come from.
+        given: what all rows of the study depend on.
+        folder: of rows.
+        measured: what makes a row of files.
+    """
+    path = folder / f"{source.name}.json"
+    try:
+        key = hashlib.sha256(f"{given}\n{source.fingerprint()}".encode()).hexdigest()
+        content: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {"key": None}
+        if content["key"] == key:
+            files = {suffix: FileFigures(**figures) for suffix, figures in content.pop("files").items()}
+            return Row(**content, files=files)
+        row = replace(measured(source.make()), key=key)
+    except Exception as error:  # quantizers and runtimes fail in whatever way they do: the table says how
+        return Row(source.name, failure=" ".join(str(error).split()) or type(error).__name__)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    artifact.atomic_write(path, (json.dumps(asdict(row), indent=1) + "\n").encode())
+    return row
+
+
+def _off_the_simulator(answers: list[Logits], simulator: Model | None, reference: Reference) -> NDArray[np.bool_]:
+    """Which logits of some clips, spread over the test split, are not the simulator's: (files, clips, K)."""
+    if simulator is None:
+        return np.zeros(0, bool)
+    clips = len(reference.features)
+    spread = np.unique(np.linspace(0, clips - 1, min(clips, SIMULATED_CLIPS)).astype(int))
+    return np.stack(answers)[:, spread] != simulator.logits(reference.features[spread])
+
+
+def _timed(model: Model, real: Path, seconds: float) -> FileFigures:
+    timing = latency.measure({"this": model, "float": runtime.load(real)}, seconds)
+    milliseconds = timing.latency("this").median
+    return FileFigures(model.bytes, model.kernels, milliseconds, timing.ratio("this", "float"))
