@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from math import floor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,7 +100,8 @@ def test_addition(given: Quantization, output: Quantization) -> None:
 
 def test_every_wide_integer_is_its_two_parts() -> None:
     integers = np.arange(-(2**16) + 1, 2**16, dtype=np.float32)
-    for array in (integers, torch.from_numpy(integers)):
+    arrays: list[Any] = [integers, torch.from_numpy(integers)]
+    for array in arrays:
         high, low = (np.asarray(part) for part in split(array))
         np.testing.assert_array_equal(256 * high + low, integers)
         assert (low.min(), low.max(), high.min(), high.max()) == (0, 255, -256, 255)
