@@ -3,6 +3,7 @@
 #   TAU    folder with meta.csv (default: the embedded data set, made on demand)   DATA    the prepared .h5
 #   RUNS   where runs are written (default: runs)                                  RECIPE  of the one stage being made
 #   ARGS   more flags for the one stage being made                                 PYTHON  interpreter of the environment
+#   QUANTIZED    what is exported: qat, made with training (default), or ptq, made without (`make ptq`)
 #   REPLACE=yes  make a stage anew though it was made with a variable that is not given now
 
 RUNS ?= runs
@@ -14,6 +15,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 TEACHER_RECIPE = train/recipes/demo/teacher.yaml
 STUDENT_RECIPE = train/recipes/demo/student.yaml
 QAT_RECIPE = compress/recipes/qat_demo.yaml
+PTQ_RECIPE = compress/recipes/ptq.yaml
+QUANTIZED ?= qat
 
 # What these two ask for would replace torch by another one (tinyasc/third_party.py).
 NO_DEPENDENCIES := torchaudio hear21passt
@@ -22,19 +25,21 @@ PY := .venv/bin/python
 READY := .venv/.ready
 EMBEDDED := $(filter $(RUNS)/scenes,$(TAU))
 LINE := data teacher student qat export bench
+STAGES := $(LINE) ptq
 override RUNS := $(patsubst %/,%,$(RUNS))
 GOALS := $(or $(MAKECMDGOALS),demo)
 # The stages of this call. Only they are made: a stage never starts hours of work on another one behind your back,
 # it says which command makes what it lacks.
-ACTIVE := $(if $(filter demo,$(GOALS)),$(LINE),$(filter $(LINE),$(GOALS)))
+ACTIVE := $(if $(filter demo,$(GOALS)),$(LINE),$(filter $(STAGES),$(GOALS)))
 
 ifdef RECIPE
-ifneq ($(words $(filter teacher student qat,$(ACTIVE))),1)
-$(error RECIPE is the recipe of one stage: make teacher, student or qat with it)
+ifneq ($(words $(filter teacher student qat ptq,$(ACTIVE))),1)
+$(error RECIPE is the recipe of one stage: make teacher, student, qat or ptq with it)
 endif
 $(if $(filter teacher,$(ACTIVE)),$(eval TEACHER_RECIPE = $(RECIPE)))
 $(if $(filter student,$(ACTIVE)),$(eval STUDENT_RECIPE = $(RECIPE)))
 $(if $(filter qat,$(ACTIVE)),$(eval QAT_RECIPE = $(RECIPE)))
+$(if $(filter ptq,$(ACTIVE)),$(eval PTQ_RECIPE = $(RECIPE)))
 endif
 ifdef ARGS
 ifneq ($(filter-out 0 1,$(words $(ACTIVE))),)
@@ -42,7 +47,7 @@ $(error ARGS are flags of one stage: make one stage with them)
 endif
 endif
 
-.PHONY: demo setup test perf crosscheck referee lint $(LINE) FORCE
+.PHONY: demo setup test perf crosscheck referee lint $(STAGES) FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -54,6 +59,7 @@ data_OUT = $(DATA)
 teacher_OUT = $(RUNS)/teacher/model_card.json
 student_OUT = $(RUNS)/student/model_card.json
 qat_OUT = $(RUNS)/qat/model_card.json
+ptq_OUT = $(RUNS)/ptq/model_card.json
 export_OUT = $(RUNS)/export/model_card.json
 bench_OUT = $(RUNS)/bench/report.json
 
@@ -61,14 +67,16 @@ data_IN = $(if $(EMBEDDED),$(TAU)/meta.csv,$(wildcard $(TAU)/meta.csv $(TAU)/eva
 teacher_IN = $(call made,data) $(TEACHER_RECIPE)
 student_IN = $(call made,data) $(call made,teacher) $(STUDENT_RECIPE)
 qat_IN = $(call made,data) $(call made,teacher) $(call made,student) $(QAT_RECIPE)
-export_IN = $(call made,qat)
+ptq_IN = $(call made,data) $(call made,student) $(PTQ_RECIPE)
+export_IN = $(call made,$(QUANTIZED))
 bench_IN = $(call made,data) $(call made,export)
 
 data_RUN = tinyasc.prepare --root '$(TAU)' --out $(DATA)
 teacher_RUN = train.teacher --config $(TEACHER_RECIPE) --data $(DATA) --out $(RUNS)/teacher
 student_RUN = train.student --config $(STUDENT_RECIPE) --data $(DATA) --teacher $(RUNS)/teacher --out $(RUNS)/student
 qat_RUN = compress.qat --config $(QAT_RECIPE) --model $(RUNS)/student --data $(DATA) --teacher $(RUNS)/teacher --out $(RUNS)/qat
-export_RUN = export --model $(RUNS)/qat --out $(RUNS)/export
+ptq_RUN = compress.ptq --config $(PTQ_RECIPE) --model $(RUNS)/student --data $(DATA) --out $(RUNS)/ptq
+export_RUN = export --model $(RUNS)/$(QUANTIZED) --out $(RUNS)/export
 bench_RUN = bench --model $(RUNS)/export --data $(DATA) --out $(RUNS)/bench
 
 # An input that this call makes, or that is there; one that is neither is left to the stage, which says what makes it.
@@ -78,7 +86,7 @@ made = $(if $(filter $1,$(ACTIVE)),$($1_OUT),$(wildcard $($1_OUT)))
 # the stage again, but never because a variable was left out this time: a run of your own is not replaced by the demo's.
 # While a stage is being made, .STAGE.flags.old holds the command of the run that is still there.
 quoted = '$(subst ','\'',$1)'
-given = $(foreach name,RECIPE ARGS TAU DATA,$(if $(filter command environment,$(firstword $(origin $(name)))),$(name)))
+given = $(foreach name,RECIPE ARGS TAU DATA QUANTIZED,$(if $(filter command environment,$(firstword $(origin $(name)))),$(name)))
 define STAGE_RULE
 $1: $$($1_OUT)
 	@echo '$$($1_OUT) is up to date'

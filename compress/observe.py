@@ -1,6 +1,6 @@
 """Ranges of every activation of a float program over some clips: where quantization starts.
 
-Plain minimum and maximum; clipping to percentiles or by squared error made this network worse, not better.
+Plain minimum and maximum: training moves them on. Without training a range may be clipped (`compress.ptq.ranges`).
 Shapes: B batch, C channels, F mel bands, T frames, K classes.
 """
 

@@ -188,6 +188,27 @@ def test_sums_stay_exact_or_are_refused(frames: int, wide: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("normed", "ratio", "scales"),
+    # a norm gives b, which so has a unit already and needs a power of two
+    [(False, 3.0, (3, 1)), (False, 0.6, (3, 5)), (True, 0.75, (3, 4)), (True, 1.5, (3, 2))],
+)
+def test_inputs_whose_ratio_is_that_of_small_integers_are_not_widened(
+    normed: bool, ratio: float, scales: tuple[int, int]
+) -> None:
+    ranges = {"a": Range(0.0, ratio), "b": Range(0.0, 1.0), "y": Range(0.0, 9.0), "energy": Range(0.0, 30.0)}
+    shapes = {**dict.fromkeys(("a", "b", "y"), (C, F, T)), "energy": (C,)}
+    start = {name: activation(found) for name, found in ranges.items()}
+    if normed:
+        start["b"] = Quantization(1.0, start["b"].zero_point, start["b"].scale)
+    found = Scales(ranges, shapes, start)
+    NORM.settle(found)
+    a, b = found.settled["a"], found.settled["b"]
+    assert (a.scale, b.scale) == scales
+    assert a.step * 255 == pytest.approx(ratio, rel=1e-6)
+    assert b.step * 255 == pytest.approx(1, rel=1e-6)
+
+
+@pytest.mark.parametrize(
     ("change", "message"), [({"gamma": 1e6}, "gamma 1e\\+06"), ({"beta": -50.0}, "beta -50"), ({}, "not settled")]
 )
 def test_what_integers_cannot_hold_is_refused(change: dict[str, float], message: str) -> None:

@@ -28,6 +28,7 @@ RECIPES = {
     "teacher": "train/recipes/demo/teacher.yaml",
     "student": "train/recipes/demo/student.yaml",
     "qat": "compress/recipes/qat_demo.yaml",
+    "ptq": "compress/recipes/ptq.yaml",
 }
 MODULES = {
     "data": "tinyasc.prepare",
@@ -36,8 +37,9 @@ MODULES = {
     "qat": "compress.qat",
     "export": "export",
     "bench": "bench",
+    "ptq": "compress.ptq",
 }
-LINE = list(MODULES.values())
+LINE = [module for stage, module in MODULES.items() if stage != "ptq"]
 
 
 class Workplace:
@@ -106,6 +108,17 @@ def test_a_stage_makes_itself_alone(workplace: Workplace, stage: str) -> None:
     assert workplace.modules(stage) == [*scenes, MODULES[stage]]
     assert "is up to date" in workplace.call(stage)[2]
     assert workplace.modules(stage) == []
+
+
+def test_what_was_quantized_without_training_is_exported_when_it_is_asked_for(made: Workplace) -> None:
+    (ptq,) = made.commands("ptq")
+    assert ptq.startswith("compress.ptq --config compress/recipes/ptq.yaml --model runs/student ")
+    (export,) = made.commands("export", "QUANTIZED=ptq")
+    assert export == "export --model runs/ptq --out runs/export"
+    assert made.modules("export", "QUANTIZED=ptq") == []
+    code, _, said = made.call("export")
+    assert code == 2
+    assert "was made with QUANTIZED" in said
 
 
 def test_every_path_follows_runs(workplace: Workplace) -> None:

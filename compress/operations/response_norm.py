@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import product
+from math import gcd
 from typing import Any, Self
 
 import numpy as np
@@ -31,8 +32,10 @@ from compress.operations.scales import Scales
 from compress.quantization import Quantization, rescaled
 from tinyasc.errors import UserError
 
-SCALES = (1, 2, 4)
-"""Powers of two, so that sums of int8 in these steps are integers and an output in them is never near a tie."""
+INPUT_SCALES = (1, 2, 3, 4, 5)
+"""Integers, so that a sum of int8 in these steps is one."""
+OUTPUT_SCALES = (1, 2, 4)
+"""Powers of two, so that an output in these steps is never near a tie."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,10 @@ class ResponseNorm(Formula):
         return do.plus(do.multiply(x, scale), constants.bias * 2.0 ** -(constants.fraction + 1))
 
     def settle(self, scales: Scales) -> None:
-        """Give the inputs one unit and scales that are powers of two, the output a unit of its own.
+        """Give the inputs one unit and small integers as scales, the output a unit of its own.
 
-        Of the scales that keep every sum exact, those are taken that lose least.
+        Of the scales that keep every sum exact, those are taken that lose least. An input that an earlier norm gives,
+        which alone has a unit by now, takes one that a norm's output may have.
 
         Raises:
             UserError: another operation relies on the scale of an input, or the map has too many frames.
@@ -103,7 +107,7 @@ class ResponseNorm(Formula):
         if taken := [name for name in self.inputs if scales.bound(name)]:
             raise UserError(f"{self.output} norms {taken[0]}, whose scale another addition or norm relies on")
         given = [settled[name] for name in self.inputs]
-        found = min(filter(None, (_in_steps(given, steps, shape) for steps in _choices(len(given)))), default=None)
+        found = min(filter(None, (_in_steps(given, steps, shape) for steps in _choices(given))), default=None)
         if found is None:
             raise UserError(f"{self.output} norms {shape[2]} frames: the INT8 program norms fewer, give shorter clips")
         _, unit, steps = found
@@ -117,7 +121,8 @@ class ResponseNorm(Formula):
 
     def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
         given, output = [quantizations[name] for name in self.inputs], quantizations[self.output]
-        if len({found.unit for found in given}) > 1 or not {found.scale for found in (*given, output)} <= {*SCALES}:
+        fit = {found.scale for found in given} <= {*INPUT_SCALES} and output.scale in OUTPUT_SCALES
+        if len({found.unit for found in given}) > 1 or not fit:
             raise UserError(f"{self.output} norms values in scales that were not settled for it: assign them anew")
         shape = shapes[self.output]
         if not sums_are_exact(_reach(given), shape, quantizations[self.energy].scale):
@@ -129,8 +134,9 @@ class ResponseNorm(Formula):
         return replace(self, integers=found)
 
 
-def _choices(count: int) -> list[tuple[int, ...]]:
-    return [steps for steps in product(SCALES, repeat=count) if min(steps) == 1]
+def _choices(given: Sequence[Quantization]) -> list[tuple[int, ...]]:
+    each = [INPUT_SCALES if found.unit == 1 else OUTPUT_SCALES for found in given]
+    return [steps for steps in product(*each) if gcd(*steps) == 1]
 
 
 def _reach(given: Sequence[Quantization]) -> int:

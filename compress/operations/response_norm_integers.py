@@ -1,7 +1,7 @@
 """Global response norm in integers: its arithmetic and constants, and why every runtime computes it to the same bits.
 
-With q the int8 inputs (one, or two that are summed), z their zero points, k, k_y powers of two (the scales in the
-files), and the constants below:
+With q the int8 inputs (one, or two that are summed), z their zero points, k small integers and k_y a power of two (the
+scales in the files), and the constants below:
 
     x   = sum_i k_i (q_i - z_i)                          the map, never rounded
     n_c = min(sum_F floor(2^-energy_shift sum_T x^2), 2^18)    its energy, per channel
