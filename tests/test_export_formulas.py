@@ -14,6 +14,7 @@ from compress.operations.activation_function import ActivationFunction
 from compress.operations.addition import Addition
 from compress.operations.attention import Attention
 from compress.operations.attention_integers import MOST_EXPONENT, NUMERATOR, top
+from compress.operations.concatenation import Concatenation
 from compress.operations.convolution import Convolution
 from compress.operations.operation import Operation
 from compress.operations.standardization import CHANNEL, FREQUENCY, TIME, Standardization
@@ -50,9 +51,20 @@ def operations(kind: str, channels: int, seed: int) -> list[Operation]:
     if kind == "attention":
         sources: list[Operation] = [mix("x", name, wide, seed + i) for i, name in enumerate("qkv")]
         return [*sources, Attention(("q", "k", "v"), "y", channels // 4, 2, None, None)]
+    if kind == "silu, unit":  # a norm reads what joins its result
+        halves = INPUTS, channels // 2
+        joined = [Concatenation(("b", "c"), "a", 0), standardization((CHANNEL, TIME), 1, seed)]
+        return [
+            mix("x", "d", halves, seed),
+            ActivationFunction("d", "b", "silu", None),
+            mix("x", "c", halves, 9),
+            *joined,
+        ]
     if kind in ("silu", "sigmoid"):
         return [mix("x", "a", wide, seed), ActivationFunction("a", "y", kind, None)]  # type: ignore[arg-type]
-    over = {"band": (CHANNEL, TIME), "point": (CHANNEL,), "map": (CHANNEL, FREQUENCY, TIME)}[kind.split(",")[0]]
+    over = {"band": (CHANNEL, TIME), "point": (CHANNEL,), "map": (CHANNEL, FREQUENCY, TIME)}[
+        kind.split(",", maxsplit=1)[0]
+    ]
     norm = standardization(over, channels if "channel" in kind else 1, seed)
     if "bound" not in kind:
         return [mix("x", "a", wide, seed), norm]
@@ -66,6 +78,8 @@ def program(kind: str, shape: tuple[int, int, int], seed: int) -> Program:
     made = [*operations(kind, channels, seed), mix("y", "z", (channels, 5), seed + 7)]
     values = {"x": Value("x", (INPUTS, *shape[1:])), "variance": Value("variance", (1,))}
     values |= {one.output: Value(one.output, shape) for one in made}
+    if "unit" in kind:
+        values |= {name: Value(name, (channels // 2, *shape[1:])) for name in "bcd"}
     values["z"] = Value("z", (5, *shape[1:]))
     used = {"x"}.union(*((one.output, *one.inside) for one in made))
     real = Program("x", "z", {name: value for name, value in values.items() if name in used}, tuple(made))
@@ -85,6 +99,7 @@ def program(kind: str, shape: tuple[int, int, int], seed: int) -> Program:
         ("point, channel", (32, 8, 16)),
         ("map", (12, 16, 8)),
         ("silu", (20, 1, 32)),
+        ("silu, unit", (20, 4, 8)),
         ("sigmoid", (8, 6, 5)),
         ("attention", (32, 32, 16)),  # MobileAST's
         ("attention", (8, 6, 10)),
