@@ -20,10 +20,10 @@ BAND, POINT, MAP = (CHANNEL, TIME), (CHANNEL,), (CHANNEL, FREQUENCY, TIME)
 float32 = np.float32
 
 
-def norm(over: tuple[str, ...], channels: int = 1, share: float = 0.1) -> Standardization:
+def norm(over: tuple[str, ...], channels: int = 1) -> Standardization:
     random = np.random.default_rng(channels)
     gain = random.uniform(0.5, 1.5, channels) * (1 if channels == 1 else random.choice([-1, 1], channels))
-    parts = np.full(1, share), gain, random.normal(0, 0.3, channels)
+    parts = np.full(1, 0.1), gain, random.normal(0, 0.3, channels)
     share, gain, bias = (part.astype(float32) for part in parts)
     return Standardization("x", "y", "variance", over, share, gain, bias, ("gain", "bias"), 1e-5, None)
 
@@ -73,9 +73,9 @@ def by_hand(int8: Standardization, given: np.ndarray, found: Quantizations) -> l
             one[c if len(one) > 1 else 0] for one in (constants.slopes, constants.offsets, constants.biases)
         )
         r = floor(float(float32(u) * float32(slope)))
-        level = Fraction(bias, 2) - floor(float(float32(r) * mean))
+        level = Fraction(int(bias), 2) - floor(float(float32(r) * mean))
         x = int(given[b, f, t, c]) - found["x"].zero_point
-        results.append((x * (offset + r) + level) / 2**constants.fraction)
+        results.append(Fraction(x * (offset + r) + level) / 2**constants.fraction)
     return results
 
 

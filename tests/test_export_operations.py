@@ -19,6 +19,7 @@ from compress.operations.convolution import Convolution
 from compress.operations.max_pooling import MaxPooling
 from compress.operations.mean import Mean
 from compress.operations.operation import Operation
+from compress.operations.padding import Padding
 from compress.operations.slicing import Slicing
 from compress.operations.transposition import Transposition
 from compress.program import Program, Value
@@ -72,6 +73,7 @@ CASES: dict[str, tuple[tuple[int, int, int], list[Operation]]] = {
         (6, 4, 3),
         [Slicing("x", "low", 0, 0, 2), Slicing("x", "high", 0, 2, 4), Concatenation(("high", "low"), "y", 0)],
     ),
+    "padded": ((4, 6, 3), [pointwise("x", "a"), Padding("a", "y", 2)]),
     "bands joined": (
         (4, 6, 3),
         [Slicing("x", "low", 1, 1, 3), pointwise("x", "other"), Concatenation(("low", "other"), "y", 1)],

@@ -147,5 +147,5 @@ class Standardization(Formula):
 
     def _counts(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """C and N of a value (C, F, T)."""
-        lengths = dict(zip((CHANNEL, FREQUENCY, TIME), shape, strict=True))
-        return shape[0], int(np.prod([lengths[name] for name in self.over]))
+        names = (CHANNEL, FREQUENCY, TIME)
+        return shape[0], int(np.prod([shape[names.index(name)] for name in self.over]))
