@@ -117,7 +117,7 @@ class Standardization(Formula):
         scales.change(self.output, replace(found, scale=1.0, unit=found.step))
         scales.bind(self.output)
         count = self._counts(scales.shapes[self.input])[1]
-        largest = count * scales.ranges[self.variance].high / scales.step(self.input) ** 2
+        largest = count * (scales.ranges[self.variance].high + self.epsilon) / scales.step(self.input) ** 2
         shift = sum_shift(largest, INT8_MAX - INT8_MIN, count)
         scales.change(self.variance, Quantization(2.0**shift, 0))
 
