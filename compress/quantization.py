@@ -17,8 +17,8 @@ class Quantization:
     zero_point: int
     """The integer that stands for 0.0."""
     unit: float = 1.0
-    """What 1.0 of the files stands for. Not 1 only next to a response norm, which wants scales that are powers of 2;
-    the weight scales of the convolutions around it make up for it."""
+    """What 1.0 of the files stands for. Not 1 only next to norms and attention, which want scales that are powers of 2;
+    the weight scales of the convolutions around them make up for it."""
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.scale) and self.scale > 0 and float(np.float32(self.scale)) == self.scale):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from compress.program import Program
-from compress.quantization import INT8_MIN, Quantization
+from compress.quantization import Quantization
 from tinyasc.errors import UserError
 
 
@@ -16,16 +16,11 @@ def quantize(program: Program, quantizations: Mapping[str, Quantization]) -> Pro
         quantizations: of every value, from `scheme.assign`.
 
     Raises:
-        UserError: an operation could round differently in two runtimes or sum more than float32 holds exactly, the zero
-            point behind a ReLU is not the lowest integer, or a response norm is at the end of the program.
+        UserError: an operation could round differently in two runtimes or sum more than float32 holds exactly, or a
+            norm is at the end of the program.
     """
     if quantizations[program.output].unit != 1:
-        raise UserError(f"{program.output} is what a response norm gives: put a convolution behind it")
+        raise UserError(f"{program.output} is what a norm gives: put a convolution behind it")
     values = {name: replace(value, quantization=quantizations[name]) for name, value in program.values.items()}
-    for operation in program.operations:
-        zero_point = quantizations[operation.output].zero_point
-        # ONNX has no ReLU to fuse into integers: only at the lowest integer is its clamp at 0.0 free in every file
-        if operation.rectified and zero_point != INT8_MIN:
-            raise UserError(f"{operation.output} is behind a ReLU, its zero point is {zero_point}, not {INT8_MIN}")
     operations = tuple(operation.quantized(quantizations, program.shapes) for operation in program.operations)
     return Program(program.input, program.output, values, operations)

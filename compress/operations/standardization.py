@@ -20,7 +20,7 @@ from compress.operations.formula import Formula
 from compress.operations.operation import Quantizations, Shapes
 from compress.operations.response_norm_integers import LARGEST_ENERGY
 from compress.operations.scales import Scales
-from compress.operations.standardization_integers import StandardizationIntegers, integers, sum_shift
+from compress.operations.standardization_integers import NUMERATOR, StandardizationIntegers, integers, sum_shift
 from compress.quantization import INT8_MAX, INT8_MIN, Quantization
 
 CHANNEL, FREQUENCY, TIME = "channel", "frequency", "time"
@@ -87,9 +87,9 @@ class Standardization(Formula):
         (x,), over = inputs, self._axes(axes)
         if found.scale != 1:
             x = do.rounded(do.times(x, 1 / found.scale))
-        numerators, offsets, biases = (
+        slopes, offsets, biases = (
             do.constant((np.array(values) * factor).astype(np.float32).reshape(axes.per_channel(len(values))))
-            for values, factor in ((found.numerators, 1 / 4), (found.offsets, 1), (found.biases, 1 / 2))
+            for values, factor in ((found.slopes, 1), (found.offsets, 1), (found.biases, 1 / 2))
         )
         count = int(np.prod([x.shape[axis] for axis in over]))
         total = do.sum(x, *over)
@@ -102,7 +102,11 @@ class Standardization(Formula):
         product = do.floor(do.multiply(total, do.times(mean, 2.0**-found.shift)))
         spread = do.plus(do.subtract(squares, product), found.excess)
         spread = do.minimum(do.maximum(spread, do.number(found.least**2)), do.number(LARGEST_ENERGY))
-        slope = do.rounded(do.divide(numerators, do.rounded(do.square_root(spread))))
+        reciprocal = do.rounded(do.divide(do.number(NUMERATOR / 4), do.rounded(do.square_root(spread))))
+        square = do.times(do.multiply(reciprocal, reciprocal), 2.0**-18)
+        left = do.subtract(do.number(3 * 2**20), do.floor(do.multiply(spread, square)))
+        reciprocal = do.floor(do.times(do.multiply(reciprocal, left), 2.0**-21))
+        slope = do.floor(do.multiply(reciprocal, slopes))
         level = do.subtract(biases, do.floor(do.multiply(slope, mean)))
         unit = 2.0**-found.fraction
         return do.add(do.multiply(x, do.times(do.add(slope, offsets), unit)), do.times(level, unit))
@@ -113,7 +117,7 @@ class Standardization(Formula):
         scales.change(self.output, replace(found, scale=1.0, unit=found.step))
         scales.bind(self.output)
         count = self._counts(scales.shapes[self.input])[1]
-        largest = count * scales.ranges[self.variance].high / scales.step(self.input) ** 2
+        largest = count * (scales.ranges[self.variance].high + self.epsilon) / scales.step(self.input) ** 2
         shift = sum_shift(largest, INT8_MAX - INT8_MIN, count)
         scales.change(self.variance, Quantization(2.0**shift, 0))
 
@@ -143,5 +147,5 @@ class Standardization(Formula):
 
     def _counts(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """C and N of a value (C, F, T)."""
-        lengths = dict(zip((CHANNEL, FREQUENCY, TIME), shape, strict=True))
-        return shape[0], int(np.prod([lengths[name] for name in self.over]))
+        names = (CHANNEL, FREQUENCY, TIME)
+        return shape[0], int(np.prod([shape[names.index(name)] for name in self.over]))

@@ -5,8 +5,11 @@ With x = q - z the input's integers, N the numbers of one statistic, and the con
     s   = sum x                                           over all axes of the statistic
     m   = s * (1 / N)                                     the mean
     v   = sum floor(2^-shift sum_C x^2) - floor(s * (m 2^-shift)) + excess     2^-shift N (variance + epsilon)
-    r   = floor(sqrt(min(max(v, least^2), 2^18)) + 1/2)   2^(-shift / 2) sqrt(N) standard deviations
-    R_c = floor(numerator_c / 4 / r + 1/2)                what b (x - m) / sigma multiplies by
+    n   = min(max(v, least^2), 2^18)
+    r_0 = floor(sqrt(n) + 1/2)
+    u_0 = floor(numerator / 4 / r_0 + 1/2)                2^19 / sqrt(n)
+    u_1 = floor(2^-21 u_0 (3 2^20 - floor(n * (u_0 * u_0 2^-18))))    the same, of more bits
+    R_c = floor(u_1 * slope_c)                            what x - m is multiplied by
     P_c = bias_c / 2 - floor(R_c * m)
     y   = clamp(round(2^-fraction (x (offset_c + R_c) + P_c)) + z_y)
 
@@ -14,13 +17,18 @@ No kernel has this, so the files spell it in float32 operators. Float32 holds ev
 
 1.  Sums. |x| <= X with N X <= 2^24, C X^2 <= 2^24 and N X^2 2^-shift <= 2^24 (all checked): every partial sum is an
     integer that float32 holds, in whatever order it is taken.
-2.  Products. s * (1 / N), s * (m 2^-shift) and R_c * m may be rounded, but each is one product of two numbers that all
-    runtimes have, which IEEE 754 fixes; and no sum follows but behind a floor, so that none can be fused with it.
-3.  Root, with v <= 2^18, and reciprocal, with an odd numerator below 2^21 and 1 <= r <= 2^9: as in
-    `response_norm_integers`, 2 and 3; a runtime may err by 3 * 2^-23 in either.
+2.  Products. s * (1 / N), s * (m 2^-shift), u_0 * u_0, n * (...), u_0 (...), u_1 * slope_c, R_c * m may be rounded, but
+    each is one product of two numbers that all runtimes have, which IEEE 754 fixes; and no sum follows but behind a
+    floor, so that none can be fused with it.
+3.  Root, with n <= 2^18, and reciprocal, with an odd numerator below 2^21 and 1 <= r_0 <= 2^9: as in
+    `response_norm_integers`, 2 and 3; a runtime may err by 3 * 2^-23 in either. A step of Newton's iteration follows,
+    since r_0 has few bits where n is small; it comes from below, so u_1 < 2^19 / least + 1.
 4.  Output. X (|offset| + |R|) + |bias| / 2 < 2^23 (checked), so x S and P are exact in halves, and so is their sum
     where it is below 2^23; beyond, the output is clamped, for fraction <= 15. bias is odd, and so the sum an odd number
     of halves; 2^-fraction times it is never half an integer: no tie.
+
+Where the input's scale is not 1, x = floor(scaled * (1 / scale) + 1/2) is found first: three roundings move it by less
+than 255 * 2^-22 from an integer, so the floor is the same.
 
 `least` is half a step of the input: a map that does not vary is not blown up further.
 
@@ -37,6 +45,8 @@ from compress.operations.weights import EXACT_FLOAT32
 from compress.quantization import Quantization
 from tinyasc.errors import UserError
 
+RECIPROCAL = 2**19
+NUMERATOR = LARGEST_NUMERATOR - 1
 LARGEST_OUTPUT = 2**23
 MOST_FRACTION = 15
 LEAST_DEVIATION = 0.5
@@ -51,15 +61,15 @@ class StandardizationIntegers:
     shift: int
     excess: int
     least: int
-    numerators: tuple[int, ...]
-    """Odd; one, or one per channel, as below."""
+    slopes: tuple[float, ...]
+    """float32; one, or one per channel, as below."""
     offsets: tuple[int, ...]
     biases: tuple[int, ...]
     """Odd."""
     fraction: int
 
     def __post_init__(self) -> None:
-        for name in ("numerators", "offsets", "biases"):  # JSON knows lists only
+        for name in ("slopes", "offsets", "biases"):  # JSON knows lists only
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
 
@@ -67,7 +77,7 @@ def sum_shift(largest: float, reach: int, count: int) -> int:
     """The smallest shift that leaves twice the `largest` sum of squares seen below its limit, and every sum exact.
 
     Args:
-        largest: N times the largest variance, in steps of the input.
+        largest: N times the largest variance + epsilon, in steps of the input.
         reach: X.
         count: N.
     """
@@ -115,12 +125,11 @@ def integers(
     lost = (rows - 1) / 2 * (1 - 2.0**-shift)  # by the floors of the sums, less that of the product
     for fraction in range(MOST_FRACTION, -1, -1):
         unit = 2.0**fraction / output.step
-        quarters = gain.astype(np.float64) * unit * per_deviation
+        slopes = (gain.astype(np.float64) * unit * per_deviation / RECIPROCAL).astype(np.float32)
         offsets = np.rint(share.astype(np.float64) * given.step * unit)
-        numerators = 2 * np.floor(2 * quarters) + 1
         biases = 2 * np.rint(bias.astype(np.float64) * unit - 1) + 1
-        largest = reach * (np.abs(offsets) + np.abs(numerators) / 4 / least + 1) + np.abs(biases) / 2
-        if np.abs(numerators).max() < LARGEST_NUMERATOR and largest.max() < LARGEST_OUTPUT:
+        largest = reach * (np.abs(offsets) + np.abs(slopes) * (RECIPROCAL / least + 1) + 1) + np.abs(biases) / 2
+        if largest.max() < LARGEST_OUTPUT:
             break
     else:
         raise UserError(f"{name} standardizes with gains or biases too large for INT8: train it again")
@@ -129,7 +138,7 @@ def integers(
         shift,
         round(lost + count * real_epsilon / 2.0**shift),
         least,
-        tuple(int(value) for value in numerators),
+        tuple(float(value) for value in slopes),
         tuple(int(value) for value in offsets),
         tuple(int(value) for value in biases),
         fraction,

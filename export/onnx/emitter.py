@@ -10,7 +10,7 @@ import numpy as np
 
 from compress.operations.operation import Operation
 from compress.program import Program, quantization
-from compress.quantization import Quantization
+from compress.quantization import INT8_MIN, Quantization
 from export.onnx.graph import Graph
 
 UINT8_OFFSET = 128
@@ -38,10 +38,18 @@ class Emitter:
         return f"{operation.output}/real" if self.program.quantized or operation.rectified else operation.output
 
     def write(self, operation: Operation) -> None:
-        """What is called `real` as the output: quantized, or behind the ReLU; an integer ReLU is the clamp at zero."""
+        """What is called `real` as the output: quantized, or behind the ReLU.
+
+        An integer ReLU is the clamp at the zero point: free where that is the lowest integer, else the larger of both.
+        """
         name, real = operation.output, self.real(operation)
         if self.program.quantized:
-            self.graph.node("QuantizeLinear", [real, *grid(self.program, self.graph, name)], name)
+            scale, zero_point = grid(self.program, self.graph, name)
+            clamped = operation.rectified and quantization(self.program, name).zero_point != INT8_MIN
+            quantized = f"{name}/unclamped" if clamped else name
+            self.graph.node("QuantizeLinear", [real, scale, zero_point], quantized)
+            if clamped:
+                self.graph.node("Max", [quantized, zero_point], name)
         elif operation.rectified:
             self.graph.node("Relu", [real], name)
 
