@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.export import export
 
-from compress.lowering import response_norm, standardization, transformer
+from compress.lowering import response_norm, standardization, sub_spectral_norm, transformer
 from compress.lowering.channel_shuffle import reshape
 from compress.lowering.convolution import average_pool, batch_norm, convolution, linear
 from compress.lowering.elementwise import addition, average_of_all, mean, nothing, relu, sigmoid, silu
@@ -42,6 +42,7 @@ RULES: dict[str, Rule] = {
     "aten.sigmoid.default": sigmoid,
     "tinyasc.response_norm.default": response_norm.response_norm,
     "tinyasc.standardization.default": standardization.standardization,
+    "tinyasc.sub_spectral_norm.default": sub_spectral_norm.sub_spectral_norm,
     "tinyasc.attention.default": transformer.attention,
 }
 
@@ -61,6 +62,11 @@ def lower(model: nn.Module, shape: tuple[int, int, int]) -> Program:
         UserError: the network has an operation that the INT8 program does not have.
     """
     model = fold_damping(model).eval().cpu()
-    for replace in (response_norm.keep_whole, standardization.keep_whole, transformer.on_maps):
+    for replace in (
+        response_norm.keep_whole,
+        standardization.keep_whole,
+        sub_spectral_norm.keep_whole,
+        transformer.on_maps,
+    ):
         replace(model)
     return Lowering(export(model, (torch.zeros(1, *shape),)), shape).program(RULES)

@@ -28,6 +28,7 @@ from compress.operations.flattening import Flattening
 from compress.operations.max_pooling import MaxPooling
 from compress.operations.mean import Mean
 from compress.operations.operation import Operation
+from compress.operations.padding import Padding
 from compress.operations.response_norm import ResponseNorm
 from compress.operations.slicing import Slicing
 from compress.operations.standardization import Standardization
@@ -47,6 +48,7 @@ _KINDS: dict[str, type[Operation]] = {
     "flattening": Flattening,
     "channel_shuffle": ChannelShuffle,
     "slicing": Slicing,
+    "padding": Padding,
     "concatenation": Concatenation,
 }
 

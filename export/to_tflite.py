@@ -17,6 +17,7 @@ from compress.operations.flattening import Flattening
 from compress.operations.max_pooling import MaxPooling
 from compress.operations.mean import Mean
 from compress.operations.operation import Operation
+from compress.operations.padding import Padding
 from compress.operations.response_norm import ResponseNorm
 from compress.operations.slicing import Slicing
 from compress.operations.standardization import Standardization
@@ -34,6 +35,7 @@ from export.tflite.movement import (
     concatenation,
     flattening,
     max_pooling,
+    padding,
     slicing,
     transposition,
 )
@@ -53,6 +55,7 @@ EMITTERS: dict[type[Operation], Callable[[Emitter, Any], None]] = {
     Flattening: flattening,
     ChannelShuffle: channel_shuffle,
     Slicing: slicing,
+    Padding: padding,
     Concatenation: concatenation,
 }
 """Each adds an operation of its kind to the graph."""

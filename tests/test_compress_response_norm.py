@@ -85,11 +85,10 @@ def test_float32_loses_nothing_of_a_whole_map(shape: tuple[int, int, int]) -> No
     maps = [random.integers(-128, 128, (4, *shape[1:], shape[0])).astype(np.int8) for _ in NORM.inputs]
     maps[0][1:] = maps[0][1:] // 8
     norm = NORM.quantized(found, {"y": shape})
-    x = sum(
-        (one.astype(np.int64) - found[n].zero_point) * int(found[n].scale) for n, one in zip("ab", maps, strict=True)
-    )
+    pairs = zip(maps, (found[name] for name in NORM.inputs), strict=True)
+    parts = [(one.astype(np.int64) - q.zero_point) * int(q.scale) for one, q in pairs]
     assert norm.integers is not None
-    expected = in_int64(np.asarray(x), norm.integers, found["y"])
+    expected = in_int64(parts[0] + parts[1], norm.integers, found["y"])
     real = norm.simulate(maps, found)
     inside = np.abs(expected) < 256  # beyond it the output is clamped
     np.testing.assert_array_equal(real[inside], expected[inside])
@@ -104,7 +103,10 @@ def test_simulator_computes_the_formulas(constants: NormIntegers) -> None:
     found = {"a": Quantization(4.0, -3, 0.1), "b": Quantization(1.0, -128, 0.1), "y": Quantization(2.0, -128, 0.3)}
     real = replace(NORM, integers=constants).simulate(stress(), found)
     expected = by_hand(constants, stress(), [found["a"], found["b"]], found["y"])
-    assert [Fraction(value) for value in real.ravel().tolist()] == expected
+    inside = [abs(value) < 256 for value in expected]  # beyond it the output is clamped
+    pairs = zip(real.ravel().tolist(), expected, inside, strict=True)
+    assert all(Fraction(one) == other for one, other, within in pairs if within)
+    assert sum(inside) > len(inside) / 3
     assert not any((value + Fraction(1, 2)).denominator == 1 for value in expected)  # no tie
 
 

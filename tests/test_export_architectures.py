@@ -9,7 +9,12 @@ import torch
 from bench import graph_cost
 from compress import program as programs
 from compress.observe import run_float
+from compress.operations.addition import Addition
+from compress.operations.convolution import Convolution
 from compress.operations.formula import Formula
+from compress.operations.max_pooling import MaxPooling
+from compress.operations.mean import Mean
+from compress.operations.operation import Operation
 from compress.program import Program
 from compress.simulate import logits, quantize_input
 from export.parity import compare, varied_inputs
@@ -36,6 +41,16 @@ def write(program: Program, folder: Path) -> tuple[Path, Path]:
     tflite.write_bytes(to_tflite(program))
     to_onnx(program, onnx_file, {})
     return tflite, onnx_file
+
+
+def macs(program: Program, operation: Operation) -> int:
+    """By NeSsi's rule: convolutions and poolings by their kernels, means and additions by their elements."""
+    made, given = (int(np.prod(program.values[name].shape)) for name in (operation.output, operation.inputs[0]))
+    if isinstance(operation, Convolution):
+        return operation.weight.size * made // len(operation.weight)
+    if isinstance(operation, MaxPooling):
+        return made * operation.kernel[0] * operation.kernel[1]
+    return made if isinstance(operation, Addition) else given if isinstance(operation, Mean) else 0
 
 
 def test_the_float_program_is_the_network(name: str) -> None:
@@ -85,5 +100,7 @@ def test_both_formats_cost_the_same(name: str, program: Program, integer: bool, 
     assert sum(layer.weights for layer in layers) == weights
     assert sum(layer.weight_bytes for layer in layers) == weights * (1 if integer else 4)
     assert sum(layer.biases for layer in layers) == sum(one.bias.size for one in program.convolutions())
+    if not any(isinstance(operation, Formula) for operation in program.operations):
+        assert onnx_.macs == sum(macs(program, operation) for operation in program.operations)
     real = not integer or any(isinstance(operation, Formula) for operation in program.operations)
     assert (tflite.float_operations > 0, onnx_.float_operations > 0) == (real, real)

@@ -19,6 +19,7 @@ from compress.operations.convolution import Convolution
 from compress.operations.max_pooling import MaxPooling
 from compress.operations.mean import Mean
 from compress.operations.operation import Operation
+from compress.operations.padding import Padding
 from compress.operations.slicing import Slicing
 from compress.operations.transposition import Transposition
 from compress.program import Program, Value
@@ -58,7 +59,7 @@ CASES: dict[str, tuple[tuple[int, int, int], list[Operation]]] = {
     "depthwise to four each": ((6, 8, 6), [convolution(6, 24, (3, 3), groups=6, stride=(2, 2), padding=(1, 1))]),
     "depthwise, dilated": ((6, 5, 20), [convolution(6, 6, (1, 3), groups=6, padding=(0, 4), dilation=(1, 4))]),
     "dense, dilated": ((5, 12, 9), [convolution(5, 8, (3, 2), dilation=(3, 2))]),
-    "along samples": ((1, 1, 164), [convolution(1, 8, (1, 9), stride=(1, 2))]),  # over columns of 8 in the .tflite
+    "along samples": ((1, 1, 168), [convolution(1, 8, (1, 9), stride=(1, 2))]),  # over columns of 8 in the .tflite
     "along samples, 7 channels": ((7, 1, 101), [convolution(7, 9, (1, 5), stride=(1, 2))]),
     "max pooling": ((5, 9, 11), [MaxPooling("x", "y", (2, 2), (2, 2))]),
     "max pooling, long": ((3, 1, 164), [MaxPooling("x", "y", (1, 80), (1, 80))]),
@@ -72,6 +73,7 @@ CASES: dict[str, tuple[tuple[int, int, int], list[Operation]]] = {
         (6, 4, 3),
         [Slicing("x", "low", 0, 0, 2), Slicing("x", "high", 0, 2, 4), Concatenation(("high", "low"), "y", 0)],
     ),
+    "padded": ((4, 6, 3), [pointwise("x", "a"), Padding("a", "y", 2)]),
     "bands joined": (
         (4, 6, 3),
         [Slicing("x", "low", 1, 1, 3), pointwise("x", "other"), Concatenation(("low", "other"), "y", 1)],

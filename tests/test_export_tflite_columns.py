@@ -10,14 +10,20 @@ from export.tflite.columns import group_frames
 
 
 @pytest.mark.parametrize(
-    ("channels", "kernel", "stride", "frames", "grouped"),
-    [(1, 3, 2, 64, 8), (1, 5, 2, 64, 8), (2, 3, 2, 32, 4), (1, 3, 1, 16, 8), (1, 7, 4, 32, 8)],
+    ("channels", "along_time", "frames", "grouped"),
+    [
+        (1, (3, 2, 1), 64, 8),  # kernel, stride, padding
+        (1, (5, 2, 2), 64, 8),
+        (2, (3, 2, 1), 32, 4),
+        (1, (3, 1, 1), 16, 8),
+        (1, (7, 4, 3), 32, 8),
+        (1, (9, 2, 0), 64, 8),  # fewer columns come out than go in
+    ],
 )
-def test_same_integers(channels: int, kernel: int, stride: int, frames: int, grouped: int) -> None:
-    random = np.random.default_rng(0)
+def test_same_integers(channels: int, along_time: tuple[int, int, int], frames: int, grouped: int) -> None:
+    (kernel, stride, pad), random = along_time, np.random.default_rng(0)
     weight = random.integers(-127, 128, (6, channels, 3, kernel)).astype(np.int8)
     bias, scale = random.integers(-999, 999, 6).astype(np.int32), random.random(6).astype(np.float32)
-    pad = kernel // 2
     convolution = Convolution("x", "y", weight, bias, scale, (2, stride), (1, pad), 1, True, True)
     columns = group_frames(convolution, frames)
     assert columns is not None

@@ -61,7 +61,11 @@ NETWORKS = {
         {"base_channels": 8, "stem": "5x5", "pooled_stages": (2, 3), "adaptive_norm": True, "shuffle_groups": 2},
     ),
     "bc_resnet": Tiny("bc_resnet", (1, 32, 24), {"base_channels": 8}),
-    "bc_resnet for keywords": Tiny("bc_resnet", (1, 40, 20), {"base_channels": 8, "form": "keywords"}),
+    "bc_resnet for keywords": Tiny("bc_resnet", (1, 40, 20), {"base_channels": 4, "form": "keywords", "sub_bands": 5}),
+    "mobileast": Tiny("mobileast", (1, 32, 32), {"channels": (8, 16), "transformer_channels": 16}),
+    "mobileast with SiLU": Tiny(
+        "mobileast", (1, 32, 32), {"channels": (16, 16), "transformer_channels": 8, "activation": "silu"}
+    ),
 }
 
 

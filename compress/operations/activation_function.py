@@ -33,8 +33,8 @@ class ActivationFunction(Formula):
     input: str
     output: str
     function: Literal["silu", "sigmoid"]
-    unit: float | None
-    """Real size of 1.0 of the input in the file; None in a float program."""
+    units: tuple[float, float] | None
+    """Real size of 1.0 of the input and of the output in the file; None in a float program."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -48,11 +48,12 @@ class ActivationFunction(Formula):
         return {self.output: share if self.function == "sigmoid" else do.multiply(x, share)}
 
     def int8_formula(self, do: Arithmetic, inputs: Sequence[Tensor], axes: Axes) -> Tensor:
-        if self.unit is None:
+        if self.units is None:
             raise ValueError(f"{self.output} is not quantized: an INT8 program is needed")
-        (x,) = inputs
-        real = x if self.unit == 1 else do.times(x, self.unit)
-        return self.float_formula(do, [real], {}, axes)[self.output]
+        (x,), (given, output) = inputs, self.units
+        real = x if given == 1 else do.times(x, given)
+        result = self.float_formula(do, [real], {}, axes)[self.output]
+        return result if output == 1 else do.times(result, 1 / output)
 
     def refine(self, scales: Scales) -> None:
         """Widen the output, with what is bound to it, until no tie is near.
@@ -69,7 +70,7 @@ class ActivationFunction(Formula):
     def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
         if not self._is_clear(quantizations):
             raise UserError(f"{self.output} is too near a tie at its scale: assign the scales anew")
-        return replace(self, unit=quantizations[self.input].unit)
+        return replace(self, units=(quantizations[self.input].unit, quantizations[self.output].unit))
 
     def _is_clear(self, quantizations: Quantizations) -> bool:
         given, output = quantizations[self.input], quantizations[self.output]

@@ -16,6 +16,7 @@ import numpy as np
 from compress.arithmetic.arithmetic import Arithmetic, Tensor
 from compress.arithmetic.axes import CHANNELS_FIRST, Axes
 from compress.operations.attention_integers import (
+    LEAST_LIMIT,
     MOST_EXPONENT,
     NUMERATOR,
     largest_weight,
@@ -101,7 +102,7 @@ class Attention(Formula):
         if exponent != int(exponent) or keys.scale != 1 or (values.scale, values.zero_point) != (1, 0):
             raise UserError(f"{self.output} attends in scales that were not settled for it: assign them anew")
         limit = largest_weight(positions)
-        if not scores_are_exact(channels // self.heads) or limit < 2:
+        if not scores_are_exact(channels // self.heads) or limit < LEAST_LIMIT:
             raise UserError(
                 f"{self.output} attends over {positions} positions of {channels} channels: too many for INT8"
             )

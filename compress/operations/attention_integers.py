@@ -4,7 +4,7 @@ With q, k, v the integers of queries, keys and values (less their zero points; v
 positions that attend to each other, and the constants below:
 
     S   = 2^-exponent sum_D q k            the scores; the scales of q and k are such that this is their real size
-    t   = floor(e^(S - max_N S) top)       the weights, not normalized; 0 <= t <= top < 2^10
+    t   = floor(e^(S - max_N S) top)       the weights, not normalized; 0 <= t <= top, 28 <= top < 2^10
     A   = sum_N t v,   W = sum_N t
     R_0 = floor(numerator / 4 / W + 1/2)                   2^19 / W
     R_1 = 2^5 R_0 + floor(2^-14 R_0 (2^19 - W R_0))        2^24 / W
@@ -40,6 +40,8 @@ NUMERATOR = LARGEST_NUMERATOR - 1
 MOST_EXPONENT = 12
 """Finer scores would have so many weights that one of them is always near an integer; 2^-12 is fine enough."""
 LARGEST_WEIGHT = 2**10
+LEAST_LIMIT = 2**5
+"""With fewer the weights would be coarse, and R_2 not below 2^24."""
 RELATIVE_ERROR = 3 * 2.0**-23 + 2.0**-24
 MOST_TRIES = 8192
 
@@ -63,7 +65,7 @@ def top(exponent: int, limit: int) -> float:
     """
     scores = np.arange(int(np.log(limit) * 2.0**exponent) + 2) * 2.0**-exponent
     weights = np.exp(-scores)
-    for tried in range(1, MOST_TRIES):
+    for tried in range(1, MOST_TRIES):  # to 94 % of the limit
         found = float(np.float32(limit * (1 - tried * 2.0**-17)))
         real = found * weights
         if (np.abs(real - np.rint(real)) > RELATIVE_ERROR * np.maximum(real, 1)).all():

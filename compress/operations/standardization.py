@@ -117,7 +117,7 @@ class Standardization(Formula):
         scales.change(self.output, replace(found, scale=1.0, unit=found.step))
         scales.bind(self.output)
         count = self._counts(scales.shapes[self.input])[1]
-        largest = count * scales.ranges[self.variance].high / scales.step(self.input) ** 2
+        largest = count * (scales.ranges[self.variance].high + self.epsilon) / scales.step(self.input) ** 2
         shift = sum_shift(largest, INT8_MAX - INT8_MIN, count)
         scales.change(self.variance, Quantization(2.0**shift, 0))
 
@@ -147,5 +147,5 @@ class Standardization(Formula):
 
     def _counts(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """C and N of a value (C, F, T)."""
-        lengths: dict[str, int] = dict(zip((CHANNEL, FREQUENCY, TIME), shape, strict=True))
-        return shape[0], int(np.prod([lengths[name] for name in self.over]))
+        names = (CHANNEL, FREQUENCY, TIME)
+        return shape[0], int(np.prod([shape[names.index(name)] for name in self.over]))

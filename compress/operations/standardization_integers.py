@@ -22,10 +22,13 @@ No kernel has this, so the files spell it in float32 operators. Float32 holds ev
     floor, so that none can be fused with it.
 3.  Root, with n <= 2^18, and reciprocal, with an odd numerator below 2^21 and 1 <= r_0 <= 2^9: as in
     `response_norm_integers`, 2 and 3; a runtime may err by 3 * 2^-23 in either. A step of Newton's iteration follows,
-    since r_0 has few bits where n is small; it comes from below, so u_1 <= 2^19 / least.
+    since r_0 has few bits where n is small; it comes from below, so u_1 < 2^19 / least + 1.
 4.  Output. X (|offset| + |R|) + |bias| / 2 < 2^23 (checked), so x S and P are exact in halves, and so is their sum
     where it is below 2^23; beyond, the output is clamped, for fraction <= 15. bias is odd, and so the sum an odd number
     of halves; 2^-fraction times it is never half an integer: no tie.
+
+Where the input's scale is not 1, x = floor(scaled * (1 / scale) + 1/2) is found first: three roundings move it by less
+than 255 * 2^-22 from an integer, so the floor is the same.
 
 `least` is half a step of the input: a map that does not vary is not blown up further.
 
@@ -74,7 +77,7 @@ def sum_shift(largest: float, reach: int, count: int) -> int:
     """The smallest shift that leaves twice the `largest` sum of squares seen below its limit, and every sum exact.
 
     Args:
-        largest: N times the largest variance, in steps of the input.
+        largest: N times the largest variance + epsilon, in steps of the input.
         reach: X.
         count: N.
     """
@@ -125,7 +128,7 @@ def integers(
         slopes = (gain.astype(np.float64) * unit * per_deviation / RECIPROCAL).astype(np.float32)
         offsets = np.rint(share.astype(np.float64) * given.step * unit)
         biases = 2 * np.rint(bias.astype(np.float64) * unit - 1) + 1
-        largest = reach * (np.abs(offsets) + np.abs(slopes) * RECIPROCAL / least + 1) + np.abs(biases) / 2
+        largest = reach * (np.abs(offsets) + np.abs(slopes) * (RECIPROCAL / least + 1) + 1) + np.abs(biases) / 2
         if largest.max() < LARGEST_OUTPUT:
             break
     else:

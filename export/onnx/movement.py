@@ -9,9 +9,10 @@ from compress.operations.channel_shuffle import ChannelShuffle
 from compress.operations.concatenation import Concatenation
 from compress.operations.flattening import Flattening
 from compress.operations.max_pooling import MaxPooling
+from compress.operations.padding import Padding
 from compress.operations.slicing import Slicing
 from compress.operations.transposition import Transposition
-from export.onnx.emitter import Emitter
+from export.onnx.emitter import Emitter, grid
 
 
 def max_pooling(emitter: Emitter, operation: MaxPooling) -> None:
@@ -44,6 +45,14 @@ def slicing(emitter: Emitter, operation: Slicing) -> None:
     limits = (operation.start, operation.start + operation.length, operation.axis + 1)
     constants = [emitter.graph.constant(f"number/{limit}", np.array([limit], np.int64)) for limit in limits]
     emitter.graph.node("Slice", [operation.input, *constants], operation.output)
+
+
+def padding(emitter: Emitter, operation: Padding) -> None:
+    """Pad, in INT8 with the zero point."""
+    graph, program, rows = emitter.graph, emitter.program, operation.rows
+    pads = graph.constant(f"pads/{rows}", np.array([0, 0, rows, 0, 0, 0, rows, 0], np.int64))
+    zero = [grid(program, graph, operation.input)[1]] if program.quantized else []
+    graph.node("Pad", [operation.input, pads, *zero], operation.output)
 
 
 def concatenation(emitter: Emitter, operation: Concatenation) -> None:

@@ -43,7 +43,8 @@ def _over_columns(emitter: Emitter, operation: Convolution, columns: Columns) ->
     pad = operation.padding[0]
     source = emitter.pad(source, operation.input, shape, (pad, pad), (columns.left, columns.right))
     shape = emitter.program.values[operation.output].shape
-    wide_shape = (len(columns.convolution.weight), shape[1], frames // columns.frames)
+    wide_channels = len(columns.convolution.weight)
+    wide_shape = (wide_channels, shape[1], shape[2] * shape[0] // wide_channels)
     wide = emitter.like(operation.output, f"{operation.output}/columns", wide_shape)
     _convolve(emitter, columns.convolution, source, wide, same=False)
     emitter.reshape(wide, emitter.output(operation), shape)

@@ -11,6 +11,7 @@ from compress.operations.concatenation import Concatenation
 from compress.operations.flattening import Flattening
 from compress.operations.max_pooling import MaxPooling
 from compress.operations.movement import CHANNELS_LAST
+from compress.operations.padding import Padding
 from compress.operations.slicing import Slicing
 from compress.operations.transposition import Transposition
 from export.tflite.emitter import Emitter, channels_last
@@ -67,6 +68,14 @@ def slicing(emitter: Emitter, operation: Slicing) -> None:
     size = vector(*channels_last(emitter.program.values[operation.output].shape))
     constants = [emitter.graph.constant("begin", begin), emitter.graph.constant("size", size)]
     emitter.graph.operator("SLICE", [*emitter.inputs(operation), *constants], emitter.output(operation), "SliceOptions")
+
+
+def padding(emitter: Emitter, operation: Padding) -> None:
+    """PAD."""
+    rows = (operation.rows, operation.rows)
+    shape = emitter.program.values[operation.input].shape
+    padded = emitter.pad(emitter.index[operation.input], operation.input, shape, rows, (0, 0))
+    emitter.index[operation.output] = padded
 
 
 def concatenation(emitter: Emitter, operation: Concatenation) -> None:
