@@ -25,7 +25,7 @@ from compress.lower import lower
 from compress.observe import observe
 from compress.program import Program
 from compress.quantize import quantize
-from compress.quantized_run import check_student, features, simulated, write_programs
+from compress.quantized_run import features, simulated, write_programs
 from compress.scheme import assign
 from tinyasc import artifact, front_end, metrics, recipe
 from tinyasc.artifact import new_run
