@@ -22,8 +22,8 @@ class Quantization:
     zero_point: int
     """The integer that stands for 0.0."""
     unit: float = 1.0
-    """What 1.0 of the files stands for. Not 1 only next to norms and attention, which want scales that are integers; the
-    weight scales of the convolutions around them make up for it."""
+    """What 1.0 of the files stands for. Not 1 only next to norms and attention, which want scales that are integers;
+    the weight scales of the convolutions around them make up for it."""
     bits: int = NARROW
     """8, or 16: a wide value, which files carry in float32 as integer - zero_point."""
 

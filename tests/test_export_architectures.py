@@ -16,12 +16,10 @@ from compress.operations.max_pooling import MaxPooling
 from compress.operations.mean import Mean
 from compress.operations.operation import Operation
 from compress.program import Program
-from compress.simulate import logits, quantize_input
-from export.parity import compare, varied_inputs
-from export.runtimes import litert, onnx_runtime
-from export.to_onnx import to_onnx
+from compress.simulate import logits, simulate
 from export.to_tflite import to_tflite
 from tests import tiny_architectures
+from tests.both_files import agreements, varied, write
 
 COUNT = 60
 
@@ -34,13 +32,6 @@ def name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def program(name: str) -> Program:
     return tiny_architectures.quantized(name).to_program()
-
-
-def write(program: Program, folder: Path) -> tuple[Path, Path]:
-    tflite, onnx_file = folder / "model.tflite", folder / "model.onnx"
-    tflite.write_bytes(to_tflite(program))
-    to_onnx(program, onnx_file, {})
-    return tflite, onnx_file
 
 
 def macs(program: Program, operation: Operation) -> int:
@@ -74,13 +65,11 @@ def test_what_trains_is_what_is_simulated(name: str) -> None:
 
 
 def test_every_logit_is_equal_in_both_runtimes(name: str, program: Program, tmp_path: Path) -> None:
-    inputs = varied_inputs(quantize_input(program, tiny_architectures.inputs(name, 16)), COUNT, seed=0)
-    tflite, onnx_file = write(program, tmp_path)
-    runtimes = [("t1", litert(tflite, 1)), ("t2", litert(tflite, 2)), ("o1", onnx_runtime(onnx_file, 1))]
-    for found in compare(program, inputs, runtimes):
+    inputs = varied(program, tiny_architectures.inputs(name, 16), COUNT)
+    for found in agreements(program, inputs, tmp_path):
         assert found.logits == COUNT * tiny_architectures.CLASSES
         assert (found.differing, found.largest_difference) == (0, 0), found
-    assert (runtimes[0][1].run(inputs).std(axis=0) > 3).all()  # every logit moves
+    assert (simulate(program, inputs).std(axis=0) > 3).all()  # every logit moves
 
 
 def test_a_program_survives_its_file(program: Program, tmp_path: Path) -> None:

@@ -12,14 +12,12 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from compress.operations.convolution import Convolution
-from compress.program import Program, quantization
-from compress.simulate import quantize_input
-from export.inputs import varied_inputs
+from compress.program import Program
+from compress.simulate import simulate
 from export.parity import compare
 from export.runtimes import litert, onnx_runtime
-from export.to_onnx import to_onnx
-from export.to_tflite import to_tflite
 from tests import tiny_programs
+from tests.both_files import agreements, varied, write
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["plain", "normed"])
@@ -34,26 +32,14 @@ def program(normed: bool) -> Program:
 
 @pytest.fixture(scope="module")
 def inputs(program: Program) -> np.ndarray:
-    real = quantize_input(program, tiny_programs.log_mel(16))
-    made = varied_inputs(real, quantization(program, program.input).zero_point, 300, seed=0)
-    return np.concatenate(list(made.values()))
-
-
-def write(program: Program, folder: Path) -> tuple[Path, Path]:
-    tflite, onnx_file = folder / "model.tflite", folder / "model.onnx"
-    tflite.write_bytes(to_tflite(program))
-    to_onnx(program, onnx_file, {"labels": "[]"})
-    return tflite, onnx_file
+    return varied(program, tiny_programs.log_mel(16), 300)
 
 
 def test_every_logit_is_equal_in_both_runtimes(program: Program, inputs: np.ndarray, tmp_path: Path) -> None:
-    tflite, onnx_file = write(program, tmp_path)
-    runtimes = [("t1", litert(tflite, 1)), ("t2", litert(tflite, 2)), ("o1", onnx_runtime(onnx_file, 1))]
-    for found in compare(program, inputs, runtimes):
+    for found in agreements(program, inputs, tmp_path):
         assert found.logits == 300 * tiny_programs.CLASSES
         assert (found.differing, found.largest_difference) == (0, 0), found
-    outputs = runtimes[0][1].run(inputs)
-    assert (outputs.std(axis=0) > 3).all()  # every logit moves, so that equality means something
+    assert (simulate(program, inputs).std(axis=0) > 3).all()  # every logit moves, so that equality means something
 
 
 def test_one_bias_off_by_a_little_is_noticed(program: Program, inputs: np.ndarray, tmp_path: Path) -> None:

@@ -72,8 +72,9 @@ def autotune(
     student, mel, card = trained.load(model, "student")
     artifact.check_out(out)
     with Clips(data) as clips, new_run(out) as run:
-        check_student(model, card, clips)
-        heard, test = clips.labelled(card.data.get("subset") or "train"), clips.labelled("test")
+        subset = card.data.get("subset") or "train"
+        trained.check_data(card, model, clips, subset)
+        heard, test = clips.labelled(subset), clips.labelled("test")
         held = hold_out(clips, heard, held_out, seed)
         random = np.random.default_rng(seed)
         judges = random.permutation(held)[:judged_clips]
@@ -90,7 +91,7 @@ def autotune(
         tuned = tune(real, batches, accuracy, tolerance)
         int8 = to_int8(real, tuned, batches)
         score = metrics.score_test(simulated(int8, clips, mel, test), clips, card.data["train_devices"])
-        write_programs(run, int8, real, batches[0])
+        write_programs(run, int8, real, clips=clips, mel=mel, indices=calibration)
         run.path(TRIALS).write_text(json.dumps(_told(tuned, len(judges)), indent=1) + "\n")
         run.card = replace(card, stage="ptq", accuracy=score.to_dict(), lineage=artifact.lineage_of([model]), seed=seed)
     print(f"float: {100 * tuned.baseline:.1f} % of {len(judges)} training clips of places held out")
