@@ -83,7 +83,8 @@ def assign(program: Program, ranges: Mapping[str, Range], scheme: Scheme = DEFAU
     sets = _shared(program)
     common = {name: _union([ranges[value] for value in values]) for values in sets for name in values}
     settled = {
-        name: activation(found, symmetric=symmetric, bits=bits[name]) for name, found in {**ranges, **common}.items()
+        name: activation(common.get(name, ranges[name]), symmetric=symmetric, bits=bits[name])
+        for name in program.values
     }
     # another operation than the first relies on the input's scale: whoever feeds the program
     scales = Scales(ranges, program.shapes, settled, sets, fixed=program.input, output=program.output)
