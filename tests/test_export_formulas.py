@@ -10,7 +10,7 @@ import torch
 
 from compress.arithmetic.arithmetic import Arithmetic, Tensor
 from compress.observe import observe
-from compress.operations.activation_function import ActivationFunction
+from compress.operations.activation_function import LOGISTIC_ERROR, RELATIVE_ERROR, ActivationFunction
 from compress.operations.addition import Addition
 from compress.operations.attention import Attention
 from compress.operations.attention_integers import MOST_EXPONENT, NUMERATOR, top
@@ -150,3 +150,11 @@ def test_reciprocals_of_every_sum_of_weights_are_the_integers(run: Callable[...,
 
     found = run(formula, total.astype(np.float32)[None], tmp_path)[0]
     np.testing.assert_array_equal(found, (NUMERATOR + 2 * total) // (4 * total))
+
+
+@RUNTIMES
+def test_a_silu_errs_by_less_than_is_allowed_for(run: Callable[..., np.ndarray], tmp_path: Path) -> None:
+    x = np.linspace(-16, 16, 100_001).astype(np.float32)
+    found = run(lambda do, x: do.multiply(x, do.logistic(x)), x[None], tmp_path)[0]
+    exact = x / (1 + np.exp(-x.astype(np.float64)))
+    assert (2 * np.abs(found - exact) <= RELATIVE_ERROR * np.abs(exact) + LOGISTIC_ERROR * np.abs(x)).all()

@@ -78,6 +78,17 @@ CASES: dict[str, tuple[tuple[int, int, int], list[Operation]]] = {
         (4, 6, 3),
         [Slicing("x", "low", 1, 1, 3), pointwise("x", "other"), Concatenation(("low", "other"), "y", 1)],
     ),
+    "behind a ReLU, joined with what is not": (  # so that its zero point is not the lowest integer
+        (4, 6, 3),
+        [
+            replace(pointwise("x", "a"), relu=True),
+            pointwise("x", "b"),
+            pointwise("x", "c"),
+            Addition(("b", "c"), "d", True),
+            pointwise("x", "e"),
+            Concatenation(("a", "d", "e"), "y", 0),
+        ],
+    ),
     "a row for every band": (
         (4, 6, 5),
         [Mean("x", "row", (1,), keep=True), pointwise("row", "mixed"), Addition(("x", "mixed"), "y", False)],

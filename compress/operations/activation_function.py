@@ -20,7 +20,9 @@ from compress.operations.scales import Scales
 from compress.quantization import INT8_MAX, INT8_MIN, Quantization
 from tinyasc.errors import UserError
 
-# What float32 may err by in all: a logistic of 8 units of the last place, the products and the quotient around it.
+# What float32 may err by in all: a logistic that errs by 2^-21 where it is near zero and by 8 units of the last place
+# elsewhere, and the products and the quotient around it.
+LOGISTIC_ERROR = 2.0**-21
 RELATIVE_ERROR = 2.0**-19
 NUDGES = 512
 NUDGE = 1 + 2.0**-12
@@ -74,13 +76,15 @@ class ActivationFunction(Formula):
 
     def _is_clear(self, quantizations: Quantizations) -> bool:
         given, output = quantizations[self.input], quantizations[self.output]
-        steps = self._outputs(given) / output.step
-        inside = steps[(steps > INT8_MIN - output.zero_point - 1) & (steps < INT8_MAX - output.zero_point + 1)]
-        distance = np.abs(inside - np.floor(inside) - 0.5)
-        return bool((distance > RELATIVE_ERROR * np.maximum(np.abs(inside), 1)).all())
+        x, y = self._table(given)
+        error = RELATIVE_ERROR * np.abs(y) + LOGISTIC_ERROR * (1 if self.function == "sigmoid" else np.abs(x))
+        steps = y / output.step
+        inside = (steps > INT8_MIN - output.zero_point - 1) & (steps < INT8_MAX - output.zero_point + 1)
+        distance = np.abs(steps - np.floor(steps) - 0.5) * output.step
+        return bool((distance > error)[inside].all())
 
-    def _outputs(self, given: Quantization) -> NDArray[np.float64]:
-        """The real outputs of all 256 inputs."""
+    def _table(self, given: Quantization) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """All 256 real inputs, and their outputs."""
         x = given.step * (np.arange(INT8_MIN, INT8_MAX + 1, dtype=np.float64) - given.zero_point)
         share = 1 / (1 + np.exp(-x.clip(min=-700)))
-        return share if self.function == "sigmoid" else x * share
+        return x, share if self.function == "sigmoid" else x * share
