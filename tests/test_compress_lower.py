@@ -74,7 +74,8 @@ class Unfoldable(nn.Module):
 
     def __init__(self, kind: str):
         super().__init__()
-        self.kind, self.convolution, self.norm = kind, nn.Conv2d(1, 2, 3, padding=1), nn.BatchNorm2d(2)
+        self.kind, self.linear = kind, nn.Linear(8, 8)
+        self.convolution, self.norm = nn.Conv2d(1, 2, 3, padding=1), nn.BatchNorm2d(2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.convolution(x)
@@ -89,7 +90,7 @@ class Unfoldable(nn.Module):
         elif self.kind == "joined bands":
             y = torch.cat((y, y), 2)
         elif self.kind == "linear of a map":
-            return nn.functional.linear(y, torch.ones(8, 8)).mean((2, 3))
+            y = self.linear(y)
         elif self.kind == "a map":
             return y
         elif self.kind == "unknown":
