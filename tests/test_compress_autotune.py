@@ -11,7 +11,7 @@ from torch.fx import Graph, GraphModule
 
 from compress.autotune.found import applied, found_in
 from compress.autotune.network import FloatNetwork
-from compress.autotune.search import tune
+from compress.autotune.search import traced, tune
 from compress.observe import observe, run_float
 from compress.operations.convolution import Convolution
 from compress.program import Program
@@ -30,6 +30,8 @@ def test_the_module_computes_what_the_program_computes(normed: bool) -> None:
     program, log_mel = tiny_programs.float_program(normed=normed), torch.from_numpy(tiny_programs.log_mel(4))
     expected = run_float(program, log_mel)[program.output]
     torch.testing.assert_close(FloatNetwork(program)(log_mel), expected, rtol=0, atol=0)
+    # traced with two clips, it takes any number
+    torch.testing.assert_close(traced(program, log_mel[:2])(log_mel), expected, rtol=0, atol=1e-5)
 
 
 def quantized_graph(program: Program, number: int, scale: float, zero_point: int, steps: np.ndarray) -> GraphModule:

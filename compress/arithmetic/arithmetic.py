@@ -155,7 +155,7 @@ class Arithmetic(ABC):
         return self.matmul(source, self.constant(matrix))
 
     def _elementwise(self, kind: Kind, *inputs: Tensor) -> Tensor:
-        return self._plain(kind, inputs, np.broadcast_shapes(*(tensor.shape for tensor in inputs)))
+        return self._plain(kind, inputs, _broadcast([tensor.shape for tensor in inputs]))
 
     def _along(self, kind: Reduction, source: Tensor, axes: tuple[int, ...]) -> Tensor:
         shape = tuple(1 if axis in axes else length for axis, length in enumerate(source.shape))
@@ -175,3 +175,10 @@ class Arithmetic(ABC):
 
     @abstractmethod
     def _matmul(self, left: Tensor, right: Tensor, shape: tuple[int, ...]) -> Tensor: ...
+
+
+def _broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """NumPy's rule; not by NumPy, which would fix a number of clips that torch's export leaves open."""
+    axes = max(map(len, shapes))
+    lengths = zip(*((1,) * (axes - len(shape)) + shape for shape in shapes), strict=True)
+    return tuple(next((length for length in axis if length != 1), 1) for axis in lengths)

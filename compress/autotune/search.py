@@ -88,7 +88,7 @@ def tune(program: Program, batches: Sequence[Tensor], accuracy: Accuracy, tolera
 
     candidates = INT8StaticQuantConfig.get_config_set_for_tuning().expand()
     config = TuningConfig(config_set=candidates, tolerable_loss=tolerance)
-    graph = autotune(_traced(program, batches[0]), config, judged, run_fn=observe, example_inputs=(batches[0],))
+    graph = autotune(traced(program, batches[0]), config, judged, run_fn=observe, example_inputs=(batches[0],))
     trials = tuple(
         Trial("symmetric" if candidate.act_sym else "affine", candidate.act_algo, result)
         for candidate, result in zip(candidates, found[1:], strict=False)  # it may stop before the last
@@ -96,7 +96,7 @@ def tune(program: Program, batches: Sequence[Tensor], accuracy: Accuracy, tolera
     return Tuned(graph, found[0], trials)
 
 
-def _traced(program: Program, batch: Tensor) -> nn.Module:
+def traced(program: Program, batch: Tensor) -> nn.Module:
     """The network as neural-compressor wants it, for any number of clips."""
     sizes = ({0: torch.export.Dim("clips", min=1, max=2**16)},)
     traced = torch.export.export(FloatNetwork(program), (batch,), dynamic_shapes=sizes).module()
