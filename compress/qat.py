@@ -74,7 +74,8 @@ def train_qat(
             soon be frozen: observe_epochs 0 or 1.
         range_momentum: share of a batch in the moving average of the ranges.
         calibration_clips: training clips from which the ranges start.
-        teacher: run folder of the student's teacher; none = train on the labels alone.
+        teacher: run folder of the student's teacher; with distillation.source live any student too, such as the model
+            itself, which keeps the network near to what it was; none = train on the labels alone.
         seed: of every random choice.
         dry_run: measure a few steps, say what the run would be, and write nothing.
     """

@@ -56,7 +56,7 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
-def write_teacher(out: Path, name: str, clips: Clips) -> None:
+def write_teacher(out: Path, name: str, clips: Clips, stage: str = "teacher") -> None:
     """A run as train.teacher writes it, of a network as it was drawn."""
     architecture, config, mel = NETWORKS[name]
     torch.manual_seed(len(name))
@@ -68,7 +68,7 @@ def write_teacher(out: Path, name: str, clips: Clips) -> None:
         trained.save(run.path(trained.FILE), network)
         stored.write(run.path(stored.FILE), clips, index, predict(network, MelConfig(**mel), clips, index))
         run.card = ModelCard(
-            stage="teacher",
+            stage=stage,
             architecture=architecture,
             config=models.resolve(architecture, config),
             mel=mel,
@@ -189,7 +189,7 @@ def test_a_live_teacher_says_of_fixed_pieces_what_is_stored(folder, teacher):
     [
         ("first", "stored", ExamplesConfig(windows_per_recording=1), "take distillation.source live"),
         ("first", "live", ExamplesConfig(cache=True), "take examples.cache false"),
-        ("nowhere", "live", ExamplesConfig(), "no teacher run at"),
+        ("nowhere", "live", ExamplesConfig(), "no teacher or student run at"),
         ("nowhere", "stored", ExamplesConfig(), "no teacher run at"),
     ],
 )
@@ -379,6 +379,21 @@ def test_an_ensemble_is_no_network_and_says_so(folder, capsys):
     assert ensemble(folder, "mixed", "first", "second") == 0
     with pytest.raises(UserError, match="is an ensemble, which has answers but no network of its own"):
         trained.load(folder / "mixed")
+
+
+def test_a_student_can_answer_live_alone(folder, tmp_path):
+    with Clips(folder / "data.h5") as clips:
+        write_teacher(tmp_path / "student", "first", clips, stage="student")
+        batch = batch_of(clips, clips.indices("train")[:3])
+        asked = [tmp_path / "student", folder / "first"]
+        student, teacher = (
+            open_teacher(run, DistillationConfig(source="live"), clips, ExamplesConfig(), CPU) for run in asked
+        )
+        assert student is not None
+        assert teacher is not None
+        torch.testing.assert_close(student(batch).logits, teacher(batch).logits, atol=0, rtol=0)
+        with pytest.raises(UserError, match="is of the stage student"):
+            open_teacher(tmp_path / "student", DistillationConfig(source="stored"), clips, ExamplesConfig(), CPU)
 
 
 def test_live_members_that_are_files_gone_or_changed_are_refused(folder, tmp_path):

@@ -20,6 +20,9 @@ from train.objectives.embedding import Embedding
 from train.teachers.average import Average, averaged
 from train.teachers.teacher import Answers, Teacher
 
+STAGES = ("teacher", "student")
+"""Of the runs that can answer: a student too, above all the one that is being quantized."""
+
 
 class Live:
     """One network as a `Teacher`: in eval mode, without gradient."""
@@ -28,14 +31,14 @@ class Live:
 
     def __init__(self, run: Path, clips: Clips, device: torch.device) -> None:
         """Args:
-            run: folder of a verified teacher run.
+            run: folder of a verified teacher or student run.
             clips: the data set.
             device: of the batches.
 
         Raises:
             UserError: it is of other classes or another sample rate.
         """
-        network, mel, card = trained.load(run, "teacher")
+        network, mel, card = trained.load(run, *STAGES)
         trained.check_labels(card, clips)
         trained.check_sample_rate(card, clips)
         self._embedding = Embedding(network, models.ARCHITECTURES[card.architecture].classifier)
@@ -68,10 +71,10 @@ class LiveEnsemble:
 
 
 def live(run: Path, clips: Clips, device: torch.device) -> Teacher:
-    """A teacher run, or all members of an ensemble's, ready to hear batches.
+    """A teacher or student run, or all members of an ensemble's, ready to hear batches.
 
     Args:
-        run: folder of a teacher run.
+        run: its folder.
         clips: the data set.
         device: of the batches.
 
@@ -79,7 +82,7 @@ def live(run: Path, clips: Clips, device: torch.device) -> Teacher:
         UserError: no such run, one that does not fit the data set, or an ensemble with members that are files, gone, or
             not what they were.
     """
-    card = artifact.load_card(run, "teacher")
+    card = artifact.load_card(run, *STAGES)
     if card.architecture != trained.ENSEMBLE:
         return Live(run, clips, device)
     members = [live(_member(run, one), clips, device) for one in card.config["teachers"]]
