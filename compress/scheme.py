@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from compress.operations.convolution import Convolution
 from compress.operations.scales import Scales
+from compress.operations.wide import TakesWide
 from compress.program import Program
 from compress.quantization import NARROW, WIDE, Quantization, Range, activation
 from tinyasc.errors import UserError
@@ -54,7 +55,7 @@ class Scheme:
         wide = {name for name in program.values if name not in ends and any(fnmatchcase(name, p) for p in self.wide)}
         for operation in program.operations:
             touched = wide.intersection((*operation.inputs, *operation.inside, operation.output))
-            if touched and not operation.takes_wide:
+            if touched and not isinstance(operation, TakesWide):
                 kind = type(operation).__name__
                 raise UserError(
                     f"scheme: wide {touched.pop()} meets {operation.output}, a {kind}, which takes and gives int8: "

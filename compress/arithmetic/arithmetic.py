@@ -1,6 +1,8 @@
 """The float32 operators that a front-end or a norm is made of, in the words of no runtime.
 
 An executor computes them at once, a writer adds them to the graph of a file.
+
+Shapes: O output channels, C input channels, F mel bands, T frames.
 """
 
 from abc import ABC, abstractmethod
@@ -10,6 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from compress.arithmetic.geometry import Geometry
 
 Kind = Literal[
     "add",
@@ -37,6 +41,11 @@ class Tensor:
     shape: tuple[int, ...]
 
 
+def tensors(values: Sequence[Any]) -> list[Tensor]:
+    """Of arrays, or of torch's tensors, as the executors take them."""
+    return [Tensor(value, tuple(value.shape)) for value in values]
+
+
 class Arithmetic(ABC):
     """Each method returns the tensor that its operator fills."""
 
@@ -57,7 +66,7 @@ class Arithmetic(ABC):
         return self.multiply(source, self.number(number))
 
     def rounded(self, source: Tensor) -> Tensor:
-        """The nearest integer of numbers that are never near a half: not every kernel family has ROUND."""
+        """floor(source + 1/2), the nearest integer: not every kernel family has ROUND."""
         return self.floor(self.plus(source, 0.5))
 
     def add(self, left: Tensor, right: Tensor) -> Tensor:
@@ -153,6 +162,19 @@ class Arithmetic(ABC):
     def times_matrix(self, source: Tensor, matrix: NDArray[Any]) -> Tensor:
         """(..., K) times a constant (K, N), giving (..., N)."""
         return self.matmul(source, self.constant(matrix))
+
+    @abstractmethod
+    def convolve(
+        self, source: Tensor, weight: NDArray[np.int8], bias: NDArray[Any] | None, geometry: Geometry
+    ) -> Tensor:
+        """2-D convolution of integers by integers, which files store as int8: exact where every sum is.
+
+        Args:
+            source: a map, its axes where the executor or the format has them (`compress.arithmetic.axes`).
+            weight: (O, C / groups, kernel F, kernel T).
+            bias: (O,).
+            geometry: of the convolution.
+        """
 
     def _elementwise(self, kind: Kind, *inputs: Tensor) -> Tensor:
         return self._plain(kind, inputs, _broadcast([tensor.shape for tensor in inputs]))

@@ -1,4 +1,7 @@
-"""Float32 operators in NumPy: what the integer simulator computes with."""
+"""Float32 operators in NumPy: what the integer simulator computes with.
+
+Shapes: B batch, C channels, F mel bands, T frames, O output channels.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.arithmetic.arithmetic import Arithmetic, Kind, Reduction, Tensor
+from compress.arithmetic.geometry import Geometry
 
 _PLAIN: dict[Kind, Callable[..., NDArray[Any]]] = {
     "add": np.add,
@@ -37,6 +41,20 @@ class NumpyArithmetic(Arithmetic):
     def transpose(self, source: Tensor, permutation: tuple[int, ...]) -> Tensor:
         return Tensor(source.key.transpose(permutation), tuple(source.shape[axis] for axis in permutation))
 
+    def convolve(
+        self, source: Tensor, weight: NDArray[np.int8], bias: NDArray[Any] | None, geometry: Geometry
+    ) -> Tensor:
+        (pad_f, pad_t), (step_f, step_t), (apart_f, apart_t) = geometry.padding, geometry.stride, geometry.dilation
+        padded = np.pad(source.key, ((0, 0), (pad_f, pad_f), (pad_t, pad_t), (0, 0)))
+        frequencies, frames = geometry.size(source.shape[1:3], weight.shape)
+        shape = (len(padded), frequencies, frames, len(weight))
+        total = np.zeros(shape, padded.dtype)
+        for i, j in np.ndindex(weight.shape[2:]):
+            rows = slice(i * apart_f, i * apart_f + frequencies * step_f, step_f)
+            columns = slice(j * apart_t, j * apart_t + frames * step_t, step_t)
+            total += _tap(padded[:, rows, columns], weight[:, :, i, j].astype(padded.dtype), geometry)
+        return Tensor(total if bias is None else total + bias.astype(padded.dtype), shape)
+
     def _plain(self, kind: Kind, inputs: Sequence[Tensor], shape: tuple[int, ...]) -> Tensor:
         return Tensor(_PLAIN[kind](*(tensor.key for tensor in inputs)), shape)
 
@@ -51,3 +69,12 @@ class NumpyArithmetic(Arithmetic):
 
     def _matmul(self, left: Tensor, right: Tensor, shape: tuple[int, ...]) -> Tensor:
         return Tensor(left.key @ right.key, shape)
+
+
+def _tap(window: NDArray[Any], weight: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
+    """The products with the weights (O, C / groups) of one place in the kernel: (B, F, T, C) -> (B, F, T, O)."""
+    groups = geometry.groups
+    if geometry.depthwise(weight.shape):
+        return np.repeat(window, len(weight) // groups, axis=3) * weight[:, 0]
+    parts = zip(np.split(window, groups, axis=3), np.split(weight, groups), strict=True)
+    return np.concatenate([part @ tap.T for part, tap in parts], axis=3)

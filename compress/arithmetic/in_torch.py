@@ -3,10 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from compress.arithmetic.arithmetic import Arithmetic, Kind, Reduction, Tensor
+from compress.arithmetic.geometry import Geometry
 
 # A root has no slope at zero: below this it is flat. Real energies and variances are far above it, or zero.
 _LEAST = 1e-30
@@ -45,6 +48,15 @@ class TorchArithmetic(Arithmetic):
 
     def transpose(self, source: Tensor, permutation: tuple[int, ...]) -> Tensor:
         return Tensor(source.key.permute(permutation), tuple(source.shape[axis] for axis in permutation))
+
+    def convolve(
+        self, source: Tensor, weight: NDArray[np.int8], bias: NDArray[Any] | None, geometry: Geometry
+    ) -> Tensor:
+        numbers = self.constant(weight.astype(np.float32)).key
+        offset = None if bias is None else self.constant(bias.astype(np.float32)).key
+        placed = geometry.stride, geometry.padding, geometry.dilation, geometry.groups
+        result = functional.conv2d(source.key, numbers, offset, *placed)
+        return Tensor(result, tuple(result.shape))
 
     def _plain(self, kind: Kind, inputs: Sequence[Tensor], shape: tuple[int, ...]) -> Tensor:
         return Tensor(_PLAIN[kind](*(tensor.key for tensor in inputs)), shape)

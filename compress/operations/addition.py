@@ -10,18 +10,21 @@ in `compress.operations.wide`, whose rounding is the same at any scales.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from compress.operations.operation import Operation, Quantizations, Shapes
+from compress.arithmetic import arithmetic
+from compress.arithmetic.arithmetic import Arithmetic
+from compress.arithmetic.axes import Axes
+from compress.operations.operation import Quantizations, Shapes
 from compress.operations.scales import Scales
 from compress.operations.straight_through import Stand
 from compress.operations.tie_free import as_fraction, odd_fraction_below
-from compress.operations.wide import any_wide, rounded
+from compress.operations.wide import TakesWide
 from compress.quantization import INT8_MAX, INT8_MIN, distance_from_tie
 from tinyasc.errors import UserError
 
@@ -32,10 +35,8 @@ MOST_DENOMINATOR = 511
 
 
 @dataclass(frozen=True)
-class Addition(Operation):
+class Addition(TakesWide):
     """Sum of two values with an optional ReLU; a row of one band or of one frame is added to all of them."""
-
-    takes_wide: ClassVar[bool] = True
 
     inputs: tuple[str, str]
     output: str
@@ -55,7 +56,7 @@ class Addition(Operation):
             UserError: no scales fit, one input is over 127 times smaller than the sum, or a response norm has given
                 one a unit of its own.
         """
-        if self._wide(scales.settled):
+        if self.any_wide(scales.settled):
             return
         if any(scales.settled[name].unit != 1 for name in (*self.inputs, self.output)):
             raise UserError(f"{self.output} adds what a response norm takes or gives: put a convolution between them")
@@ -110,11 +111,8 @@ class Addition(Operation):
         first, second = (float(np.float32(quantizations[name].step / output)) for name in self.inputs)
         return first, second
 
-    def _wide(self, quantizations: Quantizations) -> bool:
-        return any_wide(*(quantizations[name] for name in (*self.inputs, self.output)))
-
     def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
-        if self._wide(quantizations):
+        if self.any_wide(quantizations):
             return self
         first, second = self.ratios(quantizations)
         # XNNPACK's 20-bit fixed point: both factors are rounded to 2^-20 of the larger one's power of two
@@ -124,10 +122,8 @@ class Addition(Operation):
         return self
 
     def simulate(self, inputs: Sequence[NDArray[np.int8]], quantizations: Quantizations) -> NDArray[Any]:
-        if self._wide(quantizations):
-            pairs = zip(self.inputs, inputs, strict=True)
-            centred = [value.astype(np.float32) - quantizations[name].zero_point for name, value in pairs]
-            return rounded(self._sum(centred, quantizations))
+        if self.any_wide(quantizations):
+            return self.simulate_wide(inputs, quantizations)
         first, second = (
             (value.astype(np.float64) - quantizations[name].zero_point) * ratio
             for name, value, ratio in zip(self.inputs, inputs, self.ratios(quantizations), strict=True)
@@ -135,17 +131,18 @@ class Addition(Operation):
         return first + second
 
     def train(self, tensors: Mapping[str, Tensor], inputs: Sequence[Tensor], quantizations: Quantizations) -> Tensor:
-        if self._wide(quantizations):
-            real = self._sum(inputs, quantizations)
-            return Stand.apply(rounded(real.detach()), real)
+        wide = self.any_wide(quantizations)
         # tie-free scales: float32 rounds these sums like exact arithmetic
-        pairs = zip(inputs, self.ratios(quantizations), strict=True)
-        return sum((value * ratio for value, ratio in pairs), start=torch.zeros(()))
+        pairs = zip(inputs, self.wide_ratios(quantizations) if wide else self.ratios(quantizations), strict=True)
+        real = sum((value * ratio for value, ratio in pairs), start=torch.zeros(()))
+        return Stand.apply(self.train_wide(inputs, quantizations), real) if wide else real
 
-    def _sum(self, centred: Sequence[Any], quantizations: Quantizations) -> Any:
-        """Of inputs from their zero points, in float32, NumPy's or torch's: to the output in its steps."""
-        first, second = self.wide_ratios(quantizations)
-        return centred[0] * first + centred[1] * second
+    def wide_formula(
+        self, do: Arithmetic, inputs: Sequence[arithmetic.Tensor], quantizations: Quantizations, axes: Axes
+    ) -> arithmetic.Tensor:
+        pairs = zip(inputs, self.wide_ratios(quantizations), strict=True)
+        first, second = (do.times(x, ratio) for x, ratio in pairs)
+        return do.rounded(do.add(first, second))
 
 
 def _denominator(largest_ratio: float) -> int:

@@ -10,7 +10,7 @@ Shapes: B batch, C channels, F mel bands, T frames, O output channels.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -18,7 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from compress.operations.operation import Operation, Quantizations, Shapes
+from compress.arithmetic import arithmetic
+from compress.arithmetic.arithmetic import Arithmetic
+from compress.arithmetic.axes import Axes
+from compress.arithmetic.geometry import Geometry
+from compress.arithmetic.in_numpy import NumpyArithmetic
+from compress.operations.operation import Quantizations, Shapes
 from compress.operations.straight_through import LearnedRound, Round, Stand
 from compress.operations.weights import (
     BIAS_LIMIT,
@@ -31,16 +36,14 @@ from compress.operations.weights import (
     quantize_weight,
     weight_scale,
 )
-from compress.operations.wide import PART, any_wide, joined, rounded, split
+from compress.operations.wide import PART, TakesWide, joined, split
 from compress.quantization import INT8_MAX
 from tinyasc.errors import UserError
 
 
 @dataclass(frozen=True)
-class Convolution(Operation):
+class Convolution(TakesWide):
     """2-D convolution with zero padding and an optional ReLU."""
-
-    takes_wide: ClassVar[bool] = True
 
     input: str
     output: str
@@ -70,7 +73,12 @@ class Convolution(Operation):
     @property
     def depthwise(self) -> bool:
         """Whether each group is one input channel, for one output channel or more."""
-        return self.groups > 1 and self.weight.shape[1] == 1
+        return self.geometry.depthwise(self.weight.shape)
+
+    @property
+    def geometry(self) -> Geometry:
+        """Where its weights go."""
+        return Geometry(self.stride, self.padding, self.dilation, self.groups)
 
     @property
     def parameters(self) -> dict[str, NDArray[Any]]:
@@ -96,28 +104,29 @@ class Convolution(Operation):
         return {self.output: result.relu() if self.relu else result}
 
     def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
+        found = self._on_grids(quantizations)
+        if largest_sum(found.weight, found.bias) >= EXACT_FLOAT32:
+            raise UserError(f"{self.output} sums more than 2^24, which training in float32 would not hold exactly")
+        return found
+
+    def _on_grids(self, quantizations: Quantizations) -> Self:
         given, output = quantizations[self.input], quantizations[self.output]
         scale = weight_scale(self.weight, self.bias, given.bias_step, self.weight_step, self.shared_step)
         weight = quantize_weight(self.weight, scale)
         bias = quantize_bias(self.bias, scale, given.bias_step)
-        if largest_sum(weight, bias) >= EXACT_FLOAT32:
-            raise UserError(f"{self.output} sums more than 2^24, which training in float32 would not hold exactly")
         return replace(self, weight=weight, bias=bias, weight_scale=filed_scale(scale, given, output), weight_step=None)
 
     def simulate(self, inputs: Sequence[NDArray[np.int8]], quantizations: Quantizations) -> NDArray[Any]:
         if self.weight_scale is None:
             raise ValueError(f"{self.output} is not quantized: an INT8 program is needed")
+        if self.any_wide(quantizations):
+            return self.simulate_wide(inputs, quantizations)
         given, output = quantizations[self.input], quantizations[self.output]
-        centred = inputs[0].astype(np.float32) - given.zero_point
-        factor = multiplier(self.weight_scale, given, output)
-        if not any_wide(given, output):
-            return self._accumulate(centred, self.bias).astype(np.float32) * factor
-        if given.wide:
-            high, low = split(centred)
-            total = joined(self._accumulate(high, self.bias), self._accumulate(low))
-        else:
-            total = self._accumulate(centred, self.bias)
-        return rounded(total.astype(np.float32) * factor)
+        # float32 where every partial sum is below 2^24, which it holds exactly
+        dtype = np.float32 if largest_sum(self.weight, self.bias) < EXACT_FLOAT32 else np.float64
+        centred = arithmetic.tensors([inputs[0].astype(dtype) - given.zero_point])
+        total = NumpyArithmetic().convolve(*centred, self.weight, self.bias, self.geometry).key
+        return total.astype(np.float32) * multiplier(self.weight_scale, given, output)
 
     def train(self, tensors: Mapping[str, Tensor], inputs: Sequence[Tensor], quantizations: Quantizations) -> Tensor:
         weight, bias = tensors["weight"], tensors["bias"]
@@ -136,41 +145,25 @@ class Convolution(Operation):
         else:
             integers = Round.apply(units).clamp(-INT8_MAX, INT8_MAX)
         offset = Round.apply(bias / grid_O).clamp(-BIAS_LIMIT, BIAS_LIMIT).float()
+        offset = PART * offset if given.wide else offset
+        placed = self.stride, self.padding, self.dilation, self.groups
+        real = functional.conv2d(inputs[0], integers, offset, *placed) * multiplier_O[:, None, None]
+        if self.any_wide(quantizations):
+            present = replace(self, **chosen)._on_grids(quantizations)  # noqa: SLF001 - its own
+            return Stand.apply(present.train_wide(inputs, quantizations), real)
+        return real
+
+    def wide_formula(
+        self, do: Arithmetic, inputs: Sequence[arithmetic.Tensor], quantizations: Quantizations, axes: Axes
+    ) -> arithmetic.Tensor:
+        (x,), scale = inputs, self.weight_scale
+        assert scale is not None
+        given, output = quantizations[self.input], quantizations[self.output]
         if given.wide:
-            with torch.no_grad():
-                high, low = split(inputs[0])
-                exact = joined(self._convolve(high, integers, offset), self._convolve(low, integers))
-            total = Stand.apply(exact, self._convolve(inputs[0], integers, PART * offset))
+            high, low = split(do, x)
+            high = do.convolve(high, self.weight, self.bias, self.geometry)
+            total = joined(do, high, do.convolve(low, self.weight, None, self.geometry))
         else:
-            total = self._convolve(inputs[0], integers, offset)
-        real = total * multiplier_O[:, None, None]
-        return Stand.apply(rounded(real.detach()), real) if any_wide(given, output) else real
-
-    def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-        return functional.conv2d(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)
-
-    def _accumulate(self, centred: NDArray[np.float32], bias: NDArray[np.int32] | None = None) -> NDArray[Any]:
-        """Exact sums w * (x - z_x) + b: (B, F, T, C) -> (B, F', T', O).
-
-        They are taken in float32 where every partial sum is below 2^24, which float32 holds exactly, else in float64.
-        """
-        weight = self.weight
-        dtype = np.float32 if largest_sum(weight, self.bias) < EXACT_FLOAT32 else np.float64
-        (pad_f, pad_t), (step_f, step_t), (wide_f, wide_t) = self.padding, self.stride, self.dilation
-        padded = np.pad(centred, ((0, 0), (pad_f, pad_f), (pad_t, pad_t), (0, 0))).astype(dtype, copy=False)
-        frequencies = (padded.shape[1] - wide_f * (weight.shape[2] - 1) - 1) // step_f + 1
-        frames = (padded.shape[2] - wide_t * (weight.shape[3] - 1) - 1) // step_t + 1
-        total = np.zeros((len(padded), frequencies, frames, len(weight)), dtype)
-        for i in range(weight.shape[2]):
-            for j in range(weight.shape[3]):
-                rows = slice(i * wide_f, i * wide_f + frequencies * step_f, step_f)
-                columns = slice(j * wide_t, j * wide_t + frames * step_t, step_t)
-                total += self._tap(padded[:, rows, columns], weight[:, :, i, j].astype(dtype))
-        return total if bias is None else total + bias.astype(dtype)
-
-    def _tap(self, window: NDArray[np.floating], weight: NDArray[np.floating]) -> NDArray[np.floating]:
-        """The products with the weights (O, C / groups) of one place in the kernel: (B, F, T, C) -> (B, F, T, O)."""
-        if self.depthwise:
-            return np.repeat(window, len(weight) // self.groups, axis=3) * weight[:, 0]
-        parts = zip(np.split(window, self.groups, axis=3), np.split(weight, self.groups), strict=True)
-        return np.concatenate([part @ tap.T for part, tap in parts], axis=3)
+            total = do.convolve(x, self.weight, self.bias, self.geometry)
+        factor = multiplier(scale, given, output)
+        return do.rounded(do.multiply(total, do.constant(factor.reshape(axes.per_channel(factor.size)))))

@@ -62,7 +62,7 @@ class Formula(Operation):
     def run_float(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
         do = TorchArithmetic(inputs[0].device)
         parameters = {name: do.constant(array) for name, array in self._shaped(CHANNELS_FIRST).items()}
-        found = self.float_formula(do, _tensors(inputs), parameters, CHANNELS_FIRST)
+        found = self.float_formula(do, arithmetic.tensors(inputs), parameters, CHANNELS_FIRST)
         return {
             name: tensor.key.relu() if self.rectified and name == self.output else tensor.key
             for name, tensor in found.items()
@@ -71,13 +71,13 @@ class Formula(Operation):
     def simulate(self, inputs: Sequence[NDArray[np.int8]], quantizations: Quantizations) -> NDArray[Any]:
         pairs = zip(inputs, (quantizations[name] for name in self.inputs), strict=True)
         reals = [(value.astype(np.float32) - found.zero_point) * np.float32(found.scale) for value, found in pairs]
-        result = self.int8_formula(NumpyArithmetic(), _tensors(reals), CHANNELS_LAST).key
+        result = self.int8_formula(NumpyArithmetic(), arithmetic.tensors(reals), CHANNELS_LAST).key
         return result / np.float32(quantizations[self.output].scale)
 
     def train(self, tensors: Mapping[str, Tensor], inputs: Sequence[Tensor], quantizations: Quantizations) -> Tensor:
         do, output = TorchArithmetic(inputs[0].device), quantizations[self.output]
         given = [quantizations[name] for name in self.inputs]
-        reals = _tensors([value * found.step for value, found in zip(inputs, given, strict=True)])
+        reals = arithmetic.tensors([value * found.step for value, found in zip(inputs, given, strict=True)])
         parameters = {
             name: tensors[name].reshape(CHANNELS_FIRST.per_channel(tensors[name].numel())) for name in tensors
         }
@@ -87,14 +87,10 @@ class Formula(Operation):
         with torch.no_grad():
             present = self.with_parameters({name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()})
             int8 = present.quantized(quantizations, {**shapes, self.output: formula.shape[1:]})
-            filed = _tensors([value * found.scale for value, found in zip(inputs, given, strict=True)])
+            filed = arithmetic.tensors([value * found.scale for value, found in zip(inputs, given, strict=True)])
             exact = int8.int8_formula(do, filed, CHANNELS_FIRST).key / output.scale
         return Stand.apply(exact, formula.key / output.step)
 
     def _shaped(self, axes: Axes) -> dict[str, NDArray[np.float32]]:
         """The parameters as `float_formula` takes them."""
         return {name: array.reshape(axes.per_channel(array.size)) for name, array in self.parameters.items()}
-
-
-def _tensors(values: Sequence[Any]) -> list[arithmetic.Tensor]:
-    return [arithmetic.Tensor(value, tuple(value.shape)) for value in values]

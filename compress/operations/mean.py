@@ -8,17 +8,20 @@ or output it is computed as in `compress.operations.wide`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from compress.operations.operation import Operation, Quantizations, Shapes
+from compress.arithmetic import arithmetic
+from compress.arithmetic.arithmetic import Arithmetic
+from compress.arithmetic.axes import Axes
+from compress.operations.operation import Quantizations, Shapes
 from compress.operations.scales import Scales
 from compress.operations.straight_through import Stand
 from compress.operations.tie_free import odd_fraction_below
-from compress.operations.wide import MOST_IN_PART, any_wide, joined, rounded, split
+from compress.operations.wide import MOST_IN_PART, TakesWide, joined, split
 from compress.quantization import INT8_MAX, INT8_MIN, distance_from_tie
 from tinyasc.errors import UserError
 
@@ -27,10 +30,8 @@ MOST_DENOMINATOR = 4095
 
 
 @dataclass(frozen=True)
-class Mean(Operation):
+class Mean(TakesWide):
     """Mean of a map (C, F, T): over both axes (C,), over one of them a row that keeps it with length 1."""
-
-    takes_wide: ClassVar[bool] = True
 
     input: str
     output: str
@@ -56,10 +57,9 @@ class Mean(Operation):
         Raises:
             UserError: a response norm has given the input a unit of its own, or too many positions are averaged.
         """
-        given, output = scales.settled[self.input], scales.settled[self.output]
-        if any_wide(given, output):
+        if self.any_wide(scales.settled):
             return
-        if given.unit != 1:
+        if scales.settled[self.input].unit != 1:
             raise UserError(f"{self.output} averages what a response norm gives: put a convolution between them")
         positions = self.positions(scales.shapes)
         part = scales.step(self.input) / positions
@@ -79,7 +79,7 @@ class Mean(Operation):
 
     def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
         positions = self.positions(shapes)
-        if any_wide(quantizations[self.input], quantizations[self.output]):
+        if self.any_wide(quantizations):
             if positions > MOST_IN_PART:
                 raise UserError(f"{self.output} averages {positions} positions, in 16 bits at most {MOST_IN_PART}")
             return self
@@ -90,24 +90,32 @@ class Mean(Operation):
         return self
 
     def simulate(self, inputs: Sequence[NDArray[np.int8]], quantizations: Quantizations) -> NDArray[Any]:
+        if self.any_wide(quantizations):
+            return self.simulate_wide(inputs, quantizations)
         (value,) = inputs
         positions = int(np.prod([value.shape[axis] for axis in self.axes]))
-        given, output = quantizations[self.input], quantizations[self.output]
-        if any_wide(given, output):
-            parts = split(value.astype(np.float32) - given.zero_point)
-            high, low = (part.sum(axis=self.axes, keepdims=self.keep) for part in parts)
-            return rounded(joined(high, low) * self.wide_ratio(quantizations, positions))
         total = value.sum(axis=self.axes, dtype=np.int64, keepdims=self.keep)
-        return (total - positions * given.zero_point) * self.ratio(quantizations, positions)
+        zeros = positions * quantizations[self.input].zero_point
+        return (total - zeros) * self.ratio(quantizations, positions)
 
     def train(self, tensors: Mapping[str, Tensor], inputs: Sequence[Tensor], quantizations: Quantizations) -> Tensor:
         (value,), axes = inputs, [axis + 1 for axis in self.axes]
         positions = int(np.prod([value.shape[axis] for axis in axes]))
-        if any_wide(quantizations[self.input], quantizations[self.output]):
-            ratio = self.wide_ratio(quantizations, positions)
-            high, low = (part.sum(axes, self.keep) for part in split(value.detach()))
-            return Stand.apply(rounded(joined(high, low) * ratio), value.sum(axes, self.keep) * ratio)
-        return value.sum(axes, self.keep) * self.ratio(quantizations, positions)
+        total = value.sum(axes, self.keep)
+        if self.any_wide(quantizations):
+            real = total * self.wide_ratio(quantizations, positions)
+            return Stand.apply(self.train_wide(inputs, quantizations), real)
+        return total * self.ratio(quantizations, positions)
+
+    def wide_formula(
+        self, do: Arithmetic, inputs: Sequence[arithmetic.Tensor], quantizations: Quantizations, axes: Axes
+    ) -> arithmetic.Tensor:
+        (x,) = inputs
+        averaged = [(axes.frequency, axes.time)[axis - 1] for axis in self.axes]
+        positions = int(np.prod([x.shape[axis] for axis in averaged]))
+        high, low = (do.sum(part, *averaged) for part in split(do, x))
+        result = do.rounded(do.times(joined(do, high, low), self.wide_ratio(quantizations, positions)))
+        return result if self.keep else do.reshape(result, (x.shape[0], x.shape[axes.channel]))
 
 
 def smallest_distance(ratio: float, positions: int) -> float:

@@ -5,7 +5,7 @@ Shapes: B batch, C channels, F mel bands, T frames. Values are (B, F, T, C) in N
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,6 @@ class Operation(ABC):
 
     inputs: tuple[str, ...]
     output: str
-    takes_wide: ClassVar[bool] = False
-    """Whether its inputs and its output may have 16 bits."""
 
     @property
     def inside(self) -> tuple[str, ...]:

@@ -20,40 +20,63 @@ x = q - z, |x| < 2^16, and whatever reads or gives one is computed in float32 op
 5.  To int8. (y - z) s is quantized with the scale s: an integer again, by a division or by a multiplication with 1 / s,
     for the same reason; beyond int8 it is clamped.
 
-The formulas here are NumPy's and torch's alike.
+Simulator, training and both files evaluate the same lines: `wide_formula` of each operation.
 """
 
-from typing import TypeVar
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from compress.quantization import Quantization
+from compress.arithmetic import arithmetic
+from compress.arithmetic.arithmetic import Arithmetic
+from compress.arithmetic.axes import CHANNELS_FIRST, CHANNELS_LAST, Axes
+from compress.arithmetic.in_numpy import NumpyArithmetic
+from compress.arithmetic.in_torch import TorchArithmetic
+from compress.operations.operation import Operation, Quantizations
 
 PART = 256
 """A wide integer is this many high parts and a low part."""
 MOST_IN_PART = 2**24 // PART
 """Parts whose sum float32 holds in any order."""
-Array = TypeVar("Array", NDArray[np.float32], Tensor)
 
 
-def split(integers: Array) -> tuple[Array, Array]:
-    """The high and the low part of integers in float32."""
-    high = integers // PART
-    return high, integers - PART * high
+class TakesWide(Operation):
+    """An operation whose inputs and output may have 16 bits."""
+
+    @abstractmethod
+    def wide_formula(
+        self, do: Arithmetic, inputs: Sequence[arithmetic.Tensor], quantizations: Quantizations, axes: Axes
+    ) -> arithmetic.Tensor:
+        """Integers minus their zero points to such integers, not yet clamped; the operation must be an INT8 one."""
+
+    def any_wide(self, quantizations: Quantizations) -> bool:
+        """Whether it reads or gives a 16-bit value, and is computed as here."""
+        return any(quantizations[name].wide for name in (*self.inputs, self.output))
+
+    def simulate_wide(self, inputs: Sequence[NDArray[Any]], quantizations: Quantizations) -> NDArray[np.float32]:
+        """`simulate`, rounded already."""
+        pairs = zip(inputs, (quantizations[name] for name in self.inputs), strict=True)
+        centred = arithmetic.tensors([value.astype(np.float32) - found.zero_point for value, found in pairs])
+        return self.wide_formula(NumpyArithmetic(), centred, quantizations, CHANNELS_LAST).key
+
+    @torch.no_grad()
+    def train_wide(self, inputs: Sequence[Tensor], quantizations: Quantizations) -> Tensor:
+        """The same in torch, of integers minus their zero points, without gradients."""
+        do = TorchArithmetic(inputs[0].device)
+        return self.wide_formula(do, arithmetic.tensors(inputs), quantizations, CHANNELS_FIRST).key
 
 
-def joined(high: Array, low: Array) -> Array:
-    """A sum of high parts and one of low parts to the sum of what they are parts of, in float32."""
-    return PART * high + low
+def split(do: Arithmetic, integers: arithmetic.Tensor) -> tuple[arithmetic.Tensor, arithmetic.Tensor]:
+    """The high and the low part."""
+    high = do.floor(do.times(integers, 1 / PART))
+    return high, do.subtract(integers, do.times(high, PART))
 
 
-def rounded(real: Array) -> Array:
-    """The nearest integer, in float32."""
-    return (real + 0.5) // 1
-
-
-def any_wide(*quantizations: Quantization) -> bool:
-    """Whether what reads and gives these is computed as here."""
-    return any(found.wide for found in quantizations)
+def joined(do: Arithmetic, high: arithmetic.Tensor, low: arithmetic.Tensor) -> arithmetic.Tensor:
+    """A sum of high parts and one of low parts to the sum of what they are parts of."""
+    return do.add(do.times(high, PART), low)

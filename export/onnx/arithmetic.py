@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.arithmetic.arithmetic import Kind, Reduction, Tensor
+from compress.arithmetic.arithmetic import Arithmetic, Kind, Reduction, Tensor
+from compress.arithmetic.geometry import Geometry
 from export.onnx.graph import Graph
-from export.writer import Writer, convolved
 
 _PLAIN: dict[Kind, str] = {
     "add": "Add",
@@ -27,7 +27,7 @@ _PLAIN: dict[Kind, str] = {
 _REDUCTIONS: dict[Reduction, str] = {"sum": "ReduceSum", "mean": "ReduceMean", "largest": "ReduceMax"}
 
 
-class OnnxArithmetic(Writer):
+class OnnxArithmetic(Arithmetic):
     """Adds to an .onnx graph; every name begins with `prefix`, so that none is another part's."""
 
     def __init__(self, graph: Graph, prefix: str = "front_end"):
@@ -48,23 +48,16 @@ class OnnxArithmetic(Writer):
         return self._write("Transpose", [source], tuple(source.shape[axis] for axis in permutation), perm=permutation)
 
     def convolve(
-        self,
-        source: Tensor,
-        weight: NDArray[np.int8],
-        bias: NDArray[Any] | None,
-        *,
-        stride: tuple[int, int],
-        padding: tuple[int, int],
-        dilation: tuple[int, int],
-        groups: int,
+        self, source: Tensor, weight: NDArray[np.int8], bias: NDArray[Any] | None, geometry: Geometry
     ) -> Tensor:
         real = self._write(
             "DequantizeLinear", [self.constant(weight), self.constant(np.array(1, np.float32))], weight.shape
         )
         inputs = [source, real, *([] if bias is None else [self.constant(bias.astype(np.float32))])]
-        shape = (1, len(weight), *convolved(source.shape[2:], weight.shape[2:], stride, padding, dilation))
-        pads = [*padding, *padding]
-        result = self._write("Conv", inputs, shape, group=groups, pads=pads, strides=stride, dilations=dilation)
+        shape = (source.shape[0], len(weight), *geometry.size(source.shape[2:], weight.shape))
+        placed = {"group": geometry.groups, "pads": geometry.padding * 2}
+        placed |= {"strides": geometry.stride, "dilations": geometry.dilation}
+        result = self._write("Conv", inputs, shape, **placed)
         # a floor changes no integer, and keeps ONNX Runtime from folding what comes behind into the weights
         return self.floor(result)
 

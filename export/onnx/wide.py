@@ -4,16 +4,15 @@ import numpy as np
 
 from compress.arithmetic.arithmetic import Tensor
 from compress.arithmetic.axes import CHANNELS_FIRST
-from compress.operations.operation import Operation
+from compress.operations.wide import TakesWide
 from compress.program import quantization
-from compress.quantization import INT8_MIN
-from export import wide
 from export.onnx.arithmetic import OnnxArithmetic
 from export.onnx.emitter import Emitter, grid
+from export.wide import finished
 
 
-def over_integers(emitter: Emitter, operation: Operation) -> None:
-    """The operators of `export.wide`, between 8-bit values in the grids of the file."""
+def over_integers(emitter: Emitter, operation: TakesWide) -> None:
+    """The operators of its formula, between 8-bit values in the grids of the file."""
     graph, program, name = emitter.graph, emitter.program, operation.output
     do, inputs = OnnxArithmetic(graph, f"{name}/wide"), []
     for number, source in enumerate(operation.inputs):
@@ -23,10 +22,10 @@ def over_integers(emitter: Emitter, operation: Operation) -> None:
             _, zero_point = grid(program, graph, source)
             key = graph.node("DequantizeLinear", [source, step, zero_point], f"{name}/input{number}")
         inputs.append(Tensor(key, (1, *program.values[source].shape)))
-    result = wide.COMPUTE[type(operation)](do, operation, inputs, program, CHANNELS_FIRST)
+    integers = operation.wide_formula(do, inputs, program.quantizations, CHANNELS_FIRST)
     found = quantization(program, name)
+    result = finished(do, integers, found, operation.rectified).key
     if found.wide:
-        graph.node("Identity", [wide.clamped(do, result, found, operation.rectified).key], name)
-        return
-    clamped = do.relu(result) if operation.rectified and found.zero_point != INT8_MIN else result
-    graph.node("QuantizeLinear", [wide.scaled(do, clamped, found).key, *grid(program, graph, name)], name)
+        graph.node("Identity", [result], name)
+    else:
+        graph.node("QuantizeLinear", [result, *grid(program, graph, name)], name)

@@ -7,10 +7,10 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from compress.arithmetic.arithmetic import Kind, Reduction, Tensor
+from compress.arithmetic.arithmetic import Arithmetic, Kind, Reduction, Tensor
+from compress.arithmetic.geometry import Geometry
 from export.tflite.flatbuffer import vector
 from export.tflite.graph import Graph
-from export.writer import Writer, convolved
 
 XNNPACK_PARTS = 4
 """XNNPACK joins up to five tensors; one more, and the operator falls out of the delegated graph."""
@@ -31,7 +31,7 @@ _PLAIN: dict[Kind, tuple[str, str | None]] = {
 _REDUCTIONS: dict[Reduction, str] = {"sum": "SUM", "mean": "MEAN", "largest": "REDUCE_MAX"}
 
 
-class TfliteArithmetic(Writer):
+class TfliteArithmetic(Arithmetic):
     """Adds to a .tflite graph."""
 
     def __init__(self, graph: Graph):
@@ -53,28 +53,19 @@ class TfliteArithmetic(Writer):
         return self._write("FULLY_CONNECTED", inputs, shape, "FullyConnectedOptions", KeepNumDims=True)
 
     def convolve(
-        self,
-        source: Tensor,
-        weight: NDArray[np.int8],
-        bias: NDArray[Any] | None,
-        *,
-        stride: tuple[int, int],
-        padding: tuple[int, int],
-        dilation: tuple[int, int],
-        groups: int,
+        self, source: Tensor, weight: NDArray[np.int8], bias: NDArray[Any] | None, geometry: Geometry
     ) -> Tensor:
-        frequencies, frames = convolved(source.shape[1:3], weight.shape[2:], stride, padding, dilation)
-        zeros, depthwise = np.zeros(len(weight)) if bias is None else bias, groups > 1 and weight.shape[1] == 1
+        zeros, depthwise = np.zeros(len(weight)) if bias is None else bias, geometry.depthwise(weight.shape)
         inputs = [
-            self._padded(source, padding).key,
+            self._padded(source, geometry.padding).key,
             self._stored_as_int8(weight.transpose((1, 2, 3, 0) if depthwise else (0, 2, 3, 1))),
             self.constant(zeros.astype(np.float32)).key,
         ]
         kind, options = ("DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions") if depthwise else ("CONV_2D", "Conv2DOptions")
-        steps = {"StrideH": stride[0], "StrideW": stride[1]}
-        steps |= {"DilationHFactor": dilation[0], "DilationWFactor": dilation[1]}
-        several = {"DepthMultiplier": len(weight) // groups} if depthwise else {}
-        shape = (1, frequencies, frames, len(weight))
+        steps = dict(zip(("StrideH", "StrideW"), geometry.stride, strict=True))
+        steps |= dict(zip(("DilationHFactor", "DilationWFactor"), geometry.dilation, strict=True))
+        several = {"DepthMultiplier": len(weight) // geometry.groups} if depthwise else {}
+        shape = (source.shape[0], *geometry.size(source.shape[1:3], weight.shape), len(weight))
         return self._write(kind, inputs, shape, options, Padding=schema.Padding.VALID, **steps, **several)
 
     def _stored_as_int8(self, integers: NDArray[np.int8]) -> int:
@@ -85,9 +76,9 @@ class TfliteArithmetic(Writer):
     def _padded(self, source: Tensor, padding: tuple[int, int]) -> Tensor:
         if not any(padding):
             return source
-        (pad_f, pad_t), (_, frequencies, frames, channels) = padding, source.shape
+        (pad_f, pad_t), (batch, frequencies, frames, channels) = padding, source.shape
         around = np.array([(0, 0), (pad_f, pad_f), (pad_t, pad_t), (0, 0)], np.int32)
-        shape = (1, frequencies + 2 * pad_f, frames + 2 * pad_t, channels)
+        shape = (batch, frequencies + 2 * pad_f, frames + 2 * pad_t, channels)
         return self._write("PAD", [source.key, self.graph.constant("paddings", around)], shape, "PadOptions")
 
     def _plain(self, kind: Kind, inputs: Sequence[Tensor], shape: tuple[int, ...]) -> Tensor:

@@ -2,16 +2,15 @@
 
 from compress.arithmetic.arithmetic import Tensor
 from compress.arithmetic.axes import CHANNELS_LAST
-from compress.operations.operation import Operation
+from compress.operations.wide import TakesWide
 from compress.program import quantization
-from compress.quantization import INT8_MIN
-from export import wide
 from export.tflite.arithmetic import TfliteArithmetic
 from export.tflite.emitter import Emitter, channels_last
+from export.wide import finished, unscaled
 
 
-def over_integers(emitter: Emitter, operation: Operation) -> None:
-    """The operators of `export.wide`, between 8-bit values in the grids of the file."""
+def over_integers(emitter: Emitter, operation: TakesWide) -> None:
+    """The operators of its formula, between 8-bit values in the grids of the file."""
     do, program = TfliteArithmetic(emitter.graph), emitter.program
     inputs = []
     for name, key in zip(operation.inputs, emitter.inputs(operation), strict=True):
@@ -21,13 +20,11 @@ def over_integers(emitter: Emitter, operation: Operation) -> None:
         else:
             real = emitter.graph.activation("dequantize", shape, None)
             emitter.graph.operator("DEQUANTIZE", [key], real, "DequantizeOptions")
-            inputs.append(wide.unscaled(do, Tensor(real, shape), found))
-    result = wide.COMPUTE[type(operation)](do, operation, inputs, program, CHANNELS_LAST)
+            inputs.append(unscaled(do, Tensor(real, shape), found))
+    integers = operation.wide_formula(do, inputs, program.quantizations, CHANNELS_LAST)
     found = quantization(program, operation.output)
+    result = finished(do, integers, found, operation.rectified).key
     if found.wide:
-        emitter.index[operation.output] = wide.clamped(do, result, found, operation.rectified).key
-        return
-    clamped = do.relu(result) if operation.rectified and found.zero_point != INT8_MIN else result
-    emitter.graph.operator(
-        "QUANTIZE", [wide.scaled(do, clamped, found).key], emitter.output(operation), "QuantizeOptions"
-    )
+        emitter.index[operation.output] = result
+    else:
+        emitter.graph.operator("QUANTIZE", [result], emitter.output(operation), "QuantizeOptions")

@@ -1,0 +1,31 @@
+"""Where a 2-D convolution puts its weights.
+
+Shapes: O output channels, C input channels, F mel bands, T frames.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """All of a convolution but its numbers; pairs are of F and T."""
+
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    """Zeros on either side."""
+    dilation: tuple[int, int]
+    """From one weight to the next."""
+    groups: int
+    """Of channels."""
+
+    def depthwise(self, weight: tuple[int, ...]) -> bool:
+        """Whether each group of these weights (O, C / groups, kernel F, kernel T) is one input channel."""
+        return self.groups > 1 and weight[1] == 1
+
+    def size(self, given: tuple[int, ...], weight: tuple[int, ...]) -> tuple[int, int]:
+        """F and T of what these weights (O, C / groups, kernel F, kernel T) make of the F and T given."""
+        axes = zip(given, weight[2:], self.stride, self.padding, self.dilation, strict=True)
+        frequencies, frames = (
+            (length + 2 * zeros - apart * (width - 1) - 1) // step + 1 for length, width, step, zeros, apart in axes
+        )
+        return frequencies, frames
