@@ -12,9 +12,10 @@ from compress import program as programs
 from compress.lower import lower
 from compress.observe import run_float
 from compress.operations.addition import Addition
+from compress.operations.channel_shuffle import ChannelShuffle
 from compress.operations.convolution import Convolution
 from compress.operations.response_norm import ResponseNorm
-from tests import tiny_programs
+from tests import tiny_architectures, tiny_programs
 from tinyasc import models
 from tinyasc.errors import UserError
 from tinyasc.models.layers.frequency_damping import damp
@@ -72,12 +73,19 @@ def test_values_know_the_module_that_makes_them() -> None:
     assert len(set(layers)) == len(layers)
 
 
+def test_a_channel_shuffle_behind_a_convolution_is_in_its_weights() -> None:
+    operations = tiny_architectures.float_program("tf_sepnet").operations
+    # nine blocks, of which the first of each of the four stages begins with a convolution
+    assert sum(isinstance(operation, ChannelShuffle) for operation in operations) == 5
+
+
 class Unfoldable(nn.Module):
     """What a program cannot say, one kind at a time."""
 
     def __init__(self, kind: str):
         super().__init__()
-        self.kind, self.convolution, self.norm = kind, nn.Conv2d(1, 2, 3, padding=1), nn.BatchNorm2d(2)
+        self.kind, self.linear = kind, nn.Linear(8, 8)
+        self.convolution, self.norm = nn.Conv2d(1, 2, 3, padding=1), nn.BatchNorm2d(2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.convolution(x)
@@ -85,6 +93,16 @@ class Unfoldable(nn.Module):
             y = self.norm(y.relu())
         elif self.kind == "two shapes":
             y = y.mean(2, keepdim=True) + y.mean(3, keepdim=True)
+        elif self.kind == "reshaped":
+            y = y.reshape(1, 4, 4, 8)
+        elif self.kind == "padded pooling":
+            y = nn.functional.max_pool2d(y, 3, padding=1)
+        elif self.kind == "joined bands":
+            y = torch.cat((y, y), 2)
+        elif self.kind == "linear of a map":
+            y = self.linear(y)
+        elif self.kind == "a map":
+            return y
         elif self.kind == "unknown":
             y = y.erf()
         return y.mean((2, 3))
@@ -92,7 +110,16 @@ class Unfoldable(nn.Module):
 
 @pytest.mark.parametrize(
     ("kind", "message"),
-    [("norm behind ReLU", "behind a ReLU"), ("two shapes", "a row to a map"), ("unknown", "erf")],
+    [
+        ("norm behind ReLU", "behind a ReLU"),
+        ("two shapes", "a row to a map"),
+        ("reshaped", "channel shuffle alone"),
+        ("padded pooling", "fills a window"),
+        ("joined bands", "along channels"),
+        ("linear of a map", "those of vectors"),
+        ("a map", "one number a class"),
+        ("unknown", "erf"),
+    ],
 )
 def test_what_a_program_cannot_say_is_refused(kind: str, message: str) -> None:
     with pytest.raises(UserError, match=message):

@@ -27,7 +27,7 @@ from tinyasc.errors import UserError
 
 # Distance from a tie is 1 / (2 * 127) = 3.9e-3; XNNPACK's fixed point errs by 2.4e-4 per unit of the larger ratio.
 DENOMINATOR = 127
-# Of ratios that other additions have chosen: 1 / (2 * 511) = 9.8e-4.
+# Of ratios that other additions have chosen, up to 1: 1 / (2 * 511) = 9.8e-4.
 MOST_DENOMINATOR = 511
 
 
@@ -74,7 +74,8 @@ class Addition(Operation):
     def _settle_output(self, scales: Scales, fixed: str, moved: str) -> int:
         """Give the output a scale that fits the fixed input; returns the denominator of their ratio."""
         ratio = scales.step(fixed) / scales.step(self.output)
-        denominator = _denominator(max(ratio, scales.step(moved) / scales.step(self.output)))
+        largest = max(ratio, scales.step(moved) / scales.step(self.output))
+        denominator = _denominator(largest)
         if scales.together(fixed, self.output):
             found = as_fraction(ratio, MOST_DENOMINATOR)
             if found is None or found.denominator % 2 == 0:
@@ -82,7 +83,7 @@ class Addition(Operation):
             return found.denominator * max(1, (denominator // found.denominator - 1) // 2 * 2 + 1)
         if scales.together(fixed, moved):
             common = as_fraction(scales.step(fixed) / scales.step(moved), MOST_DENOMINATOR)
-            part = None if common is None else odd_fraction_below(ratio / common.numerator, MOST_DENOMINATOR)
+            part = None if common is None else odd_fraction_below(ratio / common.numerator, _most(largest))
             if common is None or part is None:
                 raise UserError(
                     f"{self.output} adds two values that earlier additions bind: no scale is left to choose"
@@ -150,6 +151,11 @@ class Addition(Operation):
 def _denominator(largest_ratio: float) -> int:
     """`DENOMINATOR`, or a smaller one for ratios beyond 8, at which fixed point errs by more."""
     return DENOMINATOR >> max(0, int(np.ceil(np.log2(largest_ratio))) - 3)
+
+
+def _most(largest_ratio: float) -> int:
+    """`MOST_DENOMINATOR`, or a smaller one for ratios beyond 1."""
+    return MOST_DENOMINATOR >> max(0, int(np.ceil(np.log2(largest_ratio * 1.01))))
 
 
 def smallest_distance(first: float, second: float) -> float:
