@@ -19,7 +19,7 @@ from compress.quantization import Range
 from compress.quantize import quantize
 from compress.scheme import assign
 from compress.simulate import logits
-from tests import tiny_programs
+from tests import tiny_architectures, tiny_programs
 from tinyasc.errors import UserError
 
 LIKE = pytest.mark.parametrize("normed", [False, True], ids=["plain", "normed"])
@@ -32,6 +32,14 @@ def test_the_module_computes_what_the_program_computes(normed: bool) -> None:
     torch.testing.assert_close(FloatNetwork(program)(log_mel), expected, rtol=0, atol=0)
     # traced with two clips, it takes any number
     torch.testing.assert_close(traced(program, log_mel[:2])(log_mel), expected, rtol=0, atol=1e-5)
+
+
+def test_the_module_has_the_dilations_of_the_program() -> None:
+    program = tiny_architectures.float_program("bc_resnet for keywords")
+    assert any(one.dilation != (1, 1) for one in program.convolutions())
+    given = torch.from_numpy(tiny_architectures.inputs("bc_resnet for keywords", 4))
+    expected = run_float(program, given)[program.output]
+    torch.testing.assert_close(FloatNetwork(program)(given), expected, rtol=0, atol=0)
 
 
 def quantized_graph(program: Program, number: int, scale: float, zero_point: int, steps: np.ndarray) -> GraphModule:

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from compress.operations.convolution import Convolution
 from compress.operations.weights import weight_scale
-from compress.ptq.adaround import AdaRoundConfig, adarounded
+from compress.ptq.adaround import AdaRoundConfig, adarounded, moments
 from compress.ptq.walk import Seen, steps
 from compress.quantization import Quantization
 
@@ -30,12 +30,12 @@ def seen(operation: Convolution, seed: int) -> Seen:
     return Seen(operation, [integer * GIVEN.scale], [integer], QUANTIZATIONS)  # so that weights alone make errors
 
 
-def convolution(groups: int, kernel: int, stride: int) -> Convolution:
+def convolution(groups: int, kernel: int, stride: int, dilation: int = 1) -> Convolution:
     weight = np.random.default_rng(groups + kernel).normal(0, 0.3, (12, 12 // groups, kernel, kernel))
     weight[:, 0, 0, 0] = 4  # coarse steps, as one large weight makes them
-    bias, padding = np.zeros(12, np.float32), kernel // 2
-    weight = weight.astype(np.float32)
-    return Convolution("x", "y", weight, bias, None, (stride, 1), (padding, padding), groups, False, True)
+    bias, padding = np.zeros(12, np.float32), (kernel // 2, kernel // 2 * dilation)
+    places = ((stride, 1), padding, groups, False, True, (1, dilation))
+    return Convolution("x", "y", weight.astype(np.float32), bias, None, *places)
 
 
 def error(target: Convolution, operation: Convolution, data: Seen) -> float:
@@ -45,7 +45,7 @@ def error(target: Convolution, operation: Convolution, data: Seen) -> float:
     return float((difference - difference.mean((0, 2, 3), keepdim=True)).square().mean())
 
 
-@pytest.mark.parametrize(("groups", "kernel", "stride"), [(1, 1, 1), (1, 3, 2), (12, 3, 2)])
+@pytest.mark.parametrize(("groups", "kernel", "stride"), [(1, 1, 1), (1, 3, 2), (12, 3, 2), (4, 3, 1)])
 @pytest.mark.parametrize("central", [False, True])
 def test_error_on_held_out_inputs_is_below_that_of_nearest(
     groups: int, kernel: int, stride: int, central: bool
@@ -54,6 +54,19 @@ def test_error_on_held_out_inputs_is_below_that_of_nearest(
     found = adarounded(target, seen(target, 1), AdaRoundConfig(steps=600), central)
     held_out = seen(target, 2)
     assert error(target, found, held_out) < 0.6 * error(target, target, held_out)
+
+
+@pytest.mark.parametrize(
+    ("groups", "kernel", "stride", "dilation"), [(1, 3, 2, 1), (1, 3, 1, 2), (4, 3, 1, 1), (12, 3, 2, 2)]
+)
+def test_moments_give_the_mean_square_of_every_sum(groups: int, kernel: int, stride: int, dilation: int) -> None:
+    target = convolution(groups, kernel, stride, dilation)
+    data = seen(target, 1)
+    found = moments(target, data, central=False)
+    weight = torch.from_numpy(target.weight).double().reshape(groups, 12 // groups, -1)  # (G, O / G, I)
+    expected = target.run_float(data.real)["y"].double().square().mean((0, 2, 3))
+    for one in (found.given, found.crossed):  # the inputs are on their grid
+        torch.testing.assert_close(((weight @ one) * weight).sum(2).flatten(), expected, rtol=1e-4, atol=0)
 
 
 def test_weights_are_neighbouring_integers_of_their_own_and_the_int8_form_has_them() -> None:

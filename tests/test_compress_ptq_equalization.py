@@ -35,8 +35,24 @@ def pooled() -> Program:
     return Program("log_mel", "sum", {name: Value(name, shape) for name, shape in shapes.items()}, operations)
 
 
+def grouped() -> Program:
+    """Convolution -> convolution in groups -> depthwise convolution to two channels each -> convolution."""
+    random = np.random.default_rng(1)
+    shapes = {"log_mel": 1, "dense": 4, "groups": 6, "depthwise": 12, "last": 3}
+    operations = (
+        convolution(
+            "log_mel", "dense", random.normal(size=(4, 1, 3, 3)) * np.array([0.01, 1, 30, 1])[:, None, None, None]
+        ),
+        convolution("dense", "groups", random.normal(size=(6, 2, 3, 3)), groups=2),
+        convolution("groups", "depthwise", random.normal(size=(12, 1, 3, 3)), groups=6),
+        convolution("depthwise", "last", random.normal(size=(3, 12, 3, 3))),
+    )
+    values = {name: Value(name, (channels, tiny_programs.F, tiny_programs.T)) for name, channels in shapes.items()}
+    return Program("log_mel", "last", values, operations)
+
+
 @pytest.mark.parametrize("kind", ["weights", "activations"])
-@pytest.mark.parametrize("program", [tiny_programs.float_program(normed=True), pooled()])
+@pytest.mark.parametrize("program", [tiny_programs.float_program(normed=True), pooled(), grouped()])
 def test_float_outputs_stay(program: Program, kind: Kind) -> None:
     found = equalized(program, BATCHES, kind)
     changed = [a is not b for a, b in zip(program.operations, found.operations, strict=True)]

@@ -17,7 +17,7 @@ from compress.program import Program, Value
 from compress.quantization import Quantization
 from compress.quantize import quantize
 from compress.quantized_run import FLOAT_PROGRAM, INT8_PROGRAM
-from compress.scheme import assign
+from compress.scheme import Scheme, assign
 from compress.sensitivity.__main__ import sensitivity
 from compress.sensitivity.measure import measure, sqnr
 from compress.sensitivity.picture import draw
@@ -78,9 +78,10 @@ def test_what_is_beyond_the_range_is_counted() -> None:
     assert (source.clipped, a.clipped) == (0.5, 1)
 
 
-@pytest.mark.parametrize("normed", [False, True])
-def test_the_whole_program_is_the_simulated_one(normed: bool) -> None:
-    program, int8 = tiny_programs.float_program(normed=normed), tiny_programs.quantized(normed=normed).to_program()
+@pytest.mark.parametrize(("normed", "wide"), [(False, []), (True, []), (False, ["add*"])])
+def test_the_whole_program_is_the_simulated_one(normed: bool, wide: list[str]) -> None:
+    program = tiny_programs.float_program(normed=normed)
+    int8 = tiny_programs.quantized(normed=normed, scheme=Scheme(wide=wide)).to_program()
     log_mel = tiny_programs.log_mel(24, seed=5)
     label = np.arange(24) % tiny_programs.CLASSES
     found = measure(program, int8, torch.from_numpy(log_mel).split(16), label)

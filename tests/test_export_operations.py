@@ -20,6 +20,7 @@ from compress.operations.max_pooling import MaxPooling
 from compress.operations.mean import Mean
 from compress.operations.operation import Operation
 from compress.operations.padding import Padding
+from compress.operations.response_norm import ResponseNorm
 from compress.operations.slicing import Slicing
 from compress.operations.transposition import Transposition
 from compress.program import Program, Value
@@ -89,6 +90,16 @@ CASES: dict[str, tuple[tuple[int, int, int], list[Operation]]] = {
             Concatenation(("a", "d", "e"), "y", 0),
         ],
     ),
+    "a norm's ReLU, joined with what is not": (
+        (4, 6, 3),
+        [
+            pointwise("x", "a"),
+            ResponseNorm(("a",), "b", "energy", 0.5, -0.2, 1e-6, True, None),
+            pointwise("x", "c"),
+            Concatenation(("b", "c"), "d", 0),
+            replace(convolution(8, 4, (1, 1)), input="d"),
+        ],
+    ),
     "a row for every band": (
         (4, 6, 5),
         [Mean("x", "row", (1,), keep=True), pointwise("row", "mixed"), Addition(("x", "mixed"), "y", False)],
@@ -124,7 +135,8 @@ def program(shape: tuple[int, int, int], operations: list[Operation]) -> Program
     values, tensors = {"x": Value("x", shape)}, {"x": torch.zeros(1, *shape)}
     for operation in operations:
         tensors |= operation.run_float([tensors[name] for name in operation.inputs])
-        values[operation.output] = Value(operation.output, tuple(tensors[operation.output].shape[1:]))
+        for name in (operation.output, *operation.inside):
+            values[name] = Value(name, tuple(tensors[name].shape[1:]))
     return Program("x", "y", values, tuple(operations))
 
 

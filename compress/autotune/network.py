@@ -38,7 +38,8 @@ class FloatNetwork(nn.Module):
 def _layer(operation: Convolution) -> nn.Conv2d:
     out, per_group, *kernel = operation.weight.shape
     channels, groups = per_group * operation.groups, operation.groups
-    layer = nn.Conv2d(channels, out, tuple(kernel), operation.stride, operation.padding, groups=groups)
+    places = (operation.stride, operation.padding, operation.dilation)
+    layer = nn.Conv2d(channels, out, tuple(kernel), *places, groups=groups)
     state = {"weight": torch.from_numpy(operation.weight), "bias": torch.from_numpy(operation.bias)}
     layer.load_state_dict(state)
     return layer.requires_grad_(False)

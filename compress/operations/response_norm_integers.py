@@ -25,8 +25,8 @@ No kernel has this, so the files spell it in float32 operators. Float32 holds ev
     the offset (checked). 2^-reciprocal_shift and 2^-fraction only move exponents.
 5.  Output. x s_c + bias is an odd number of 2^-(fraction + 1). Where it is not clamped it is below 2^24 of them, so it
     is exact, with a fused multiply-add as without; where the product is beyond 2^24 the sum is clamped on the same side
-    (checked). k_y is a power of two, so dividing by it is exact, as is multiplying by its reciprocal; and an odd number
-    over an even one is never half an integer: no tie.
+    (checked). k_y is a power of two, so dividing by it is exact, as is multiplying by its reciprocal; fraction is at
+    least 1, and an odd number over a multiple of four is never half an integer: no tie.
 
 Proven so: equality of any runtime whose float32 sums and products are IEEE's, and whose roots and quotients err by less
 than 3 * 2^-23. Measured alone: that a runtime's roots and quotients do (tests/test_export_response_norm.py, all n and
@@ -122,7 +122,7 @@ def integers(
         raise UserError(f"{name} is a response norm with beta {beta:.3g}, beyond its whole INT8 output: train it again")
     ratio = given.unit / output.unit
     sum_shift = min(MOST_SUM_SHIFT, max(0, int(np.ceil(np.log2(channels * LARGEST_ENERGY**0.5))) - SUM_BITS))
-    for fraction in range(OUTPUT_BITS - round(np.log2(output.scale)), -1, -1):
+    for fraction in range(OUTPUT_BITS - round(np.log2(output.scale)), 0, -1):
         offset = round(ratio * 2**fraction)
         quarters = 4 * ratio * 2**fraction * gamma * channels / 2**sum_shift
         if max(abs(quarters), abs(offset) / 2) < LARGEST_NUMERATOR - 1:

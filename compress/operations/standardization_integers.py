@@ -25,7 +25,7 @@ No kernel has this, so the files spell it in float32 operators. Float32 holds ev
     since r_0 has few bits where n is small; it comes from below, so u_1 < 2^19 / least + 1.
 4.  Output. X (|offset| + |R|) + |bias| / 2 < 2^23 (checked), so x S and P are exact in halves, and so is their sum
     where it is below 2^23; beyond, the output is clamped, for fraction <= 15. bias is odd, and so the sum an odd number
-    of halves; 2^-fraction times it is never half an integer: no tie.
+    of halves; 2^-fraction times it, with fraction at least 1, is never half an integer: no tie.
 
 Where the input's scale is not 1, x = floor(scaled * (1 / scale) + 1/2) is found first: three roundings move it by less
 than 255 * 2^-22 from an integer, so the floor is the same.
@@ -123,7 +123,7 @@ def integers(
     least = max(1, int(per_deviation * np.sqrt(max(LEAST_DEVIATION**2, real_epsilon))))
     rows = count // channels
     lost = (rows - 1) / 2 * (1 - 2.0**-shift)  # by the floors of the sums, less that of the product
-    for fraction in range(MOST_FRACTION, -1, -1):
+    for fraction in range(MOST_FRACTION, 0, -1):
         unit = 2.0**fraction / output.step
         slopes = (gain.astype(np.float64) * unit * per_deviation / RECIPROCAL).astype(np.float32)
         offsets = np.rint(share.astype(np.float64) * given.step * unit)

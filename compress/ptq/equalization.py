@@ -13,7 +13,7 @@ Two choices of the factors:
   et al. 2022, arXiv:2211.10438, equation 4, strength 1/2). A depthwise convolution takes any factor with its own steps,
   so before one s_i = r1_i: every channel has the whole range of the int8.
 
-Shapes: B batch, C channels, F mel bands, T frames, O output channels.
+Shapes: B batch, C channels, F mel bands, T frames, O output channels in G groups.
 """
 
 from collections.abc import Sequence
@@ -84,7 +84,7 @@ def _has_weights(operation: object) -> bool:
 def _factors(before: Convolution, after: Convolution, largest: NDArray[np.float32] | None) -> NDArray[np.float32]:
     """s, (C,), of a geometric mean of 1."""
     given = _raised(np.abs(before.weight).max((1, 2, 3)) if largest is None else largest)
-    taken = _raised(np.abs(after.weight).max((1, 2, 3) if after.depthwise else (0, 2, 3)))
+    taken = _raised(np.abs(_grouped(after)).max((1, 3, 4)).ravel())
     factors = given if largest is not None and after.depthwise else np.sqrt(given / taken)
     return (factors / np.exp(np.log(factors).mean())).astype(np.float32)
 
@@ -94,9 +94,14 @@ def _raised(ranges: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _scaled(before: Convolution, after: Convolution, s: NDArray[np.float32]) -> tuple[Convolution, Convolution]:
-    inputs = s[:, None, None, None] if after.depthwise else s[:, None, None]
     first = replace(before, weight=before.weight / s[:, None, None, None], bias=before.bias / s)
-    return first, replace(after, weight=after.weight * inputs)
+    inputs = s.reshape(after.groups, 1, -1, 1, 1)
+    return first, replace(after, weight=(_grouped(after) * inputs).reshape(after.weight.shape))
+
+
+def _grouped(operation: Convolution) -> NDArray[np.float32]:
+    """The weights by the channels that they take: (G, O / G, C / G, kernel F, kernel T)."""
+    return operation.weight.reshape(operation.groups, -1, *operation.weight.shape[1:])
 
 
 def _largest(program: Program, batches: Sequence[Tensor]) -> dict[str, NDArray[np.float32]]:

@@ -27,8 +27,6 @@ from compress import simulate
 from compress.observe import run_float
 from compress.operations.operation import Operation
 from compress.program import Program, quantization
-from compress.quantization import INT8_MAX, INT8_MIN
-from compress.simulate import Int8
 from tinyasc.metrics import macro_accuracy
 
 INPUT = "input"
@@ -154,9 +152,9 @@ class _Batch:
 
     def __init__(self, program: Program, int8: Program, real: Mapping[str, Tensor]):
         self.program, self.int8, self.real = program, int8, real
-        self.integer: dict[str, Int8] = {}
+        self.integer: dict[str, NDArray[np.integer]] = {}
         """Of the whole INT8 program."""
-        self.rounded: dict[str, Int8] = {}
+        self.rounded: dict[str, NDArray[np.integer]] = {}
         """The real values, rounded."""
 
     def run(self, sums: Sequence[_Sums]) -> Tensor:
@@ -183,8 +181,8 @@ class _Batch:
     def _round(self, name: str, sums: _Sums) -> None:
         found, real = quantization(self.int8, name), self.real[name]
         steps = np.rint(_channels_last(real).numpy() / np.float32(found.step)) + found.zero_point
-        self.rounded[name] = np.clip(steps, INT8_MIN, INT8_MAX).astype(np.int8)
-        sums.clipped += int(np.count_nonzero((steps < INT8_MIN) | (steps > INT8_MAX)))
+        self.rounded[name] = np.clip(steps, found.lowest, found.highest).astype(np.int16 if found.wide else np.int8)
+        sums.clipped += int(np.count_nonzero((steps < found.lowest) | (steps > found.highest)))
         sums.count += steps.size
         sums.signal += _power(real.numpy())
         sums.rounding += _power((self._real(name, self.rounded[name]) - real).numpy())
@@ -199,7 +197,7 @@ class _Batch:
                 changed |= operation.run_float([changed.get(given, self.real[given]) for given in operation.inputs])
         sums.logits.append(changed.get(self.program.output, self.real[self.program.output]))
 
-    def _real(self, name: str, integers: Int8) -> Tensor:
+    def _real(self, name: str, integers: NDArray[np.integer]) -> Tensor:
         found = quantization(self.int8, name)
         return _channels_first(torch.from_numpy(integers.astype(np.float32) - found.zero_point)) * found.step
 

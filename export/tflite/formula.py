@@ -3,6 +3,7 @@
 from compress.arithmetic.arithmetic import Tensor
 from compress.arithmetic.axes import CHANNELS_LAST
 from compress.operations.formula import Formula
+from compress.quantization import INT8_MIN
 from export.tflite.arithmetic import TfliteArithmetic
 from export.tflite.emitter import Emitter, channels_last
 
@@ -19,7 +20,10 @@ def formula(emitter: Emitter, operation: Formula) -> None:
         keys = reals
     inputs = [Tensor(*one) for one in zip(keys, shapes, strict=True)]
     result = operation.written(do, inputs, CHANNELS_LAST, quantized)
+    found = emitter.program.values[operation.output].quantization
+    if operation.rectified and (found is None or found.zero_point != INT8_MIN):
+        result = do.relu(result)  # else QUANTIZE clamps there
     if quantized:
         graph.operator("QUANTIZE", [result.key], emitter.output(operation), "QuantizeOptions")
     else:
-        emitter.index[operation.output] = (do.relu(result) if operation.rectified else result).key
+        emitter.index[operation.output] = result.key
