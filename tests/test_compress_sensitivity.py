@@ -17,7 +17,7 @@ from compress.program import Program, Value
 from compress.quantization import Quantization
 from compress.quantize import quantize
 from compress.quantized_run import FLOAT_PROGRAM, INT8_PROGRAM
-from compress.scheme import assign
+from compress.scheme import Scheme, assign
 from compress.sensitivity.__main__ import sensitivity
 from compress.sensitivity.measure import measure, sqnr
 from compress.sensitivity.picture import draw
@@ -95,6 +95,14 @@ def test_the_whole_program_is_the_simulated_one(normed: bool) -> None:
     worse = [layer.whole <= layer.alone + 1 for layer in found.layers]
     assert all(worse)  # errors add up: no layer is better with all the others in INT8, but by luck
     assert sum(shares(found)) == pytest.approx(1)
+
+
+def test_a_16_bit_value_is_rounded_to_16_bits() -> None:
+    int8 = tiny_programs.quantized(scheme=Scheme(wide=["add*"])).to_program()
+    log_mel = torch.from_numpy(tiny_programs.log_mel(8, seed=100))
+    for layer in measure(tiny_programs.float_program(), int8, [log_mel], np.zeros(8, np.int64)).layers:
+        assert (layer.rounding > 70) == int8.quantizations[layer.value].wide
+        assert layer.whole > 10
 
 
 def outlier() -> tuple[Program, Program, torch.Tensor]:
