@@ -40,6 +40,11 @@ class Quantization:
         return self.bits == WIDE
 
     @property
+    def dtype(self) -> type[np.signedinteger]:
+        """Of the integers in NumPy."""
+        return np.int16 if self.wide else np.int8
+
+    @property
     def lowest(self) -> int:
         """The lowest integer."""
         return -(2 ** (self.bits - 1))

@@ -49,7 +49,7 @@ def write_programs(
     Args:
         run: being written.
         int8: the INT8 program.
-        real: the student as a float program, for comparison.
+        real: the float program of the same values, for comparison.
         clips: the data set.
         mel: the student's front-end.
         indices: of clips; the first `SAMPLE_CLIPS` of them are kept as real inputs, with the sound they are made from.

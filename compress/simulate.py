@@ -50,7 +50,7 @@ def run(operation: Operation, inputs: Sequence[NDArray[Any]], quantizations: Qua
     real, found = operation.simulate(inputs, quantizations), quantizations[operation.output]
     lowest = found.zero_point if operation.rectified else found.lowest
     integers = np.clip(np.rint(real) + found.zero_point, lowest, found.highest)
-    return integers.astype(np.int16 if found.wide else np.int8)
+    return integers.astype(found.dtype)
 
 
 def logits(program: Program, log_mel: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -83,4 +83,7 @@ def emit(program: Program, graph: Graph) -> None:
     """Add a program to a graph; its values are called there what they are called in the program."""
     emitter = Emitter(program, graph)
     for operation in program.operations:
-        (over_integers if has_wide(program, operation) else EMITTERS[type(operation)])(emitter, operation)
+        if has_wide(operation, program):
+            over_integers(emitter, operation)
+        else:
+            EMITTERS[type(operation)](emitter, operation)

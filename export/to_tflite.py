@@ -85,5 +85,8 @@ def emit(program: Program, graph: Graph, source: int) -> int:
     """Add a program that reads the tensor `source` to a graph; returns the tensor of its output."""
     emitter = Emitter(program, graph, source)
     for operation in program.operations:
-        (over_integers if has_wide(program, operation) else EMITTERS[type(operation)])(emitter, operation)
+        if has_wide(operation, program):
+            over_integers(emitter, operation)
+        else:
+            EMITTERS[type(operation)](emitter, operation)
     return emitter.index[program.output]

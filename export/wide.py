@@ -3,6 +3,8 @@
 The integers are minus their zero points; the proofs are those of `compress.operations.wide`.
 """
 
+from typing import TypeGuard
+
 from compress.arithmetic.arithmetic import Arithmetic, Tensor
 from compress.operations.operation import Operation
 from compress.operations.wide import TakesWide
@@ -10,7 +12,7 @@ from compress.program import Program
 from compress.quantization import Quantization
 
 
-def has_wide(program: Program, operation: Operation) -> bool:
+def has_wide(operation: Operation, program: Program) -> TypeGuard[TakesWide]:
     """Whether an operation reads or gives a 16-bit value."""
     return program.quantized and isinstance(operation, TakesWide) and operation.any_wide(program.quantizations)
 

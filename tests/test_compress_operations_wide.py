@@ -2,12 +2,14 @@
 
 from fractions import Fraction
 from math import floor
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from compress.arithmetic.arithmetic import Arithmetic, tensors
+from compress.arithmetic.in_numpy import NumpyArithmetic
+from compress.arithmetic.in_torch import TorchArithmetic
 from compress.operations.addition import Addition
 from compress.operations.convolution import Convolution
 from compress.operations.mean import Mean
@@ -100,9 +102,9 @@ def test_addition(given: Quantization, output: Quantization) -> None:
 
 def test_every_wide_integer_is_its_two_parts() -> None:
     integers = np.arange(-(2**16) + 1, 2**16, dtype=np.float32)
-    arrays: list[Any] = [integers, torch.from_numpy(integers)]
-    for array in arrays:
-        high, low = (np.asarray(part) for part in split(array))
+    executors: list[Arithmetic] = [NumpyArithmetic(), TorchArithmetic(torch.device("cpu"))]
+    for do, array in zip(executors, tensors([integers, torch.from_numpy(integers)]), strict=True):
+        high, low = (np.asarray(part.key) for part in split(do, array))
         np.testing.assert_array_equal(256 * high + low, integers)
         assert (low.min(), low.max(), high.min(), high.max()) == (0, 255, -256, 255)
 

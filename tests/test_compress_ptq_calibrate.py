@@ -1,7 +1,7 @@
 """The methods together, and the steps of weights."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -15,6 +15,8 @@ from compress.ptq.calibrate import calibrate
 from compress.ptq.config import PtqConfig
 from compress.ptq.equalization import pairs
 from compress.ptq.weight_ranges import least_error
+from compress.scheme import Scheme
+from compress.sensitivity.measure import measure
 from compress.simulate import logits
 from tests import tiny_programs
 from tinyasc.errors import UserError
@@ -44,11 +46,42 @@ def difference(config: PtqConfig) -> float:
     batches = [torch.from_numpy(tiny_programs.log_mel(48, seed=seed)) for seed in (100, 101)]
     log_mel = tiny_programs.log_mel(64, seed=5)
     expected = run_float(program, torch.from_numpy(log_mel))[program.output].numpy()
-    return float(np.abs(logits(calibrate(program, batches, config), log_mel) - expected).mean())
+    _, int8 = calibrate(program, batches, config)
+    return float(np.abs(logits(int8, log_mel) - expected).mean())
 
 
 def test_all_methods_together_bring_it_much_nearer_to_float() -> None:
     assert difference(PtqConfig(adaround=FEW_STEPS)) < 0.5 * difference(PLAIN)
+
+
+def test_the_float_program_beside_it_has_its_scales() -> None:
+    program, log_mel = uneven(), torch.from_numpy(tiny_programs.log_mel(32, seed=5))
+    batches = [torch.from_numpy(tiny_programs.log_mel(48, seed=100))]
+    real, int8 = calibrate(program, batches, PtqConfig(rounding="nearest"))
+    expected = run_float(program, log_mel)[program.output]
+    torch.testing.assert_close(run_float(real, log_mel)[real.output], expected, rtol=1e-5, atol=1e-4)
+    label = np.zeros(32, np.int64)
+    worst = [min(layer.whole for layer in measure(one, int8, [log_mel], label).layers) for one in (real, program)]
+    assert worst[0] > 6  # dB, of logits behind 29 random layers
+    assert worst[1] < 1  # against the student's own scales every figure would be of them
+
+
+@pytest.mark.parametrize("weight_ranges", ["max", "mse"])
+def test_a_scheme_is_what_a_program_gets(weight_ranges: Literal["max", "mse"]) -> None:
+    program, log_mel = tiny_programs.float_program(), tiny_programs.log_mel(32, seed=5)
+    batches = [torch.from_numpy(tiny_programs.log_mel(48, seed=100))]
+    config = PtqConfig(adaround=FEW_STEPS, weight_ranges=weight_ranges)
+    _, int8 = calibrate(program, batches, config, Scheme("per_tensor", "symmetric", ["add*"]))
+    assert {(found.bits, found.zero_point) for found in int8.quantizations.values()} == {
+        (8, 0),
+        (8, -128),
+        (16, -32768),
+    }
+    for convolution in int8.convolutions():
+        assert convolution.weight_scale is not None
+        assert convolution.weight_scale.shape == (1,)
+    expected = run_float(program, torch.from_numpy(log_mel))[program.output].numpy()
+    assert np.abs(logits(int8, log_mel) - expected).mean() < 0.4 * expected.std()
 
 
 def test_the_weight_step_of_least_error_clips_a_lone_large_weight_among_many() -> None:
@@ -62,6 +95,8 @@ def test_the_weight_step_of_least_error_clips_a_lone_large_weight_among_many() -
     assert isinstance(found, Convolution)
     assert found.weight_step is not None
     np.testing.assert_allclose(found.weight_step * 127, [0.9, 1.0], atol=0.025)
+    (shared,) = least_error(Program("x", "y", {}, (replace(operation, shared_step=True),))).convolutions()
+    assert shared.weight_step == pytest.approx([1 / 127])  # half of all weights are 1.0
 
 
 @pytest.mark.parametrize(("field", "value"), [("calibration_clips", 0), ("percentile", 50.0), ("percentile", 101.0)])

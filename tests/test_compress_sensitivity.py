@@ -98,6 +98,14 @@ def test_the_whole_program_is_the_simulated_one(normed: bool, wide: list[str]) -
     assert sum(shares(found)) == pytest.approx(1)
 
 
+def test_a_16_bit_value_is_rounded_to_16_bits() -> None:
+    int8 = tiny_programs.quantized(scheme=Scheme(wide=["add*"])).to_program()
+    log_mel = torch.from_numpy(tiny_programs.log_mel(8, seed=100))
+    for layer in measure(tiny_programs.float_program(), int8, [log_mel], np.zeros(8, np.int64)).layers:
+        assert (layer.rounding > 70) == int8.quantizations[layer.value].wide
+        assert layer.whole > 10
+
+
 def outlier() -> tuple[Program, Program, torch.Tensor]:
     """Four layers of which the second has one channel that is 1000 times the other, which alone goes on."""
     program = chain(

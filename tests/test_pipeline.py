@@ -16,6 +16,7 @@ from compress import program, simulate
 from compress.ptq.__main__ import quantize_trained
 from compress.qat import train_qat
 from compress.quantized_run import simulated
+from compress.sensitivity.__main__ import sensitivity
 from export.runtimes import Runtime
 from tests import tiny_data
 from tinyasc import artifact, front_end, metrics, recipe
@@ -161,12 +162,17 @@ def test_the_report_measures_what_training_said(line: Line) -> None:
 
 
 def test_post_training_quantization_takes_the_place_of_training(line: Line, capsys: pytest.CaptureFixture[str]) -> None:
-    assert line.ptq() == 0
+    assert line.ptq("--scheme.activations", "symmetric") == 0
     assert "top-1 agreement" in capsys.readouterr().out
     assert line.export("ptq", "export_ptq") == 0
     card = artifact.load_card(line.folder / "export_ptq", "export")
     assert [parent["stage"] for parent in card.lineage] == ["teacher", "student", "ptq"]
     int8 = program.load(line.folder / "ptq/int8.program")
+    assert {found.zero_point for found in int8.quantizations.values()} == {-128, 0}
+    found = line.folder / "ptq.json"
+    flags = ["--model", str(line.folder / "ptq"), *line.data, "--json", str(found)]
+    assert recipe.run(sensitivity, flags) == 0
+    assert min(layer["whole"] for layer in json.loads(found.read_text())["layers"]) > 10  # dB
     with Clips(line.folder / "data.h5") as clips:
         test = clips.labelled("test")
         logits = simulated(int8, clips, front_end.from_card(card.mel), test)

@@ -124,8 +124,8 @@ class Convolution(TakesWide):
         given, output = quantizations[self.input], quantizations[self.output]
         # float32 where every partial sum is below 2^24, which it holds exactly
         dtype = np.float32 if largest_sum(self.weight, self.bias) < EXACT_FLOAT32 else np.float64
-        centred = arithmetic.tensors([inputs[0].astype(dtype) - given.zero_point])
-        total = NumpyArithmetic().convolve(*centred, self.weight, self.bias, self.geometry).key
+        (x,) = arithmetic.tensors([inputs[0].astype(dtype) - given.zero_point])
+        total = NumpyArithmetic().convolve(x, self.weight, self.bias, self.geometry).key
         return total.astype(np.float32) * multiplier(self.weight_scale, given, output)
 
     def train(self, tensors: Mapping[str, Tensor], inputs: Sequence[Tensor], quantizations: Quantizations) -> Tensor:
@@ -149,7 +149,7 @@ class Convolution(TakesWide):
         placed = self.stride, self.padding, self.dilation, self.groups
         real = functional.conv2d(inputs[0], integers, offset, *placed) * multiplier_O[:, None, None]
         if self.any_wide(quantizations):
-            present = replace(self, **chosen)._on_grids(quantizations)  # noqa: SLF001 - its own
+            present = replace(self, **chosen)._on_grids(quantizations)
             return Stand.apply(present.train_wide(inputs, quantizations), real)
         return real
 

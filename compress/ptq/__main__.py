@@ -3,9 +3,10 @@
     python -m compress.ptq --config compress/recipes/ptq.yaml --model RUN --data FILE.h5 --out RUN
 
 Takes minutes where quantization-aware training (`compress.qat`) takes hours, and gives a run of the same files, for the
-same export: int8.program.*, float.program.* (the student, for comparison), sample.safetensors (a few real inputs of the
-program), recipe.yaml, model_card.json. Every method can be left out: ranges of activations and weights
-(`compress.ptq.ranges`, `weight_ranges`), cross-layer equalization, AdaRound, bias correction.
+same export: int8.program.*, float.program.* (the student for comparison, its channels scaled like the INT8 program's),
+sample.safetensors (a few real inputs of the program), recipe.yaml, model_card.json. Every method can be left out:
+ranges of activations and weights (`compress.ptq.ranges`, `weight_ranges`), cross-layer equalization, AdaRound, bias
+correction.
 
 Shapes: n clips, K classes.
 """
@@ -23,6 +24,7 @@ from compress.program import Program
 from compress.ptq.calibrate import calibrate
 from compress.ptq.config import PtqConfig
 from compress.quantized_run import features, simulated, write_programs
+from compress.scheme import DEFAULT, Scheme
 from tinyasc import artifact, front_end, metrics, recipe
 from tinyasc.artifact import new_run
 from tinyasc.clips import Clips
@@ -32,7 +34,16 @@ from train.reproducible import ComputeConfig
 from train.score_table import summary
 
 
-def quantize_trained(*, model: Path, data: Path, out: Path, ptq: PtqConfig, seed: int = 0, threads: int = 2) -> None:
+def quantize_trained(
+    *,
+    model: Path,
+    data: Path,
+    out: Path,
+    ptq: PtqConfig,
+    scheme: Scheme = DEFAULT,
+    seed: int = 0,
+    threads: int = 2,
+) -> None:
     """Turn a float student into an INT8 program without training, and score the program itself.
 
     Args:
@@ -40,6 +51,7 @@ def quantize_trained(*, model: Path, data: Path, out: Path, ptq: PtqConfig, seed
         data: the data set it was trained on (.h5).
         out: run folder to write.
         ptq: which methods, and how.
+        scheme: how real numbers become integers.
         seed: of the choice of the calibration clips.
         threads: CPU threads; the last bits of sums depend on it.
     """
@@ -52,9 +64,9 @@ def quantize_trained(*, model: Path, data: Path, out: Path, ptq: PtqConfig, seed
         heard, test = clips.labelled(subset), clips.labelled("test")
         chosen = np.random.default_rng(seed).permutation(heard)[: ptq.calibration_clips]
         batches = list(features(clips, mel, chosen))
-        real = lower(student, (1, *front_end.shape(mel, clips.samples)))
-        int8 = calibrate(real, batches, ptq)
-        logits, wanted = simulated(int8, clips, mel, test), _float_logits(real, clips, mel, test)
+        lowered = lower(student, (1, *front_end.shape(mel, clips.samples)))
+        real, int8 = calibrate(lowered, batches, ptq, scheme)
+        logits, wanted = simulated(int8, clips, mel, test), _float_logits(lowered, clips, mel, test)
         score = metrics.score_test(logits, clips, card.data["train_devices"])
         before = metrics.score_test(wanted, clips, card.data["train_devices"])
         write_programs(run, int8, real, clips=clips, mel=mel, indices=chosen)

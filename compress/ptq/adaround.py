@@ -97,8 +97,8 @@ def adarounded(operation: Convolution, seen: Seen, config: AdaRoundConfig, centr
         central: leave what the mean of the error does to the bias.
     """
     found = moments(operation, seen, central)
-    input_step = seen.quantizations[operation.input].step
-    scale = weight_scale(operation.weight, operation.bias, input_step, operation.weight_step)
+    bias_step = seen.quantizations[operation.input].bias_step
+    scale = weight_scale(operation.weight, operation.bias, bias_step, operation.weight_step, operation.shared_step)
     weight = torch.from_numpy(operation.weight).flatten(1).double() / torch.from_numpy(scale).double()[:, None]
     with torch.inference_mode(mode=False), torch.enable_grad():
         integers = round_by(weight, Moments(found.given.clone(), found.crossed.clone()), config)

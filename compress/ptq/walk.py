@@ -18,7 +18,7 @@ from compress.operations.operation import Operation, Quantizations
 from compress.program import Program
 from compress.quantization import Range
 from compress.quantized_network import to_integers
-from compress.scheme import assign
+from compress.scheme import DEFAULT, Scheme, assign
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,11 @@ Method = Callable[[Convolution, Seen], Convolution]
 
 @torch.inference_mode()
 def walk(
-    program: Program, ranges: Mapping[str, Range], batches: Sequence[Tensor], methods: Sequence[Method]
+    program: Program,
+    ranges: Mapping[str, Range],
+    batches: Sequence[Tensor],
+    methods: Sequence[Method],
+    scheme: Scheme = DEFAULT,
 ) -> Program:
     """The float program with each trainable convolution changed by the methods, in running order.
 
@@ -50,8 +54,9 @@ def walk(
         ranges: of every value; the INT8 form must be made with the same.
         batches: log-mel (B, C, F, T), at least one.
         methods: each takes what the one before it gave.
+        scheme: what the INT8 form must be made with; the program must have it applied.
     """
-    quantizations = assign(program, ranges)
+    quantizations = assign(program, ranges, scheme)
     found = quantizations[program.input]
     real = {program.input: list(batches)}
     integer = {program.input: [to_integers(batch / found.scale, found, relu=False) for batch in batches]}

@@ -1,6 +1,6 @@
-"""Steps of weights that lose least in mean square, per output channel: the largest weight need not be 127.
+"""Steps of weights that lose least in mean square, per output channel or shared: the largest weight need not be 127.
 
-Shapes: O output channels.
+Shapes: O output channels (1 where all share a step).
 """
 
 from dataclasses import replace
@@ -25,9 +25,10 @@ def least_error(program: Program) -> Program:
 
 
 def _chosen(operation: Convolution) -> Convolution:
-    weight = operation.weight
-    whole = np.maximum(np.abs(weight).max((1, 2, 3)) / np.float32(INT8_MAX), np.float32(1e-12))
+    weight, axes = operation.weight, (0, 1, 2, 3) if operation.shared_step else (1, 2, 3)
+    largest = np.abs(weight).max(axes, keepdims=True).ravel()  # (O,)
+    whole = np.maximum(largest / np.float32(INT8_MAX), np.float32(1e-12))
     steps = SHARES[:, None] * whole  # (shares, O)
     rounded = (quantize_weight(weight, step) * step[:, None, None, None] for step in steps)
-    errors = np.stack([np.square(one - weight).sum((1, 2, 3)) for one in rounded])
-    return replace(operation, weight_step=steps[errors.argmin(0), np.arange(len(weight))])
+    errors = np.stack([np.square(one - weight).sum(axes, keepdims=True).ravel() for one in rounded])
+    return replace(operation, weight_step=steps[errors.argmin(0), np.arange(len(whole))])

@@ -7,7 +7,7 @@ A layer alone is the float program with this layer's own error put on its output
 
     y = f(x) + step (Q(q(x)) - z) - f(deq(q(x)))
 
-with f the float operation, Q the integer one, x its real inputs, q their rounding to int8 and deq its inverse. The
+with f the float operation, Q the integer one, x its real inputs, q their rounding to integers and deq its inverse. The
 error holds the rounding of the weights, of what is inside and of the output. The rounding of the inputs is on both
 sides of the difference: it belongs to the layers that made them, and to the program's input.
 
@@ -58,9 +58,9 @@ class Layer:
     weights: float | None
     """SQNR of its weights; None: it has none."""
     rounding: float
-    """SQNR of its float output when that alone is rounded to int8: what no weights can improve."""
+    """SQNR of its float output when that alone is rounded to its integers: what no weights can improve."""
     clipped: float
-    """Share of its float output that lies beyond its int8 range."""
+    """Share of its float output that lies beyond the range of its integers."""
     alone: float
     """SQNR of its output when it is the only layer in INT8."""
     whole: float
@@ -181,7 +181,7 @@ class _Batch:
     def _round(self, name: str, sums: _Sums) -> None:
         found, real = quantization(self.int8, name), self.real[name]
         steps = np.rint(_channels_last(real).numpy() / np.float32(found.step)) + found.zero_point
-        self.rounded[name] = np.clip(steps, found.lowest, found.highest).astype(np.int16 if found.wide else np.int8)
+        self.rounded[name] = np.clip(steps, found.lowest, found.highest).astype(found.dtype)
         sums.clipped += int(np.count_nonzero((steps < found.lowest) | (steps > found.highest)))
         sums.count += steps.size
         sums.signal += _power(real.numpy())
