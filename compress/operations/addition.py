@@ -52,13 +52,15 @@ class Addition(Operation):
         three a ratio already, the others are chosen to fit it.
 
         Raises:
-            UserError: no scales fit, one input is over 127 times smaller than the sum, or a response norm has given
+            UserError: no scales fit, one input is over 127 times smaller than the sum, or a norm or attention has given
                 one a unit of its own.
         """
         if self._wide(scales.settled):
             return
         if any(scales.settled[name].unit != 1 for name in (*self.inputs, self.output)):
-            raise UserError(f"{self.output} adds what a response norm takes or gives: put a convolution between them")
+            raise UserError(
+                f"{self.output} adds what a norm or attention takes or gives: put a convolution between them"
+            )
 
         def hardest_last(name: str) -> tuple[bool, bool, int]:
             return scales.together(name, self.output), *scales.company(name)

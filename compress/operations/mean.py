@@ -54,13 +54,15 @@ class Mean(Operation):
         """Widen the output to the next tie-free ratio.
 
         Raises:
-            UserError: a response norm has given the input a unit of its own, or too many positions are averaged.
+            UserError: a norm or attention has given the input a unit of its own, or too many positions are averaged.
         """
         given, output = scales.settled[self.input], scales.settled[self.output]
         if any_wide(given, output):
             return
         if given.unit != 1:
-            raise UserError(f"{self.output} averages what a response norm gives: put a convolution between them")
+            raise UserError(
+                f"{self.output} averages what a norm or attention takes or gives: put a convolution between them"
+            )
         positions = self.positions(scales.shapes)
         part = scales.step(self.input) / positions
         ratio = odd_fraction_below(part / scales.step(self.output), MOST_DENOMINATOR)
