@@ -9,6 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 INT8_MIN, INT8_MAX = -128, 127
+REACH = INT8_MAX - INT8_MIN
+"""The largest difference of two int8."""
+CLAMPED = REACH + 1
+"""Steps from the zero point beyond which an int8 is clamped, wherever its zero point is."""
 NARROW, WIDE = 8, 16
 """Bits of an activation."""
 

@@ -65,6 +65,8 @@ class Scheme:
 
 
 DEFAULT = Scheme()
+PASSES = 8
+"""Of refinement at most: what one operation changes may be bound to what another is content with. Two or three do."""
 
 
 def assign(program: Program, ranges: Mapping[str, Range], scheme: Scheme = DEFAULT) -> dict[str, Quantization]:
@@ -91,8 +93,12 @@ def assign(program: Program, ranges: Mapping[str, Range], scheme: Scheme = DEFAU
     scales = Scales(ranges, program.shapes, settled, sets, fixed=program.input, output=program.output)
     for operation in program.operations:
         operation.settle(scales)
-    for operation in program.operations:
-        operation.refine(scales)
+    for _ in range(PASSES):
+        before = dict(settled)
+        for operation in program.operations:
+            operation.refine(scales)
+        if settled == before:
+            break
     return settled
 
 

@@ -60,3 +60,15 @@ def test_a_scale_with_a_tie_is_refused() -> None:
     found["b"] = type(found["b"])(1.0, 0)  # sigmoid(0) is a half
     with pytest.raises(UserError, match="near a tie"):
         program("sigmoid").operations[1].quantized(found, {})
+
+
+def test_two_that_are_added_are_both_clear_of_ties() -> None:
+    silus = [ActivationFunction(given, made, "silu", None) for given, made in ("ab", "cd")]
+    values = {name: Value(name, SHAPE) for name in "xabcde"}
+    real = Program("x", "e", values, (*silus, Addition(("b", "d"), "e", False)))
+    random = np.random.default_rng(462)  # of 600 seeds the one with which widening the second spoils the first
+    ranges = {name: Range(*(random.uniform(0.3, 9, 2) * (-1, 1))) for name in "xace"}
+    ranges |= {name: Range(-0.28, random.uniform(1, 9)) for name in "bd"}
+    found = assign(real, ranges)
+    for operation in real.operations:
+        operation.quantized(found, real.shapes)  # which refuses what is too near a tie

@@ -9,9 +9,10 @@ from compress.operations.addition import Addition, smallest_distance
 from compress.operations.concatenation import Concatenation
 from compress.operations.max_pooling import MaxPooling
 from compress.operations.operation import Operation
+from compress.operations.scales import Scales
 from compress.operations.tie_free import as_fraction, odd_fraction_below
 from compress.program import Program, Value
-from compress.quantization import Range, activation
+from compress.quantization import Quantization, Range, activation
 from compress.scheme import assign
 from tinyasc.errors import UserError
 
@@ -48,6 +49,16 @@ def test_what_moves_integers_shares_their_scale_and_the_range_of_all() -> None:
     found = assign(pooled, {name: Range(*ends) for name, ends in ranges.items()})
     assert {found[name] for name in "abcd"} == {activation(Range(-1.0, 3.0))}
     assert found["x"] == activation(Range(0, 1))
+
+
+def test_what_has_a_unit_is_widened_by_it_and_keeps_its_scale() -> None:
+    settled = {"a": Quantization(3.0, 5, 0.1), "b": Quantization(1.0, -128, 0.1), "c": Quantization(0.5, 0)}
+    scales = Scales({}, {}, settled)
+    scales.bind("a", "b")
+    scales.widen("a", 0.33)
+    assert (settled["a"].scale, settled["a"].zero_point, settled["b"].scale) == (3.0, 5, 1.0)
+    assert [settled[name].step for name in "abc"] == pytest.approx([0.33, 0.11, 0.5])
+    assert scales.step("b") == pytest.approx(0.11)
 
 
 def add(first: str, second: str, result: str) -> Addition:

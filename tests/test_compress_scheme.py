@@ -86,6 +86,9 @@ def test_weight_scale_fits_the_largest_weight_and_the_bias() -> None:
 def test_ties_are_measured_over_all_pairs() -> None:
     assert additions.smallest_distance(0.5, 1.0) == 0  # 0.5 * odd is a tie
     assert additions.smallest_distance(1 / 3, 2 / 3) == pytest.approx(1 / 6)
+    assert additions.smallest_distance(255.5, 255.5) == 0
+    assert additions.smallest_distance(256.5, 256.5) == 0.5  # clamped, but for differences of the two
+    assert means.smallest_distance(1 / 2, 3) == 0
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -79,6 +79,13 @@ CASES: dict[str, tuple[tuple[int, int, int], list[Operation]]] = {
         (4, 6, 3),
         [Slicing("x", "low", 1, 1, 3), pointwise("x", "other"), Concatenation(("low", "other"), "y", 1)],
     ),
+    "nine bands joined": (  # more than XNNPACK joins at once
+        (4, 9, 3),
+        [
+            *(Slicing("x", f"band{number}", 1, number, 1) for number in range(9)),
+            Concatenation(tuple(f"band{number}" for number in reversed(range(9))), "y", 1),
+        ],
+    ),
     "behind a ReLU, joined with what is not": (  # so that its zero point is not the lowest integer
         (4, 6, 3),
         [

@@ -25,7 +25,7 @@ from compress.operations.scales import Scales
 from compress.operations.straight_through import Stand
 from compress.operations.tie_free import as_fraction, odd_fraction_below
 from compress.operations.wide import TakesWide
-from compress.quantization import INT8_MAX, INT8_MIN, distance_from_tie
+from compress.quantization import CLAMPED, REACH, distance_from_tie
 from tinyasc.errors import UserError
 
 # Distance from a tie is 1 / (2 * 127) = 3.9e-3; XNNPACK's fixed point errs by 2.4e-4 per unit of the larger ratio.
@@ -53,13 +53,15 @@ class Addition(TakesWide):
         three a ratio already, the others are chosen to fit it.
 
         Raises:
-            UserError: no scales fit, one input is over 127 times smaller than the sum, or a response norm has given
+            UserError: no scales fit, one input is over 127 times smaller than the sum, or a norm or attention has given
                 one a unit of its own.
         """
         if self.any_wide(scales.settled):
             return
         if any(scales.settled[name].unit != 1 for name in (*self.inputs, self.output)):
-            raise UserError(f"{self.output} adds what a response norm takes or gives: put a convolution between them")
+            raise UserError(
+                f"{self.output} adds what a norm or attention takes or gives: put a convolution between them"
+            )
 
         def hardest_last(name: str) -> tuple[bool, bool, int]:
             return scales.together(name, self.output), *scales.company(name)
@@ -116,7 +118,9 @@ class Addition(TakesWide):
             return self
         first, second = self.ratios(quantizations)
         # XNNPACK's 20-bit fixed point: both factors are rounded to 2^-20 of the larger one's power of two
-        error = 2 * 255 * 0.5 * 2.0 ** (np.ceil(np.log2(max(first, second, 1.0))) - 20)
+        smaller, larger = sorted((first, second))
+        steps = REACH + min(REACH, (CLAMPED + REACH * smaller) / larger)  # of both inputs, where the sum is not clamped
+        error = steps * 0.5 * 2.0 ** (np.ceil(np.log2(max(larger, 1.0))) - 20)
         if smallest_distance(first, second) < 2 * error:
             raise UserError(f"{self.output} adds at scale ratios {first:.6f} and {second:.6f}, too near a tie")
         return self
@@ -156,6 +160,10 @@ def _most(largest_ratio: float) -> int:
 
 
 def smallest_distance(first: float, second: float) -> float:
-    """Smallest distance of first * a + second * b from k + 1/2, over all differences a and b of two int8."""
-    differences = np.arange(INT8_MIN - INT8_MAX, INT8_MAX - INT8_MIN + 1, dtype=np.float64)
-    return distance_from_tie(np.add.outer(first * differences, second * differences))
+    """Smallest distance of first * a + second * b from k + 1/2, over all differences a and b of two int8.
+
+    Sums that are clamped at any zero point are left out: there scales that float32 has rounded may be near a tie.
+    """
+    differences = np.arange(-REACH, REACH + 1, dtype=np.float64)
+    sums = np.add.outer(first * differences, second * differences)
+    return distance_from_tie(sums[np.abs(sums) <= CLAMPED])

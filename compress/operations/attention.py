@@ -79,7 +79,9 @@ class Attention(Formula):
             UserError: another operation relies on one of the three.
         """
         if taken := [name for name in self.inputs if scales.bound(name)]:
-            raise UserError(f"{self.output} attends to {taken[0]}, whose scale another operation relies on")
+            raise UserError(
+                f"{self.output} attends to {taken[0]}, whose scale others rely on: put a convolution between them"
+            )
         queries, keys, values = self.inputs
         channels = scales.shapes[queries][0]
         product = scales.step(queries) * scales.step(keys) * (channels // self.heads) ** -0.5

@@ -22,7 +22,7 @@ from compress.operations.scales import Scales
 from compress.operations.straight_through import Stand
 from compress.operations.tie_free import odd_fraction_below
 from compress.operations.wide import MOST_IN_PART, TakesWide, joined, split
-from compress.quantization import INT8_MAX, INT8_MIN, distance_from_tie
+from compress.quantization import CLAMPED, REACH, distance_from_tie
 from tinyasc.errors import UserError
 
 # Distance from a tie is 1 / (2 * 4095) = 1.2e-4; float32 requantization of an int8 result errs by 5e-5 at most.
@@ -55,12 +55,14 @@ class Mean(TakesWide):
         """Widen the output to the next tie-free ratio.
 
         Raises:
-            UserError: a response norm has given the input a unit of its own, or too many positions are averaged.
+            UserError: a norm or attention has given the input a unit of its own, or too many positions are averaged.
         """
         if self.any_wide(scales.settled):
             return
         if scales.settled[self.input].unit != 1:
-            raise UserError(f"{self.output} averages what a response norm gives: put a convolution between them")
+            raise UserError(
+                f"{self.output} averages what a norm or attention takes or gives: put a convolution between them"
+            )
         positions = self.positions(scales.shapes)
         part = scales.step(self.input) / positions
         ratio = odd_fraction_below(part / scales.step(self.output), MOST_DENOMINATOR)
@@ -121,9 +123,11 @@ class Mean(TakesWide):
 def smallest_distance(ratio: float, positions: int) -> float:
     """Smallest distance of ratio * n from k + 1/2, over all sums n of `positions` differences of two int8.
 
+    Sums that are clamped at any zero point are left out: there scales that float32 has rounded may be near a tie.
+
     Args:
         ratio: s_x / (s_y * positions).
         positions: values in the mean.
     """
-    reach = positions * (INT8_MAX - INT8_MIN)
+    reach = min(positions * REACH, int(CLAMPED / ratio))
     return distance_from_tie(ratio * np.arange(-reach, reach + 1, dtype=np.float64))

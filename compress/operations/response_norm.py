@@ -105,7 +105,9 @@ class ResponseNorm(Formula):
         """
         settled, shape = scales.settled, scales.shapes[self.output]
         if taken := [name for name in self.inputs if scales.bound(name)]:
-            raise UserError(f"{self.output} norms {taken[0]}, whose scale another addition or norm relies on")
+            raise UserError(
+                f"{self.output} norms {taken[0]}, whose scale others rely on: put a convolution between them"
+            )
         given = [settled[name] for name in self.inputs]
         found = min(filter(None, (_in_steps(given, steps, shape) for steps in _choices(given))), default=None)
         if found is None:

@@ -72,6 +72,8 @@ class Scales:
     def widen(self, name: str, step: float) -> None:
         """Give a value another real step, and all that is bound to it steps that are changed by the same factor.
 
+        What has a unit of its own gets another unit, since a norm or attention relies on the number its scale is.
+
         Raises:
             UserError: the input of the program is bound to it.
         """
@@ -81,8 +83,12 @@ class Scales:
                 f"{name} needs another scale, and with it {self._fixed}, which others feed: put a convolution between"
             )
         for other in self._together[name]:
-            self._exact[other] *= factor
-            self.settled[other] = rescaled(self.settled[other], self._exact[other])
+            found = self.settled[other]
+            if found.unit != 1:
+                self.settled[other] = replace(found, unit=found.unit * factor)
+            else:
+                self._exact[other] *= factor
+                self.settled[other] = rescaled(found, self._exact[other])
 
     def bind(self, *names: str) -> None:
         """Keep the ratios of the scales of these values from now on."""

@@ -14,6 +14,7 @@ from compress.operations.movement import CHANNELS_LAST
 from compress.operations.padding import Padding
 from compress.operations.slicing import Slicing
 from compress.operations.transposition import Transposition
+from export.tflite.arithmetic import XNNPACK_PARTS
 from export.tflite.emitter import Emitter, channels_last
 from export.tflite.flatbuffer import vector
 
@@ -79,7 +80,20 @@ def padding(emitter: Emitter, operation: Padding) -> None:
 
 
 def concatenation(emitter: Emitter, operation: Concatenation) -> None:
-    """CONCATENATION."""
-    axis = CHANNELS_LAST.index(operation.axis) + 1
-    inputs, output = emitter.inputs(operation), emitter.output(operation)
-    emitter.graph.operator("CONCATENATION", inputs, output, "ConcatenationOptions", Axis=axis)
+    """CONCATENATION, in several steps where there are more maps than XNNPACK joins at once."""
+    shape, axis = emitter.program.values[operation.output].shape, operation.axis
+    keys = emitter.inputs(operation)
+    lengths = [emitter.program.values[name].shape[axis] for name in operation.inputs]
+
+    def join(parts: list[int], output: int) -> None:
+        place = CHANNELS_LAST.index(axis) + 1
+        emitter.graph.operator("CONCATENATION", parts, output, "ConcatenationOptions", Axis=place)
+
+    while len(keys) > XNNPACK_PARTS:
+        together = sum(lengths[:XNNPACK_PARTS])
+        first = emitter.like(
+            operation.output, f"{operation.output}/joined", (*shape[:axis], together, *shape[axis + 1 :])
+        )
+        join(keys[:XNNPACK_PARTS], first)
+        keys, lengths = [first, *keys[XNNPACK_PARTS:]], [together, *lengths[XNNPACK_PARTS:]]
+    join(keys, emitter.output(operation))
