@@ -49,8 +49,9 @@ class AdaRoundConfig:
     steps times the mean square of the input; far below it the error would keep weights between two integers."""
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.learning_rate <= 0 or self.regularization <= 0:
-            raise UserError("adaround: steps, learning_rate and regularization must be above zero")
+        for name in ("steps", "learning_rate", "regularization"):
+            if (value := getattr(self, name)) <= 0:
+                raise UserError(f"adaround: {name} is {value}: take more than 0")
 
 
 @dataclass(frozen=True)
