@@ -35,8 +35,21 @@ def pooled() -> Program:
     return Program("log_mel", "sum", {name: Value(name, shape) for name, shape in shapes.items()}, operations)
 
 
+def grouped() -> Program:
+    """Convolution -> convolution in two groups, each of two channels to three."""
+    random = np.random.default_rng(0)
+    spread = np.array([0.01, 1, 30, 0.2])[:, None, None, None]
+    operations = (
+        convolution("log_mel", "first", random.normal(size=(4, 1, 3, 3)) * spread),
+        convolution("first", "second", random.normal(size=(6, 2, 3, 3)), groups=2),
+    )
+    channels = {"log_mel": 1, "first": 4, "second": 6}
+    shapes = {name: Value(name, (count, tiny_programs.F, tiny_programs.T)) for name, count in channels.items()}
+    return Program("log_mel", "second", shapes, operations)
+
+
 @pytest.mark.parametrize("kind", ["weights", "activations"])
-@pytest.mark.parametrize("program", [tiny_programs.float_program(normed=True), pooled()])
+@pytest.mark.parametrize("program", [tiny_programs.float_program(normed=True), pooled(), grouped()])
 def test_float_outputs_stay(program: Program, kind: Kind) -> None:
     found = equalized(program, BATCHES, kind)
     changed = [a is not b for a, b in zip(program.operations, found.operations, strict=True)]

@@ -119,7 +119,8 @@ def round_by(weight: Tensor, found: Moments, config: AdaRoundConfig) -> Tensor:
     size = found.given.diagonal(dim1=1, dim2=2).mean(1, keepdim=True).clamp(min=1e-30)  # (G, 1)
     # |W x - W~ x~|^2 of e = W~ - W is e A e' + 2 e b' + a constant
     matrix = (found.given / size[:, :, None]).float()
-    slope = (_rows(weight, found.given - found.crossed) / size).float()
+    sizes = size.repeat_interleave(len(weight) // len(size), 0)  # (O, 1)
+    slope = (_rows(weight, found.given - found.crossed) / sizes).float()
     rest = (weight - low).float()
     inverse = torch.log((rest - STRETCH_LOW) / (STRETCH_HIGH - rest))
     v = inverse.clone().requires_grad_()
@@ -146,12 +147,12 @@ def _rectified(v: Tensor) -> Tensor:
 
 def _rows(rows: Tensor, matrices: Tensor) -> Tensor:
     """Each row (O, I) times the matrix (G, I, I) of its group."""
-    return rows @ matrices[0] if len(matrices) == 1 else (rows[:, None] @ matrices).squeeze(1)
+    return (rows.unflatten(0, (len(matrices), -1)) @ matrices).flatten(0, 1)
 
 
 def _patches(operation: Convolution, value: Tensor) -> Tensor:
     """What the kernel covers at each place: (B, C, F, T) -> (G, I, N)."""
     kernel = (operation.weight.shape[2], operation.weight.shape[3])
-    columns = functional.unfold(value, kernel, padding=operation.padding, stride=operation.stride)  # (B, C * taps, L)
+    columns = functional.unfold(value, kernel, operation.dilation, operation.padding, operation.stride)  # (B, C * taps, L)
     grouped = columns.unflatten(1, (operation.groups, -1))
     return grouped.permute(1, 2, 0, 3).flatten(2)

@@ -84,7 +84,7 @@ def _has_weights(operation: object) -> bool:
 def _factors(before: Convolution, after: Convolution, largest: NDArray[np.float32] | None) -> NDArray[np.float32]:
     """s, (C,), of a geometric mean of 1."""
     given = _raised(np.abs(before.weight).max((1, 2, 3)) if largest is None else largest)
-    taken = _raised(np.abs(after.weight).max((1, 2, 3) if after.depthwise else (0, 2, 3)))
+    taken = _raised(np.abs(_in_groups(after)).max((1, 3, 4)).reshape(-1))
     factors = given if largest is not None and after.depthwise else np.sqrt(given / taken)
     return (factors / np.exp(np.log(factors).mean())).astype(np.float32)
 
@@ -94,9 +94,14 @@ def _raised(ranges: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _scaled(before: Convolution, after: Convolution, s: NDArray[np.float32]) -> tuple[Convolution, Convolution]:
-    inputs = s[:, None, None, None] if after.depthwise else s[:, None, None]
     first = replace(before, weight=before.weight / s[:, None, None, None], bias=before.bias / s)
-    return first, replace(after, weight=after.weight * inputs)
+    weight = _in_groups(after) * s.reshape(after.groups, 1, -1, 1, 1)
+    return first, replace(after, weight=weight.reshape(after.weight.shape))
+
+
+def _in_groups(convolution: Convolution) -> NDArray[np.float32]:
+    """The weights (groups, O / groups, C / groups, kernel F, kernel T)."""
+    return convolution.weight.reshape(convolution.groups, -1, *convolution.weight.shape[1:])
 
 
 def _largest(program: Program, batches: Sequence[Tensor]) -> dict[str, NDArray[np.float32]]:
