@@ -74,8 +74,8 @@ def write(findings: Findings, out: Path) -> dict[str, Any]:
     report.json comes last: where it is, the report is complete (it is what make looks at).
     """
     content = assemble(findings)
-    out.mkdir(parents=True, exist_ok=True)
     page = render(findings, content)
+    out.mkdir(parents=True, exist_ok=True)
     atomic_write(out / "report.html", page.encode())
     atomic_write(out / "report.json", (json.dumps(content, indent=1) + "\n").encode())
     return content

@@ -176,6 +176,7 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
         (["--model", str(tmp_path), "--data", str(data)], "make export"),
         (["--model", str(run), "--data", str(tmp_path / "none.h5")], "make data"),
         (["--model", str(run), "--data", str(tmp_path / "other.h5")], "are not the model's"),
+        (["--model", str(run), "--data", str(data), "--latency_seconds", "0"], "latency_seconds is 0.0"),
     ]:
         assert recipe.run(command.judge, [*arguments, "--out", str(tmp_path / "report")]) == 1
         error = capsys.readouterr().err.strip().splitlines()[-1]

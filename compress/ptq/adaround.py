@@ -153,6 +153,6 @@ def _rows(rows: Tensor, matrices: Tensor) -> Tensor:
 def _patches(operation: Convolution, value: Tensor) -> Tensor:
     """What the kernel covers at each place: (B, C, F, T) -> (G, I, N)."""
     kernel = (operation.weight.shape[2], operation.weight.shape[3])
-    columns = functional.unfold(value, kernel, operation.dilation, operation.padding, operation.stride)  # (B, C * taps, L)
+    columns = functional.unfold(value, kernel, operation.dilation, operation.padding, operation.stride)  # (B, G I, L)
     grouped = columns.unflatten(1, (operation.groups, -1))
     return grouped.permute(1, 2, 0, 3).flatten(2)
