@@ -34,6 +34,11 @@ def judge(
         json: one more place for report.json.
         latency_seconds: time for the latency rounds, seconds.
     """
+    if latency_seconds <= 0:
+        raise UserError(f"latency_seconds is {latency_seconds}: take more than 0")
+    out = model.resolve().parent / "bench" if out is None else out
+    if out.is_file():
+        raise UserError(f"{out} is a file: give --out a folder")
     card = artifact.load_card(model, "export")
     missing = [file for file in report.FILES if file not in card.files]
     if missing:
@@ -42,7 +47,6 @@ def judge(
     models = {file: runtime.load(model / file, threads=1) for file in (*report.FILES, *beside)}
     with Clips(data) as clips:
         findings = _find_out(card, model, models, clips, latency_seconds)
-    out = model.resolve().parent / "bench" if out is None else out
     content = report.write(findings, out)
     if json is not None:
         json.parent.mkdir(parents=True, exist_ok=True)

@@ -98,9 +98,9 @@ class GraphCost:
         return max((layer.live_bytes for layer in self.layers), default=0)
 
     @property
-    def integer_weights(self) -> bool:
-        """Whether every weight takes one byte or less."""
-        return self.weight_bytes <= sum(layer.weights for layer in self.layers)
+    def wide_weights(self) -> int:
+        """Weights of operations whose weights take more than one byte each."""
+        return sum(layer.weights for layer in self.layers if layer.weight_bytes > layer.weights)
 
     @property
     def float_operations(self) -> int:

@@ -144,7 +144,7 @@ def latencies(found: Mapping[str, Latency]) -> str:
         for row, (name, latency) in enumerate(found.items()):
             axes.barh(row, latency.median, height=0.6, color=SEEN if "INT8" in name else FLOAT)
             axes.plot([latency.median, latency.p95], [row, row], color=INK, linewidth=1.4, solid_capstyle="butt")
-            text = f"{latency.median:#.3g} ms"
+            text = f"{three_digits(latency.median)} ms"
             axes.text(1.02, row, text, va="center", ha="left", transform=axes.get_yaxis_transform())
         axes.set_yticks(range(len(found)), list(found))
         axes.invert_yaxis()
@@ -161,6 +161,11 @@ def short(number: float) -> str:
         if number >= size:
             return f"{number / size:.3g} {letter}"
     return f"{number:.3g}"
+
+
+def three_digits(number: float) -> str:
+    """0.5 -> 0.500, 114.2 -> 114."""
+    return f"{number:#.3g}".removesuffix(".")
 
 
 def _ramp() -> LinearSegmentedColormap:

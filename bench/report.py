@@ -74,8 +74,8 @@ def write(findings: Findings, out: Path) -> dict[str, Any]:
     report.json comes last: where it is, the report is complete (it is what make looks at).
     """
     content = assemble(findings)
-    out.mkdir(parents=True, exist_ok=True)
     page = render(findings, content)
+    out.mkdir(parents=True, exist_ok=True)
     atomic_write(out / "report.html", page.encode())
     atomic_write(out / "report.json", (json.dumps(content, indent=1) + "\n").encode())
     return content
@@ -200,7 +200,8 @@ def render(findings: Findings, content: dict[str, Any]) -> str:
     environment.filters["range"] = _range
     environment.filters["thousands"] = lambda value: "–" if value is None else f"{value:,.0f}"
     environment.filters["short"] = plots.short
-    environment.filters["milliseconds"] = lambda value: f"{value:#.3g} ms"
+    environment.filters["three_digits"] = plots.three_digits
+    environment.filters["milliseconds"] = lambda value: f"{plots.three_digits(value)} ms"
     int8, float_ = findings.scores[INT8], findings.scores[FLOAT]
     # The last one: before it come the teachers that it may be the average of.
     teacher = next((entry for entry in reversed(findings.card.lineage) if entry["stage"] == "teacher"), None)
@@ -232,7 +233,7 @@ def render(findings: Findings, content: dict[str, Any]) -> str:
         float=float_,
         latency={file: findings.timing.latency(file) for file in findings.timing.milliseconds},
         worst={check.unit: check for check in deciding},
-        tightest=deciding[-1],
+        tightest=next(check for check in reversed(deciding) if check.limit),
         over_in_file=[rule["check"] for rule in rules if not rule["check"].decides and not rule["check"].passed],
         rules=rules,
         teacher_known=known,

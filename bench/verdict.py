@@ -104,8 +104,7 @@ def checks(cost: GraphCost, network: Network) -> list[Check]:
                 found.append(Check(year, rule, counting, value, limit, unit, network.how, decides=True))
                 found.append(Check(year, rule, counting_file, value_file, limit, unit, MEASURED, decides=False))
         if limits.integer_parameters:
-            wide = 0 if cost.integer_weights else weights
-            counting = "weights in the file that take more than one byte"
+            counting, wide = "weights in the file that take more than one byte", cost.wide_weights
             found.append(Check(year, "weights wider than INT8", counting, wide, 0, "weights", MEASURED, decides=True))
     return found
 

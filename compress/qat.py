@@ -80,8 +80,12 @@ def train_qat(
         dry_run: measure a few steps, say what the run would be, and write nothing.
     """
     _check_integer(compute, fit)
-    if calibration_clips < 1 or not 0 < range_momentum <= 1:
-        raise UserError("calibration_clips must be above zero and range_momentum lie in 0..1, above 0")
+    if observe_epochs < 0 or calibration_clips < 1:
+        raise UserError(
+            f"observe_epochs is {observe_epochs}, calibration_clips {calibration_clips}: take 0 or more, and 1 or more"
+        )
+    if not 0 < range_momentum <= 1:
+        raise UserError(f"range_momentum is {range_momentum}: take more than 0, at most 1")
     fabric = reproducible.settle(compute, seed)
     student, mel, card = trained.load(model, "student")
     with Clips(data) as clips:
@@ -89,6 +93,7 @@ def train_qat(
         random = np.random.default_rng(seed)
         calibration = random.permutation(clips.labelled(examples.subset))[:calibration_clips]
         float_program = lower(student, (1, *front_end.shape(mel, clips.samples)))
+        scheme.bits(float_program)  # what the program does not have is refused before any clip is heard
         network = QuantizedNetwork(
             float_program,
             observe(float_program, features(clips, mel, calibration)),

@@ -67,6 +67,8 @@ def export(
         raise UserError(f"inputs is {inputs}: equality over fewer than {LEAST_INPUTS} inputs proves little, give more")
     if waveforms < LEAST_WAVEFORMS:
         raise UserError(f"waveforms is {waveforms}: fewer than {LEAST_WAVEFORMS} prove little, give more")
+    if seed < 0:
+        raise UserError(f"seed is {seed}: take 0 or more")
     card = artifact.load_card(model, *STAGES)
     int8, real = program.load(model / INT8_PROGRAM), program.load(model / FLOAT_PROGRAM)
     sample = load_file(model / SAMPLE)
@@ -106,7 +108,7 @@ def export(
         print(f"{found.differing} of {found.logits:,} logits differ from the simulator")
     for found in joined:
         print(f"{found.file} in {found.runtime}, threads {found.threads}, {found.inputs} {found.waveforms}: ", end="")
-        print(f"log-mel within {found.relative_difference:.1e} of tinyasc.mel, ", end="")
+        print(f"the network's input within {found.relative_difference:.1e} of tinyasc's, ", end="")
         print(f"{found.differing} of {found.logits:,} logits and {found.differing_answers} answers differ")
     for name, size in sizes.items():
         print(f"{name}: {size:,} bytes, {size / int8.parameter_count:.2f} per parameter")

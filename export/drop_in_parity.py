@@ -54,7 +54,8 @@ class DropInAgreement:
     inputs: int
     """N."""
     relative_difference: float
-    """Of the log-mel: the largest difference in a clip over the clip's largest value, the largest of all clips."""
+    """Of what the network is given, log-mel or waveform: the largest difference in a clip over the clip's largest
+    value, the largest of all clips."""
     tolerance: float
     """For the relative difference."""
     logits: int
@@ -152,7 +153,7 @@ def _refuse(found: DropInAgreement) -> None:
     where = f"{found.file} in {found.runtime} ({found.kernels}, {found.threads} threads)"
     if not found.relative_difference <= found.tolerance:
         raise UserError(
-            f"{where}: the log-mel of {found.waveforms} is {found.relative_difference:.1e} from that of tinyasc.mel, "
+            f"{where}: the network's input for {found.waveforms} is {found.relative_difference:.1e} from tinyasc's, "
             f"more than {found.tolerance:g}; nothing was written: report this processor and these versions"
         )
     if not found.score_difference <= SCORES_TOLERANCE:

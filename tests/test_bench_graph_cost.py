@@ -36,7 +36,7 @@ def test_small_network_layer_by_layer(tmp_path: Path, integer: bool, weight_byte
     assert (cost.macs, cost.parameters) == (1092, 95)
     assert (cost.weight_bytes, cost.bias_bytes, cost.constant_bytes) == (weight_bytes, 44, weight_bytes + 44 + 40)
     assert cost.peak_activation_bytes == live  # ADD: two inputs and its output, 48 elements each
-    assert cost.integer_weights == integer
+    assert cost.wide_weights == (0 if integer else 84)
     assert cost.float_operations == (0 if integer else 6)
     assert cost.file_bytes == (tmp_path / "m.tflite").stat().st_size
 
@@ -95,7 +95,7 @@ def test_both_formats_of_a_program_agree(tmp_path: Path, integer: bool) -> None:
     assert onnx_.parameters == program.parameter_count + sum(c.weight.size + c.bias.size for c in poolings)
     element = 1 if integer else 4
     assert onnx_.weight_bytes == element * sum(c.weight.size for c in program.convolutions())
-    assert (tflite.integer_weights, onnx_.integer_weights) == (integer, integer)
+    assert (tflite.wide_weights == 0, onnx_.wide_weights == 0) == (integer, integer)
     assert (tflite.float_operations > 0, onnx_.float_operations > 0) == (not integer, not integer)
 
     shape = (1, 1, tiny_programs.F, tiny_programs.T)
@@ -111,7 +111,7 @@ def test_the_numbers_of_a_norm_are_no_weights(tmp_path: Path) -> None:
     tflite, onnx_ = graph_cost.read(tmp_path / "m.tflite"), graph_cost.read(tmp_path / "m.onnx")
     weights = sum(c.weight.size + c.bias.size for c in program.convolutions())
     assert onnx_.parameters == weights
-    assert (tflite.integer_weights, onnx_.integer_weights) == (True, True)
+    assert (tflite.wide_weights, onnx_.wide_weights) == (0, 0)
     assert tflite.macs - tflite.zero_macs == onnx_.macs - onnx_.zero_macs
     assert tflite.float_operations > 6 * 15  # and the report says so
 

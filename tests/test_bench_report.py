@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bench import __main__ as command
-from bench import report
+from bench import plots, report
 from tests import tiny_models
 from tinyasc import artifact, clips, recipe
 from tinyasc.mel import MelConfig
@@ -176,6 +176,7 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
         (["--model", str(tmp_path), "--data", str(data)], "make export"),
         (["--model", str(run), "--data", str(tmp_path / "none.h5")], "make data"),
         (["--model", str(run), "--data", str(tmp_path / "other.h5")], "are not the model's"),
+        (["--model", str(run), "--data", str(data), "--latency_seconds", "0"], "latency_seconds is 0.0"),
     ]:
         assert recipe.run(command.judge, [*arguments, "--out", str(tmp_path / "report")]) == 1
         error = capsys.readouterr().err.strip().splitlines()[-1]
@@ -199,3 +200,8 @@ def test_sentence_names_the_years_and_the_loss(judged: Path) -> None:
     assert report._list([2022]) == "2022"
     assert report._list([2022, 2023, 2025]) == report._span([2022, 2023, 2025]) == "2022, 2023 and 2025"
     assert report._span([2023, 2024, 2025]) == "2023 to 2025"
+
+
+@pytest.mark.parametrize(("number", "text"), [(0.5, "0.500"), (1.236, "1.24"), (114.2, "114"), (79.25, "79.2")])
+def test_three_digits_end_in_no_point(number: float, text: str) -> None:
+    assert plots.three_digits(number) == text

@@ -52,3 +52,10 @@ def test_both_counts_are_shown_and_the_network_decides() -> None:
     assert checks[0].to_dict()["share"] == 29 / 30
     heavier = replace(network, macs=30_000_001)
     assert not any(verdict.passed_years(verdict.checks(found, heavier)).values())
+
+
+def test_only_the_weights_that_are_wide_are_counted_as_such() -> None:
+    gain = cost(0, 48, 0, weight_size=4).layers[0]
+    found = GraphCost((cost(1, 50_000, 100).layers[0], gain), file_bytes=0)
+    wide = [check for check in verdict.checks(found, verdict.network_of(card(), found)) if check.unit == "weights"]
+    assert [(check.year, check.value, check.passed) for check in wide] == [(2022, 48, False)]

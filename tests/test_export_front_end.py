@@ -180,7 +180,7 @@ def test_a_log_mel_beyond_its_tolerance_is_noticed(
 ) -> None:
     write_drop_in(program, tmp_path)
     monkeypatch.setattr(drop_in_parity, "TOLERANCE", 1e-9)
-    with pytest.raises(UserError, match=r"the log-mel of sounds is \S+ from that of tinyasc\.mel, more than 1e-09"):
+    with pytest.raises(UserError, match=r"the network's input for sounds is \S+ from tinyasc's, more than 1e-09"):
         prove_drop_in(tmp_path, program, SOUND, in_integers(program), {"sounds": heard[:9]})
 
 

@@ -222,6 +222,23 @@ def test_a_runtime_that_differs_stops_the_export(
     assert not list(line.folder.glob("wrong*"))
 
 
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--inputs", "10"), "inputs is 10"),
+        (("--waveforms", "5"), "waveforms is 5"),
+        (("--seed", "-1"), "seed is -1"),
+    ],
+)
+def test_an_export_that_would_prove_little_or_not_begin_is_refused(
+    line: Line, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], message: str
+) -> None:
+    flags = ["--model", str(line.folder / "qat"), "--out", str(line.folder / "refused")]
+    assert recipe.run(export_command.export, [*flags, *more]) == 1
+    assert message in capsys.readouterr().err
+    assert not list(line.folder.glob("refused*"))
+
+
 def test_the_sample_holds_real_inputs_of_the_program(line: Line) -> None:
     int8 = program.load(line.folder / "qat/int8.program")
     sample = load_file(line.folder / "qat/sample.safetensors")["log_mel"]
@@ -271,6 +288,8 @@ def test_a_student_of_another_data_set_is_refused(
         (("--compute.precision", "bfloat16"), "bfloat16 cannot hold the integers"),
         (("--compute.compile", "true"), "take compile false"),
         (("--fit.average", "0.9"), "take average 0"),
+        (("--observe_epochs", "-1"), "observe_epochs is -1"),
+        (("--scheme.wide", "[nonsense]"), "nonsense is no value of the program"),
     ],
 )
 def test_what_is_not_the_integer_program_is_not_trained(

@@ -121,6 +121,8 @@ def test_verifying_finds_one_changed_sample(file: Path, tmp_path: Path, capsys: 
 def test_a_missing_or_foreign_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="make data"):
         Clips(tmp_path / "absent.h5")
+    with pytest.raises(UserError, match="is a folder: give the prepared file"):
+        Clips(tmp_path)
     (tmp_path / "text.h5").write_text("no data")
     h5py.File(tmp_path / "empty.h5", "w").close()
     for name in ("text.h5", "empty.h5"):

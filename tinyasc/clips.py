@@ -39,6 +39,8 @@ class Clips:
             UserError: it is missing, no prepared file, or of another format.
         """
         self.path = Path(path)
+        if self.path.is_dir():
+            raise UserError(f"{path} is a folder: give the prepared file (.h5)")
         if not self.path.is_file():
             raise UserError(
                 f"{path} is missing: make it with `make data`, or python -m tinyasc.prepare --root DIR --out FILE.h5"

@@ -65,9 +65,9 @@ def autotune(
         threads: CPU threads; the last bits of sums depend on it.
     """
     if not (0 <= tolerance < 1 and 0 < held_out < 1):
-        raise UserError(f"tolerance is {tolerance}, held_out {held_out}: both must lie between 0 and 1")
+        raise UserError(f"tolerance is {tolerance}, held_out {held_out}: take 0 or more, and more than 0; both below 1")
     if judged_clips < 1 or calibration_clips < 1:
-        raise UserError("judged_clips and calibration_clips must be above zero")
+        raise UserError(f"judged_clips is {judged_clips}, calibration_clips {calibration_clips}: take 1 or more")
     reproducible.settle(ComputeConfig(device="cpu", threads=threads), seed)
     student, mel, card = trained.load(model, "student")
     artifact.check_out(out)

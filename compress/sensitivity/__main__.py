@@ -62,7 +62,7 @@ def sensitivity(
         if path is not None and path.is_dir():
             raise UserError(f"{path} is a folder: name the file to write")
     if clips < 1 or calibration_clips < 1:
-        raise UserError("clips and calibration_clips must be above zero")
+        raise UserError(f"clips is {clips}, calibration_clips {calibration_clips}: take 1 or more")
     card = artifact.load_card(model)
     reproducible.settle(ComputeConfig(device="cpu", threads=threads), seed)
     random = np.random.default_rng(seed)

@@ -52,6 +52,8 @@ def study(
         latency_seconds: time for the latency of each file, seconds.
         seed: of the choice of those clips.
     """
+    if calibration_clips < 1 or seed < 0:
+        raise UserError(f"calibration_clips is {calibration_clips}, seed {seed}: take 1 or more, and 0 or more")
     named = [_named(run) for run in runs]
     network, mel, card = trained.load(student, "student")
     files = out / "files"
