@@ -57,10 +57,10 @@ def study(
     named = [_named(run) for run in runs]
     network, mel, card = trained.load(student, "student")
     files = out / "files"
-    files.mkdir(parents=True, exist_ok=True)
     with Clips(data) as clips:
         trained.check_labels(card, clips)
         trained.check_sample_rate(card, clips)
+        files.mkdir(parents=True, exist_ok=True)
         real = write_float(lower(network, (1, *front_end.shape(mel, clips.samples))), files)
         heard = clips.labelled(card.data.get("subset") or "train")
         chosen = np.random.default_rng(seed).permutation(heard)[:calibration_clips]
