@@ -147,9 +147,9 @@ def load_card(run: Path, *stages: str) -> ModelCard:
     """
     run = Path(run)
     path = run / CARD
-    wanted = " or ".join(stages)
+    wanted, ways = " or ".join(stages), " or ".join(f"`make {stage}`" for stage in stages or ("student",))
     if not path.is_file():
-        raise UserError(f"no {wanted or 'model'} run at {run}: `make {(stages or ('student',))[0]}` makes it")
+        raise UserError(f"no {wanted or 'model'} run at {run}: {ways} makes it")
     try:
         content = json.loads(path.read_text())
         found = content["format"]
@@ -160,7 +160,7 @@ def load_card(run: Path, *stages: str) -> ModelCard:
     if card is None:
         raise UserError(f"{path} has format {found}, this version reads {FORMAT}: make the run again")
     if stages and card.stage not in stages:
-        raise UserError(f"{run} is of the stage {card.stage}, one of {wanted} is needed: `make {stages[0]}` makes it")
+        raise UserError(f"{run} is of the stage {card.stage}, one of {wanted} is needed: {ways} makes it")
     for name, sha256 in hashes.items():
         file = run / name
         if not file.is_file():

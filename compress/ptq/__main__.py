@@ -63,8 +63,9 @@ def quantize_trained(
         trained.check_data(card, model, clips, subset)
         heard, test = clips.labelled(subset), clips.labelled("test")
         chosen = np.random.default_rng(seed).permutation(heard)[: ptq.calibration_clips]
-        batches = list(features(clips, mel, chosen))
         lowered = lower(student, (1, *front_end.shape(mel, clips.samples)))
+        scheme.bits(lowered)  # what the program does not have is refused before any clip is heard
+        batches = list(features(clips, mel, chosen))
         real, int8 = calibrate(lowered, batches, ptq, scheme)
         logits, wanted = simulated(int8, clips, mel, test), _float_logits(lowered, clips, mel, test)
         score = metrics.score_test(logits, clips, card.data["train_devices"])

@@ -55,6 +55,8 @@ def study(
     if calibration_clips < 1 or seed < 0:
         raise UserError(f"calibration_clips is {calibration_clips}, seed {seed}: take 1 or more, and 0 or more")
     named = [_named(run) for run in runs]
+    for _, run in named:
+        artifact.load_card(run, *quantized_run.STAGES)
     network, mel, card = trained.load(student, "student")
     files = out / "files"
     with Clips(data) as clips:
