@@ -46,7 +46,7 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("adversarial")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(import_module("tinyasc.scenes.write"), "SCENES", SCENES[:4])
-        write(folder / "scenes", 0, ScenesConfig(train_recordings=24, test_recordings=2), processes=1)
+        write(folder / "scenes", 0, ScenesConfig(train_recordings=24, test_recordings=8), processes=1)
     prepare(folder / "scenes", folder / "data.h5", processes=1)
     (folder / "student.yaml").write_text(RECIPE)
     return folder
