@@ -11,7 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import accuracy, companions, graph_cost, latency, report, verdict
+from bench import companions
+from bench.accuracy import answers as accuracy
+from bench.graph import cost as graph_cost
+from bench.latency import rounds as latency
+from bench.report import content as report
+from bench.verdict import checks as verdict
 from deploy import runtime
 from deploy.runtime import Model
 from tinyasc import artifact, machine, metrics, recipe

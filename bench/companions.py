@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from bench.latency import Timing
+from bench.latency.rounds import Timing
 from deploy.runtime import Model
 from tinyasc.clips import Clips
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import latency
+from bench.latency import rounds as latency
 from deploy.runtime import Model, Port
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from bench import __main__ as command
-from bench import plots, report
+from bench.report import content as report
+from bench.report import plots
 from tests import tiny_models
 from tinyasc import artifact, clips, recipe
 from tinyasc.mel import MelConfig

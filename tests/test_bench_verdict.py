@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from bench import verdict
 from bench.figure import MEASURED, QUOTED
-from bench.graph_cost import GraphCost, Layer
+from bench.graph.cost import GraphCost, Layer
+from bench.verdict import checks as verdict
 from tinyasc.artifact import ModelCard
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench import graph_cost
+from bench.graph import cost as graph_cost
 from compress import program as programs
 from compress.observe import run_float
 from compress.operations.addition import Addition

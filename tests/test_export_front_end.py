@@ -13,7 +13,7 @@ from ai_edge_litert.interpreter import Interpreter
 from onnx import TensorProto
 from torch.nn import functional
 
-from bench import graph_cost
+from bench.graph import cost as graph_cost
 from compress.arithmetic.arithmetic import Tensor
 from compress.program import Convolution, Mean, Program, Value
 from compress.simulate import quantize_input, simulate

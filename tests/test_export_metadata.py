@@ -15,7 +15,7 @@ from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import encode, packer
 from flatbuffers.table import Table
 
-from bench import graph_cost
+from bench.graph import cost as graph_cost
 from compress.program import Program
 from deploy import runtime
 from export.files import write_files

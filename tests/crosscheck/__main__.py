@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from bench.environments import prepared
 from deploy import runtime
 from export.front_end.waveforms import sounds
-from tests.environments import prepared
 from tinyasc import artifact, front_end, recipe
 from tinyasc.errors import UserError
 from tinyasc.front_end import FrontEnd

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from bench import graph_cost
+from bench.graph import cost as graph_cost
 from compress.operations.convolution import Convolution
 from export.tflite.columns import group_frames
 from export.to_onnx import to_onnx

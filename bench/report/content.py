@@ -20,14 +20,15 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from bench import plots, verdict
-from bench.accuracy import Agreement
+from bench.accuracy.answers import Agreement
 from bench.companions import Companions, title
 from bench.figure import ESTIMATED, MEASURED, QUOTED, Figure
-from bench.graph_cost import GraphCost
-from bench.latency import Timing
-from bench.published import PUBLISHED
-from bench.verdict import Check, Network
+from bench.graph.cost import GraphCost
+from bench.latency.rounds import Timing
+from bench.report import plots
+from bench.report.published import PUBLISHED
+from bench.verdict import checks as verdict
+from bench.verdict.checks import Check, Network
 from tinyasc.artifact import ModelCard, atomic_write
 from tinyasc.bootstrap import Interval
 from tinyasc.dcase import LIMITS
@@ -35,7 +36,7 @@ from tinyasc.machine import Machine
 from tinyasc.metrics import Score
 
 FORMAT = 1
-TEMPLATE = Path(__file__).with_name("report.html.jinja")
+TEMPLATE = Path(__file__).with_name("page.html.jinja")
 INT8, FLOAT = "model.tflite", "model_float.tflite"
 FILES = {INT8: "INT8 .tflite", FLOAT: "float .tflite", "model.onnx": "INT8 .onnx", "model_float.onnx": "float .onnx"}
 """The files of an export run and what the report calls them."""

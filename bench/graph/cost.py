@@ -15,9 +15,9 @@ the convolution, so its peak is that of the network (`tinyasc.cost`).
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.graph import Graph, Key
-from bench.graph_onnx import read_onnx
-from bench.graph_tflite import is_tflite, read_tflite
+from bench.graph.graph import Graph, Key
+from bench.graph.read_onnx import read_onnx
+from bench.graph.read_tflite import is_tflite, read_tflite
 from tinyasc.errors import UserError
 
 STRUCTURE_TYPES = ("INT32", "INT64", "UINT32", "BOOL", "STRING")

@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from bench.graph import Graph, Operation, Tensor
+from bench.graph.graph import Graph, Operation, Tensor
 from tinyasc.errors import UserError
 
 WEIGHTS_AND_BIAS = {"Conv": (1, 2), "ConvTranspose": (1, 2), "Gemm": (1, 2), "MatMul": (1, None)}

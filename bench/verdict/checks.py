@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.figure import MEASURED, QUOTED
-from bench.graph_cost import GraphCost
+from bench.graph.cost import GraphCost
 from tinyasc.artifact import ModelCard
 from tinyasc.dcase import LIMITS
 

@@ -10,8 +10,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from bench.latency import Latency
-from bench.published import PUBLISHED
+from bench.latency.rounds import Latency
+from bench.report.published import PUBLISHED
 from tinyasc.metrics import Score
 
 INK, MUTED, GRID = "#1c2733", "#66748a", "#e3e8ef"

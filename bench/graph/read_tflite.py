@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from bench.graph import Graph, Operation, Tensor
+from bench.graph.graph import Graph, Operation, Tensor
 
 WEIGHTS_AND_BIAS = {
     "CONV_2D": (1, 2),

@@ -1,0 +1,1 @@
+"""How good the shipped files are, on their own bytes, through `deploy.runtime`."""

@@ -1,0 +1,1 @@
+"""How fast the files are on this machine."""
