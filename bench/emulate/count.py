@@ -5,7 +5,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from bench.emulate.qemu import Qemu
 from tinyasc.errors import UserError
 
 SOURCES = sorted((Path(__file__).parent / "counter").glob("*.[ch]"))

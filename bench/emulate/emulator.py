@@ -71,7 +71,7 @@ def prepare(folder: Path = FOLDER) -> Emulator:
         runtimes, version = wheels.runtimes_here(), _python_version(root)
         parts.make(site, {"python": version, **runtimes}, lambda into: wheels.install(runtimes, version, into))
         begin("boards")
-        known = [boards.load(key) for key in boards.keys()]
+        known = [boards.load(key) for key in boards.known()]
         pythons = {board.key: overlay.write(board, folder / board.key, root, site, program) for board in known}
         begin("counter")
         no_counter = _make_counter(folder / "counter", program, pythons[known[0].key])

@@ -41,7 +41,7 @@ class Board:
     """Where clock and core are from."""
 
 
-def keys() -> list[str]:
+def known() -> list[str]:
     """Every board there is."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
@@ -52,9 +52,9 @@ def load(key: str) -> Board:
     Raises:
         UserError: there is none of that name.
     """
-    if key not in keys():
+    if key not in known():
         raise UserError(
-            f"there is no target {key}: there are {', '.join(keys())}, all 64-bit; for the 32-bit Arm of a Pi 1, a "
+            f"there is no target {key}: there are {', '.join(known())}, all 64-bit; for the 32-bit Arm of a Pi 1, a "
             "Pi 2, a Zero or a 32-bit system no current version of the runtimes is published"
         )
     content: dict[str, Any] = yaml.safe_load((FOLDER / f"{key}.yaml").read_text())
