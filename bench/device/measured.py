@@ -4,6 +4,7 @@ import json
 import shlex
 import sys
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def target_result(
         raise UserError(f"{target} sent no measurement: {error!r}") from None
     if found != runner.FORMAT:
         raise UserError(f"{target} sent a measurement of format {found}, this version reads {runner.FORMAT}")
-    comparisons = [_equality(entry, folder, bundle, entry["file"] in integer) for entry in measured["models"]]
+    comparisons = _comparisons(measured["models"], folder, bundle, integer)
     content = {
         "format": result.FORMAT,
         "target": target,
@@ -129,22 +130,24 @@ def _latency(entry: Mapping[str, Any], bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def _equality(entry: Mapping[str, Any], folder: Path, bundle: Bundle, integer: bool) -> dict[str, Any]:
-    file = entry["file"]
-    outputs = np.load(folder / entry["outputs"], allow_pickle=False)
-    here, expected = equality.reference(bundle.folder / file, entry["kernels"], bundle.inputs(file))
-    difference = equality.difference(expected, outputs)
-    allowed = equality.allowed(entry["kernels"], outputs.dtype, integer)
-    return {
-        **_configuration(entry),
-        "reference": here,
-        "inputs": difference.inputs,
-        "differing": difference.differing,
-        "largest_difference": difference.largest_difference,
-        "same_top1": difference.same_top1,
-        "allowed": allowed,
-        "agreed": difference.agreed(allowed),
-    }
+def _comparisons(
+    entries: Collection[Mapping[str, Any]], folder: Path, bundle: Bundle, integer: Collection[str]
+) -> list[dict[str, Any]]:
+    expected: dict[tuple[str, str], tuple[str, np.ndarray]] = {}
+    found = []
+    for entry in entries:
+        file, kernels = entry["file"], entry["kernels"]
+        if (file, kernels) not in expected:
+            expected[file, kernels] = equality.reference(bundle.folder / file, kernels, bundle.inputs(file))
+        here, outputs = expected[file, kernels]
+        theirs = np.load(folder / entry["outputs"], allow_pickle=False)
+        difference = equality.difference(outputs, theirs)
+        allowed = equality.allowed(kernels, theirs.dtype, file in integer)
+        agreed = difference.agreed(allowed)
+        found.append(
+            {**_configuration(entry), "reference": here, **asdict(difference), "allowed": allowed, "agreed": agreed}
+        )
+    return found
 
 
 def _warnings(measured: Mapping[str, Any], comparisons: Collection[Mapping[str, Any]]) -> list[str]:

@@ -24,7 +24,6 @@ FAULTS = {
     "host key verification failed": "its key is not known here: connect once by hand and look at it, `{ssh}`",
     "permission denied": "it takes none of your keys: put one there, `ssh-copy-id {login}`",
     "too many authentication failures": "it takes none of your first keys: name the right one in ~/.ssh/config",
-    "could not resolve hostname": "there is no host of that name: check it, or give its address",
     "bad configuration option": "this machine's ssh settings are wrong: try `{ssh}`",
     "no matching": "it speaks no cipher or key that this machine's ssh takes: try `{ssh}`",
 }
