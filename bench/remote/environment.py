@@ -65,7 +65,7 @@ def prepare(
             f"{_list({package: device.versions[package] for package in own})} of {transport.name} itself: {reasons[-1]}"
         )
         return transport.python
-    raise UserError(f"no runtime for {transport.name}: {'; '.join(reasons)}")
+    raise UserError(f"no runtime for {transport.name} ({'; '.join(reasons)}): install ai-edge-litert there by hand")
 
 
 def _venv(transport: Transport, device: Device, folder: str, requirements: Sequence[str]) -> tuple[str, str]:

@@ -119,7 +119,7 @@ class Session:
         self.transport.run(
             f"cd {self.folder} && rm -rf pid exit out && export OPENBLAS_NUM_THREADS=1 && "
             f"{{ nohup setsid sh -c {shlex.quote(job)} > log 2>&1 < /dev/null & }}; "
-            "for wait in 1 2 3 4 5 6 7 8 9; do [ -s pid ] && exit 0; sleep 1; done; cat log >&2; exit 1"
+            "for wait in $(seq 100); do [ -s pid ] && exit 0; sleep 0.1; done; cat log >&2; exit 1"
         )
         self.say(f"measuring on {self.transport.name}")
 
@@ -161,8 +161,9 @@ class Session:
     def _look(self) -> tuple[str, str]:
         """ "ended CODE", "running", or "absent": never begun, or ended without a word; and the last line it said."""
         said = self.transport.run(
-            f"cd {self.folder} && if [ -f exit ]; then echo ended $(cat exit); "
-            f"elif [ -f pid ] && grep -q {RUNNER.name} /proc/$(cat pid)/cmdline 2>/dev/null; then echo running; "
+            # Whether it runs comes first: it writes its exit code before it ends.
+            f"cd {self.folder} && if [ -f pid ] && grep -q {RUNNER.name} /proc/$(cat pid)/cmdline 2>/dev/null; "
+            "then echo running; elif [ -f exit ]; then echo ended $(cat exit); "
             "else echo absent; fi; tail -n 1 log 2>/dev/null || true"
         )
         state, _, line = said.partition("\n")

@@ -21,11 +21,11 @@ OPTIONS = (
 )
 FAULTS = {
     "identification has changed": "its key is not the one known here: if that is right, `ssh-keygen -R {host}`",
-    "host key verification failed": "its key is not known here: connect once by hand and look at it, `{ssh}`",
-    "permission denied": "it takes none of your keys: put one there, `ssh-copy-id {login}`",
+    "host key verification failed": "its key is not known here: connect once by hand and look at it, `ssh {words}`",
+    "permission denied": "it takes none of your keys: put one there, `ssh-copy-id {words}`",
     "too many authentication failures": "it takes none of your first keys: name the right one in ~/.ssh/config",
-    "bad configuration option": "this machine's ssh settings are wrong: try `{ssh}`",
-    "no matching": "it speaks no cipher or key that this machine's ssh takes: try `{ssh}`",
+    "bad configuration option": "this machine's ssh settings are wrong: try `ssh {words}`",
+    "no matching": "it speaks no cipher or key that this machine's ssh takes: try `ssh {words}`",
 }
 """What ssh says, in small letters, when trying again would not help -> what that means."""
 SSH_FAILED = 255
@@ -46,9 +46,9 @@ class Address:
         return self.host if self.user is None else f"{self.user}@{self.host}"
 
     @property
-    def command(self) -> str:
-        """What a person would type."""
-        return f"ssh {self.login}" if self.port is None else f"ssh -p {self.port} {self.login}"
+    def words(self) -> str:
+        """As a person would type it after ssh."""
+        return self.login if self.port is None else f"-p {self.port} {self.login}"
 
 
 def parse(target: str) -> Address:
@@ -142,7 +142,7 @@ class Ssh:
         if code in lost:
             for word, meaning in FAULTS.items():
                 if word in said.lower():
-                    advice = meaning.format(ssh=self.address.command, login=self.address.login, host=self.address.host)
+                    advice = meaning.format(words=self.address.words, host=self.address.host)
                     raise UserError(f"no connection to {self.name}: {advice}")
         failed = FailedError(command, code, said)
         if code in lost:
