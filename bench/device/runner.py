@@ -17,7 +17,8 @@ settings.json:
     steady_seconds    "time": each model then runs for so long without a pause, for a power meter; 0: not at all
 
 OUT gets one .npy of raw outputs (n, *shape of one output) for each model, and measured.json last, whole or not at all:
-    format, mode, machine, runtimes, before, after, during, started, ended, peak_rss_bytes, models, phases
+    format, mode, machine, python, numpy, before, after, during, started, ended, peak_rss_bytes, models, skipped, phases
+A file without a runtime here is skipped, and so are thread counts above the number of cores.
 Times of day are Unix seconds, taken from this machine's clock. What a machine does not tell is null.
 """
 
@@ -140,13 +141,21 @@ def measure(bundle: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     timed = settings["mode"] == "time"
     started, before = time.time(), state(timed)
-    entries, models, inputs = [], [], []
+    entries, models, inputs, skipped = [], [], [], []
+    cores = os.cpu_count() or 1
     for described in settings["models"]:
-        for threads in settings["threads"]:
+        try:
+            _runtime(Path(described["file"]).suffix)  # imported before any clock starts
+        except ImportError as error:
+            skipped.append({"file": described["file"], "reason": str(error)})
+            continue
+        for threads in [count for count in settings["threads"] if count <= cores] or [1]:
             entry, model, raw = _prepare(bundle, out, described, threads, timed)
             entries.append(entry)
             models.append(model)
             inputs.append(raw)
+    if not entries:
+        raise ValueError("no runtime for any of the files: " + skipped[0]["reason"])
     during, phases = None, []
     for model, raw in zip(models, inputs):  # noqa: B905 (strict came with Python 3.10)
         for number in range(settings["warm_up"]):
@@ -172,6 +181,7 @@ def measure(bundle: Path, out: Path) -> None:
             "ended": time.time(),
             "peak_rss_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,  # Linux gives KiB
             "models": entries,
+            "skipped": skipped,
             "phases": phases,
         },
     )
@@ -182,9 +192,8 @@ def _prepare(bundle: Path, out: Path, described: dict[str, str], threads: int, t
     file, kernels = described["file"], described["kernels"]
     raw = np.load(bundle / described["inputs"], allow_pickle=False)
     rows = [np.ascontiguousarray(one) for one in raw]
+    memory, start = _resident(), time.perf_counter()
     try:
-        _runtime(Path(file).suffix)  # before the clock starts
-        memory, start = _resident(), time.perf_counter()
         model = load(bundle / file, threads, kernels)
         loaded = time.perf_counter()
         outputs = [np.array(model.run(rows[0]))]
@@ -255,16 +264,17 @@ def _time(models: list[Loaded], inputs: list[Any], entries: list[dict], runs: in
 
 def _steady(models: list[Loaded], inputs: list[Any], entries: list[dict], seconds: float) -> list[dict[str, Any]]:
     """A stretch of doing nothing, then each model without a pause: what a power meter of a few hertz can see."""
-    phases: list[dict[str, Any]] = [{"phase": "idle", "file": None, "threads": None, "started": time.time()}]
+    begin = time.time()
     time.sleep(seconds)
-    phases[0].update(ended=time.time(), inferences=0)
+    nothing = {"file": None, "kernels": None, "threads": None}
+    phases = [{"phase": "idle", **nothing, "started": begin, "ended": time.time(), "inferences": 0}]
     for model, raw, entry in zip(models, inputs, entries):  # noqa: B905
         begin, end, count = time.time(), time.perf_counter() + seconds, 0
         while time.perf_counter() < end:
             model.run(raw[count % len(raw)])
             count += 1
-        phases.append({"phase": "inference", "file": entry["file"], "threads": entry["threads"], "started": begin})
-        phases[-1].update(kernels=entry["kernels"], ended=time.time(), inferences=count)
+        what = {key: entry[key] for key in nothing}
+        phases.append({"phase": "inference", **what, "started": begin, "ended": time.time(), "inferences": count})
         print(f"steady phase {len(phases) - 1} of {len(models)}", flush=True)
     return phases
 

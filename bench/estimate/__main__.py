@@ -17,7 +17,7 @@ def show(measured: Path | None = None) -> None:
     """Print the constants of the estimate with their sources, the check of it, and the refit.
 
     Args:
-        measured: folder with results of targets (JSON), of real boards and of their emulation; they refit the constants.
+        measured: folder with results of targets (JSON), of real boards and of their emulation: they refit constants.
     """
     found = [] if measured is None else refit.observations(measured)
     print(NOTE)
