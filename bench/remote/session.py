@@ -14,7 +14,7 @@ import re
 import shlex
 import tempfile
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,11 +52,11 @@ class Session:
     def folder(self) -> str:
         return f"{HOME}/{self.bundle.digest[:16]}"
 
-    def measure(self, integer: Collection[str], keep: bool = False) -> dict[str, Any]:
+    def measure(self, integer: Mapping[str, bool], keep: bool = False) -> dict[str, Any]:
         """Measure the bundle there, and return the result of the target (`bench.device.result`).
 
         Args:
-            integer: the files whose network computes in integers.
+            integer: file -> whether its network computes in integers.
             keep: leave the folder on the device.
 
         Raises:
@@ -65,7 +65,7 @@ class Session:
         device = self._first_word()
         warnings = probe.warnings(device)
         for warning in warnings:
-            self.say(f"{self.transport.name}: {warning}")
+            self.say(warning)
         try:
             self._send(device)
             self._start(device)
@@ -126,7 +126,7 @@ class Session:
     def _wait(self) -> None:
         """Until the runner has ended; raises FailedError where it failed."""
         last_word = time.monotonic()
-        with tqdm(desc=f"rounds on {self.transport.name}", unit="round") as bar:
+        with tqdm(desc=self.transport.name, unit="", leave=False) as bar:
             while True:
                 try:
                     state, line = self._look()
@@ -135,10 +135,10 @@ class Session:
                     if time.monotonic() - last_word > self.patience_seconds:
                         raise
                     state, line = "running", ""
-                found = re.match(r"round (\d+) of (\d+)", line)
+                found = re.fullmatch(r"([a-z ]+) (\d+) of (\d+)", line)
                 if found:
-                    bar.total = int(found[2])
-                    bar.update(int(found[1]) - bar.n)
+                    bar.n, bar.total = int(found[2]), int(found[3])
+                    bar.set_description(f"{self.transport.name}, {found[1]}")
                 if state == "ended 0":
                     return
                 if state != "running":
@@ -146,7 +146,7 @@ class Session:
                     raise FailedError(1, line if state.startswith("ended") else killed)
                 time.sleep(self.poll_seconds)
 
-    def _fetch(self, integer: Collection[str], device: probe.Device, warnings: list[str]) -> dict[str, Any]:
+    def _fetch(self, integer: Mapping[str, bool], device: probe.Device, warnings: list[str]) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as place:
             self.transport.fetch(f"{self.folder}/out", Path(place))
             return measured.target_result(
