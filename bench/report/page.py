@@ -14,11 +14,13 @@ from markupsafe import Markup
 from bench.report import views, words
 from bench.report.plots.activations import activations
 from bench.report.plots.confusion import MOST_CLASSES, commonest, confusion
-from bench.report.plots.instructions import instructions
+from bench.report.plots.latency import latency
 from bench.report.plots.layers import layers
 from bench.report.plots.macs import accuracy_against_macs
 from bench.report.plots.margins import margins
 from bench.report.plots.parts import parts
+from bench.report.plots.profile import profile
+from bench.report.plots.stacked import colours, stacked
 
 TEMPLATES = Path(__file__).with_name("templates")
 STYLE = Path(__file__).with_name("style.css")
@@ -43,12 +45,15 @@ PICTURES = {"most_classes": MOST_CLASSES} | {
     for picture in (
         accuracy_against_macs,
         activations,
+        colours,
         commonest,
         confusion,
-        instructions,
+        latency,
         layers,
         margins,
         parts,
+        profile,
+        stacked,
     )
 }
 
@@ -66,7 +71,7 @@ def render(content: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,  # a key that is misspelt is an error, not an empty place
     )
-    for writer in (words.percent, words.interval, words.thousands, words.short, words.three_digits):
+    for writer in (words.percent, words.interval, words.thousands, words.short, words.three_digits, words.span):
         environment.filters[writer.__name__] = writer
     for writer in (words.milliseconds, words.kilobytes, words.figure, words.signed, words.listed, words.years):
         environment.filters[writer.__name__] = writer

@@ -7,6 +7,7 @@ from typing import Any
 from bench.figure import ESTIMATED, MEASURED, QUOTED
 from bench.report import words
 from bench.report.plots.macs import RIGHT_END, Point
+from bench.report.plots.stacked import Stack
 from bench.report.published import PUBLISHED
 
 Content = Mapping[str, Any]
@@ -121,7 +122,99 @@ def headline_latency(content: Content) -> dict[str, Any] | None:
 
 def headline_target(content: Content) -> dict[str, Any] | None:
     """What the headline takes on the slowest target that it was measured on, else estimated for."""
-    return None
+    headline, found = content["subject"]["headline"], []
+    for target in content["targets"]:
+        board = target["board"]["name"]
+        for one in target["latency"]:
+            if one["file"] == headline and one["threads"] == 1:
+                found.append(
+                    (one["median"], board, "median, one thread", MEASURED, f"{one['runtime']}, {one['kernels']}")
+                )
+        for one in target["estimates"]:
+            if one["file"] == headline and one["milliseconds"] is not None:
+                band = f"{words.span((one['low'], one['high']))} ms, from counted instructions"
+                found.append((one["milliseconds"], one["board"], band, ESTIMATED, "; ".join(one["sources"])))
+    measured = [one for one in found if one[3] == MEASURED]
+    if not found:
+        return None
+    value, board, text, how, source = max(measured or found)
+    return {"label": f"On a {board}", "value": value, "words": text, "how": how, "source": source}
+
+
+def estimates(content: Content) -> list[Content]:
+    """Every estimate that has a number."""
+    return [one for target in content["targets"] for one in target["estimates"] if one["milliseconds"] is not None]
+
+
+def sources(target: Content) -> list[str]:
+    """Where the constants of a target's estimates are from, each once."""
+    return list(dict.fromkeys(source for one in target["estimates"] for source in one.get("sources", [])))
+
+
+def states(board: Content) -> list[dict[str, str]]:
+    """What a board's clocks did before, during and after: when, governor, clock, temperature, throttled."""
+    rows = []
+    for when in ("before", "after"):
+        state = board.get(when)
+        if state:
+            throttled = state.get("throttled")
+            rows.append(
+                {
+                    "when": when,
+                    "governor": state.get("governor") or words.NONE,
+                    "clock": words.gigahertz(state.get("frequency_hz")),
+                    "temperature": words.celsius(state.get("temperature_c")),
+                    "throttled": words.NONE if throttled is None else _throttled(throttled),
+                }
+            )
+    during = board.get("during")
+    if during:
+        clock, heat = (
+            words.gigahertz(during.get("lowest_frequency_hz")),
+            words.celsius(during.get("highest_temperature_c")),
+        )
+        between = {
+            "when": "between",
+            "governor": "",
+            "clock": f"down to {clock}",
+            "temperature": f"up to {heat}",
+            "throttled": "",
+        }
+        rows.insert(1, between)
+    return rows
+
+
+def _throttled(found: Content) -> str:
+    """The firmware's word."""
+    now, before = found.get("now") or [], found.get("since_boot") or []
+    return f"{', '.join(now) or 'no'}{f' (since boot: {words.listed(before)})' if before else ''}"
+
+
+def end_to_end(content: Content) -> list[Stack]:
+    """From the waveform to the answer, part by part, with the drop-in's time below."""
+    rows = []
+    for file, found in content["latency"]["end_to_end"].items():
+        title = content["subject"]["files"][file]["title"]
+        parts = {name.replace("_", "-"): part["median"] for name, part in found["parts"].items() if name != "whole"}
+        rows.append(Stack(f"{title} behind the front-end in NumPy", parts, words.milliseconds(sum(parts.values()))))
+        if found["drop_in"] is not None:
+            time = found["drop_in"]["median"]
+            rows.append(Stack(f"{title}, drop-in: the front-end inside", {"drop-in": time}, words.milliseconds(time)))
+    return rows
+
+
+def instructions(targets: Sequence[Content], files: Content) -> list[Stack]:
+    """Of one inference, by class, for each file on each emulated target."""
+    return [
+        Stack(
+            f"{files[entry['file']]['title']}, {target['board']['name']}",
+            {name.replace("_", " "): count for name, count in entry["classes"].items()},
+            words.short(entry["total"]),
+        )
+        for target in targets
+        for entry in target["instructions"]
+        if entry["file"] in files
+    ]
 
 
 def parameters(layers: Sequence[Content]) -> int:

@@ -53,6 +53,21 @@ def kilobytes(number: float | None) -> str:
     return f"{number:.0f} B"
 
 
+def span(bounds: Sequence[float] | None) -> str:
+    """(0.5, 1.25) -> 0.500–1.25."""
+    return NONE if bounds is None else f"{three_digits(bounds[0])}–{three_digits(bounds[1])}"
+
+
+def gigahertz(hertz: float | None) -> str:
+    """1.5e9 -> 1.50 GHz."""
+    return NONE if hertz is None else f"{hertz / 1e9:.2f} GHz"
+
+
+def celsius(degrees: float | None) -> str:
+    """48.3 -> 48 °C."""
+    return NONE if degrees is None else f"{degrees:.0f} °C"
+
+
 def figure(found: dict[str, Any] | None) -> str:
     """The value of a figure of report.json with its unit."""
     if found is None or found["value"] is None:

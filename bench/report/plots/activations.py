@@ -24,21 +24,23 @@ def activations(found: Mapping[str, Any]) -> Markup:
     for tick in scale.ticks(4):
         y = HEIGHT * (1 - scale(tick))
         canvas.line(0, y, 1, y, "grid")
-        canvas.text(0, y, f"{short(tick)}B" if tick else "0", "tick", "end", right=-8)
+        canvas.text(0, y, f"{short(tick)}B" if tick else "0", "tick", anchor="end", right=-8)
     each, top = 1 / len(live_bytes), [1 - scale(live) for live in live_bytes]
     steps = [(each * (place + side), y) for place, y in enumerate(top) for side in (0, 1)]
     canvas.curve([(0, 1), *steps, (1, 1)], "area", close=True)
     canvas.curve(steps, "outline")
     for place, (live, name) in enumerate(zip(live_bytes, names, strict=True)):
-        canvas.rectangle(each * place, 0, each, HEIGHT, "touch", f"{place + 1}. {name}: {live:,} bytes")
+        canvas.rectangle(each * place, 0, each, HEIGHT, "touch", hint=f"{place + 1}. {name}: {live:,} bytes")
     peak = max(range(len(live_bytes)), key=live_bytes.__getitem__)
     x = each * (peak + 0.5)
     anchor = "start" if x < 0.25 else "end" if x > 0.75 else "middle"
-    canvas.text(x, HEIGHT * top[peak] - 9, f"{kilobytes(live_bytes[peak])} in {names[peak]}", "value over", anchor)
+    canvas.text(
+        x, HEIGHT * top[peak] - 9, f"{kilobytes(live_bytes[peak])} in {names[peak]}", "value over", anchor=anchor
+    )
     for name, level in marks.items():
         y = HEIGHT * (1 - scale(level))
         canvas.line(0, y, 1, y, "limit")
-        canvas.text(1, y - 9, f"{name}: {kilobytes(level)}", "faint over", "end")
+        canvas.text(1, y - 9, f"{name}: {kilobytes(level)}", "faint over", anchor="end")
     canvas.text(0, HEIGHT + 14, "first operation", "tick")
-    canvas.text(1, HEIGHT + 14, f"last of {len(live_bytes)}", "tick", "end")
+    canvas.text(1, HEIGHT + 14, f"last of {len(live_bytes)}", "tick", anchor="end")
     return canvas.markup()

@@ -37,6 +37,7 @@ def bars(
     rows: Sequence[Bar],
     scale: Scale,
     write: Callable[[float], str],
+    *,
     axis: str = "",
     left: int = 118,
     right: int = 66,
@@ -62,9 +63,9 @@ def bars(
     canvas = Canvas(title, y, Margins(left=left, right=right, top=4, bottom=44 if axis else 26))
     for tick in scale.ticks(4):
         canvas.line(scale(tick), 0, scale(tick), y, "grid")
-        canvas.text(scale(tick), y + 13, write(tick), "tick", "middle")
+        canvas.text(scale(tick), y + 13, write(tick), "tick", anchor="middle")
     if axis:
-        canvas.text(0.5, y + 33, axis, "tick", "middle")
+        canvas.text(0.5, y + 33, axis, "tick", anchor="middle")
     heading = ""
     for row, top in zip(rows, places, strict=True):
         if row.heading and row.heading != heading:
@@ -81,11 +82,11 @@ def _draw(canvas: Canvas, row: Bar, top: float, scale: Scale) -> None:
     canvas.text(0, middle, row.name, anchor="end", right=-9)
     canvas.text(1, middle, row.text, "value", right=9)
     kind = "hollow" if row.estimated else f"bar {row.kind}"
-    canvas.rectangle(start, edge, scale(row.value) - start, THICK, kind, hint)
+    canvas.rectangle(start, edge, scale(row.value) - start, THICK, kind, hint=hint)
     if row.span is not None:
         low, high = scale(row.span[0]), scale(row.span[1])
         if row.estimated:
-            canvas.rectangle(low, edge, high - low, THICK, "band", hint)
+            canvas.rectangle(low, edge, high - low, THICK, "band", hint=hint)
         else:
             canvas.line(low, middle, high, middle, "span")
             for end in (low, high):

@@ -38,7 +38,7 @@ class Canvas:
         self.root = ElementTree.Element("svg", {"role": "img", "aria-label": title, "class": "plot", "style": style})
 
     def rectangle(
-        self, x: float, y: float, width: float, height: float, kind: str, hint: str = "", opacity: float = 1
+        self, x: float, y: float, width: float, height: float, kind: str, *, hint: str = "", opacity: float = 1
     ) -> None:
         """A bar or a cell; `hint` is shown while the pointer rests on it."""
         place = {"x": _percent(x), "y": f"{y:g}", "width": _percent(max(0.0, width)), "height": f"{height:g}"}
@@ -49,11 +49,19 @@ class Canvas:
     def line(self, x: float, y: float, x_end: float, y_end: float, kind: str) -> None:
         self._add("line", kind, {"x1": _percent(x), "y1": f"{y:g}", "x2": _percent(x_end), "y2": f"{y_end:g}"})
 
-    def circle(self, x: float, y: float, radius: float, kind: str, hint: str = "") -> None:
+    def circle(self, x: float, y: float, radius: float, kind: str, *, hint: str = "") -> None:
         self._add("circle", kind, {"cx": _percent(x), "cy": f"{y:g}", "r": f"{radius:g}"}, hint)
 
     def text(
-        self, x: float, y: float, words: str, kind: str = "", anchor: str = "start", right: float = 0, turn: float = 0
+        self,
+        x: float,
+        y: float,
+        words: str,
+        kind: str = "",
+        *,
+        anchor: str = "start",
+        right: float = 0,
+        turn: float = 0,
     ) -> None:
         """Words whose middle height is at `y`, moved `right` by pixels, turned by degrees."""
         # An <svg> of its own: a turn takes its centre in pixels, which a place in per cent is not.

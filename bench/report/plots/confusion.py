@@ -28,10 +28,10 @@ def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
         for column, answer in enumerate(words):
             share = counts[row][column] / total
             hint = f"{name} answered as {answer}: {counts[row][column]} of {total}"
-            canvas.rectangle(each * column, y, each, ROW, "heat", hint, opacity=_depth(share))
+            canvas.rectangle(each * column, y, each, ROW, "heat", hint=hint, opacity=_depth(share))
             if round(100 * share):
                 kind = "cell on" if share > HALF else "cell"
-                canvas.text(each * (column + 0.5), y + ROW / 2, f"{100 * share:.0f}", kind, "middle")
+                canvas.text(each * (column + 0.5), y + ROW / 2, f"{100 * share:.0f}", kind, anchor="middle")
     return canvas.markup()
 
 

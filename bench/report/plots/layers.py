@@ -39,7 +39,7 @@ def layers(found: Sequence[Mapping[str, Any]], most: int = 14) -> Markup:
             y = ROW * row + (ROW - THICK) / 2
             long = width * 0.72 * cost[key] / largest
             hint = f"{words}: {write(cost[key])} {heading}, {percent(cost[key] / total)}"
-            canvas.rectangle(left, y, long, THICK, kind, hint)
+            canvas.rectangle(left, y, long, THICK, kind, hint=hint)
             canvas.text(left + long, ROW * row + ROW / 2, percent(cost[key] / total, 0), "tick", right=5)
     for row, (words, _) in enumerate(rows):
         canvas.text(0, ROW * row + ROW / 2, words, anchor="end", right=-9)

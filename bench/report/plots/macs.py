@@ -64,11 +64,11 @@ def accuracy_against_macs(
     for tick in up.ticks(6):
         y = HEIGHT * (1 - up(tick))
         canvas.line(0, y, 1, y, "grid")
-        canvas.text(0, y, percent(tick, 0), "tick", "end", right=-8)
+        canvas.text(0, y, percent(tick, 0), "tick", anchor="end", right=-8)
     for tick in across.ticks():
         canvas.line(across(tick), 0, across(tick), HEIGHT, "grid")
-        canvas.text(across(tick), HEIGHT + 14, short(tick), "tick", "middle")
-    canvas.text(0.5, HEIGHT + 34, "multiply-accumulates for one second of sound", "tick", "middle")
+        canvas.text(across(tick), HEIGHT + 14, short(tick), "tick", anchor="middle")
+    canvas.text(0.5, HEIGHT + 34, "multiply-accumulates for one second of sound", "tick", anchor="middle")
     canvas.line(across(limit), 0, across(limit), HEIGHT, "limit")
     canvas.text(across(limit), HEIGHT - 10, "limit", "bad", right=6)
     for name, accuracy in lines.items():
@@ -76,19 +76,18 @@ def accuracy_against_macs(
         canvas.line(0, y, 1, y, "mark")
         canvas.text(0, y - 9, f"{name} {percent(accuracy)}", "faint", right=6)
     places = [(across(point.macs), HEIGHT * (1 - up(point.accuracy))) for point in points]
+    labels = _apart(places, len(own))
     for number, (point, (x, y)) in enumerate(zip(published, places[len(own) :], strict=True), start=1):
-        canvas.circle(
-            x, y, 4.5, "published", f"{number}. {point.name}: {percent(point.accuracy)}, {short(point.macs)} MACs"
-        )
-    for number, ((x, y), (right, down)) in enumerate(
-        zip(places[len(own) :], _apart(places, len(own)), strict=True), start=1
-    ):
-        canvas.text(x, y + down, str(number), "faint over", "middle", right=right)
-    for point, (x, y) in reversed(list(zip(own, places, strict=False))):
-        canvas.circle(
-            x, y, 6.5, f"own {point.kind}", f"{point.name}: {percent(point.accuracy)}, {short(point.macs)} MACs"
-        )
+        canvas.circle(x, y, 4.5, "published", hint=f"{number}. {_described(point)}")
+    for number, ((x, y), (right, down)) in enumerate(zip(places[len(own) :], labels, strict=True), start=1):
+        canvas.text(x, y + down, str(number), "faint over", anchor="middle", right=right)
+    for point, (x, y) in reversed(list(zip(own, places, strict=False))):  # the first on top
+        canvas.circle(x, y, 6.5, f"own {point.kind}", hint=_described(point))
     return canvas.markup()
+
+
+def _described(point: Point) -> str:
+    return f"{point.name}: {percent(point.accuracy)}, {short(point.macs)} MACs"
 
 
 def _apart(places: Sequence[tuple[float, float]], first: int) -> list[tuple[float, float]]:

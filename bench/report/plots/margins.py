@@ -22,9 +22,9 @@ def margins(found: Mapping[str, Any], first: str, second: str) -> Markup:
         kind = "zero" if tick == 0 else "grid"
         canvas.line(scale(tick), 0, scale(tick), HEIGHT, kind)
         canvas.line(0, HEIGHT * (1 - scale(tick)), 1, HEIGHT * (1 - scale(tick)), kind)
-        canvas.text(scale(tick), HEIGHT + 13, f"{tick:g}", "tick", "middle")
-        canvas.text(0, HEIGHT * (1 - scale(tick)), f"{tick:g}", "tick", "end", right=-8)
-    canvas.text(0.5, HEIGHT + 32, f"{second}, nats", "tick", "middle")
+        canvas.text(scale(tick), HEIGHT + 13, f"{tick:g}", "tick", anchor="middle")
+        canvas.text(0, HEIGHT * (1 - scale(tick)), f"{tick:g}", "tick", anchor="end", right=-8)
+    canvas.text(0.5, HEIGHT + 32, f"{second}, nats", "tick", anchor="middle")
     canvas.text(0, -2, f"{first}, nats", "tick", right=6)
     canvas.curve([(0, 1), (1, 0)], "same")
     points = list(zip(found["first"], found["second"], found["right_first"], found["right_second"], strict=True))
