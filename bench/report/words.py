@@ -50,12 +50,12 @@ def milliseconds(number: float | None) -> str:
 
 
 def kilobytes(number: float | None) -> str:
-    """147132 -> 147.1 kB, 512 -> 512 B; kB = 1,000 bytes as in the rules."""
+    """147132 -> 147.1 kB, 128000 -> 128 kB, 512 -> 512 B; kB = 1,000 bytes as in the rules."""
     if number is None:
         return NONE
     for size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if number >= size:
-            return f"{number / size:.1f} {unit}"
+            return f"{f'{number / size:.1f}'.removesuffix('.0')} {unit}"
     return f"{number:.0f} B"
 
 

@@ -1,18 +1,17 @@
 """The judged files among other systems: published ones on a map, and ranked ones."""
 
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 
 from bench.figure import MEASURED, QUOTED
 from bench.report import words
-from bench.report.plots.macs import RIGHT_END, Point
+from bench.report.plots.macs import RIGHT_END, Chart, Point
 from bench.report.published import PUBLISHED
 
 Content = Mapping[str, Any]
 
 
-def on_the_map(content: Content) -> SimpleNamespace:
+def on_the_map(content: Content) -> Chart:
     """What stands on the picture of accuracy against multiply-accumulates."""
     subject, accuracy = content["subject"], content["accuracy"]
     macs, own, lines = content["verdict"]["network"]["macs_per_second"], [], {}
@@ -27,9 +26,10 @@ def on_the_map(content: Content) -> SimpleNamespace:
         own.append(Point("teacher", cost, macro, "third", QUOTED))
     elif macro is not None:
         lines[f"teacher{'' if cost is None else f', {words.short(cost)} MACs'}"] = macro
+    at = {} if own else {subject["files"][subject["headline"]]["title"]: macs}
     limit = max(check["limit"] for check in content["verdict"]["checks"] if check["unit"] == "MACs")
     published = [Point(system.name, system.macs, system.accuracy) for system in PUBLISHED]
-    return SimpleNamespace(own=own, lines=lines, limit=limit, published=published, systems=PUBLISHED)
+    return Chart(own, published, lines, at, limit)
 
 
 def place(ranking: Content, name: str) -> str:

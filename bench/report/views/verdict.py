@@ -35,7 +35,7 @@ def deciding(checks: Sequence[Content]) -> list[dict[str, Any]]:
             number, letter = f"{worst['value'] / 1e6:.2f}", "M"
             if unit == "bytes":
                 number, letter = f"{worst['value'] / 1e3:.1f}", "kB"
-            limit = words.short(worst["limit"]) + ("B" if unit == "bytes" else "")
+            limit = (words.kilobytes if unit == "bytes" else words.short)(worst["limit"])
             tiles.append({**worst, "label": LABELS[unit], "number": number, "unit": letter, "limit": limit})
     return tiles
 
