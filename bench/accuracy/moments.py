@@ -50,6 +50,11 @@ class Moments:
         """first - second."""
         return difference(self, first, self, second)
 
+    def whole(self, file: str) -> tuple[float, float]:
+        """Macro accuracy and log loss of all clips."""
+        macro, log_loss = _means(_by_class(self.label, self.clips, self.right[file], self.loss[file]))
+        return float(macro[0]), float(log_loss[0])
+
     def content(self) -> dict[str, Any]:
         """label, clips: a number each moment; right, loss: file -> a number each moment."""
         loss = {file: found.round(DIGITS).tolist() for file, found in self.loss.items()}
@@ -80,14 +85,17 @@ def difference(first: Moments, file: str, second: Moments, other: str) -> Differ
     Drawn as `tinyasc.metrics.score_part` draws: within each class as many moments as it has.
     """
     right, loss = first.right[file] - second.right[other], first.loss[file] - second.loss[other]
-    totals = np.stack([first.clips, right, loss], axis=1)
-    by_class = np.stack([totals[first.label == one].sum(axis=0) for one in np.unique(first.label)])
     macro_interval = log_loss_interval = None
     if np.unique(first.label, return_counts=True)[1].min() > 1:
-        macro_B, log_loss_B = _means(bootstrap.resampled(totals, first.label))
+        macro_B, log_loss_B = _means(bootstrap.resampled(np.stack([first.clips, right, loss], axis=1), first.label))
         macro_interval, log_loss_interval = bootstrap.interval(macro_B), bootstrap.interval(log_loss_B)
-    macro, log_loss = _means(by_class[None])
+    macro, log_loss = _means(_by_class(first.label, first.clips, right, loss))
     return Difference(float(macro[0]), macro_interval, float(log_loss[0]), log_loss_interval)
+
+
+def _by_class(label: np.ndarray, *totals: np.ndarray) -> np.ndarray:
+    """Sums of (M,) each by class, as one draw: (1, S, C)."""
+    return np.stack([[column[label == one].sum() for column in totals] for one in np.unique(label)])[None]
 
 
 def _means(totals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
