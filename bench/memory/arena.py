@@ -1,8 +1,10 @@
 """The arena of TensorFlow Lite Micro: all memory but the model itself that the file needs on a microcontroller.
 
 Its head holds the activations, which share their places as far as the library's planner finds out; its tail what stays:
-tensors' and operations' structures, the kernels' quantized multipliers. The library for Python is built for 64-bit
-computers and records what it allocates, so that its structures are somewhat larger than those of a 32-bit firmware.
+tensors' and operations' structures, the kernels' quantized multipliers. While it loads, temporary structures need room
+too: a small network takes more than head and tail together, so the smallest arena is found by trying. The library for
+Python is built for 64-bit computers and records what it allocates, so that its structures are somewhat larger than those
+of a 32-bit firmware.
 """
 
 import json

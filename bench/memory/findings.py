@@ -64,8 +64,8 @@ def content(found: Mapping[str, FileMemory]) -> dict[str, Any]:
                 form, over the imported runtime, increment (after the last inference), peak_increment and
                 anonymous_increment (heap and stack alone; null where the system does not tell); and runtime_increment,
                 what importing the runtime costs over Python and numpy
-    arena       null, or: version of tflite-micro; total, head (activations) and tail (what stays), as it says; smallest,
-                the smallest arena in which the file ran; bytes
+    arena       null, or: version of tflite-micro; as it says, total, head (activations) and tail (what stays); and
+                smallest, the smallest arena in which the file ran; bytes
     resident_unmeasured, arena_unmeasured    one line that says why the part is null, else null
     """
     return {name: _file_content(one) for name, one in found.items()}

@@ -93,7 +93,7 @@ def measure(files: Mapping[str, Path], repeats: int = REPEATS) -> dict[str, Resi
     failed: dict[str, Unmeasured] = {}
     with tqdm(total=repeats * len(files), desc="memory", unit="process", leave=False) as bar:
         for _ in range(repeats):
-            for name in files.keys() - failed.keys():
+            for name in [name for name in files if name not in failed]:
                 said = _ask(files[name])
                 if isinstance(said, Unmeasured):
                     failed[name] = said
