@@ -11,7 +11,7 @@ from bench import environments
 from bench.memory import arena, findings, resident
 from bench.memory.arena import Allocations, Arena
 from bench.memory.resident import Resident, Spread
-from bench.memory.unmeasured import Unmeasured
+from bench.unmeasured import Unmeasured
 from tests import tiny_models
 
 # Written by tflite-micro 0.dev20261023182759 for MLPerf Tiny's keyword-spotting reference model (kws_ref_model.tflite).

@@ -3,8 +3,7 @@
 Its head holds the activations, which share their places as far as the library's planner finds out; its tail what stays:
 tensors' and operations' structures, the kernels' quantized multipliers. While it loads, temporary structures need room
 too: a small network takes more than head and tail together, so the smallest arena is found by trying. The library for
-Python is built for 64-bit computers and records what it allocates, so that its structures are somewhat larger than those
-of a 32-bit firmware.
+Python is built for 64-bit computers and records what it allocates; a 32-bit firmware's structures are somewhat smaller.
 """
 
 import json
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import environments
-from bench.memory.unmeasured import Unmeasured
+from bench.unmeasured import Unmeasured
 
 CHILD = Path(__file__).with_name("arena_child.py")
 MOST = 2**28

@@ -12,7 +12,7 @@ from bench.graph.cost import GraphCost
 from bench.memory import arena, resident
 from bench.memory.arena import Arena
 from bench.memory.resident import Resident, Spread
-from bench.memory.unmeasured import Unmeasured
+from bench.unmeasured import Unmeasured
 
 TIMELINE = ("operation", "name", "live_bytes")
 """What the report holds of each operation; the rest is the cost of the graph."""

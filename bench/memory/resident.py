@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from bench.memory.unmeasured import Unmeasured
+from bench.unmeasured import Unmeasured
 
 CHILD = Path(__file__).with_name("resident_child.py")
 REPEATS = 6
