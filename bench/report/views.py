@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from bench.figure import ESTIMATED, MEASURED, QUOTED
+from bench.figure import path_of as path
 from bench.report import words
 from bench.report.plots.macs import RIGHT_END, Point
 from bench.report.plots.stacked import Stack
@@ -18,12 +19,6 @@ DEAREST = {
     "parameter memory": "Most parameter memory:",
     "peak activations": "Most live activations:",
 }
-
-
-def path(file: str) -> str:
-    """model_float.onnx -> onnx/float, model.tflite -> tflite/int8, drop_in.tflite -> tflite/drop_in."""
-    stem, suffix = file.rsplit(".", 1)
-    return f"{suffix}/{'int8' if stem == 'model' else stem.removeprefix('model_')}"
 
 
 def rules(checks: Sequence[Content]) -> list[dict[str, Any]]:
