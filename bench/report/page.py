@@ -56,6 +56,30 @@ PICTURES = {"most_classes": MOST_CLASSES} | {
         stacked,
     )
 }
+WRITERS = {
+    writer.__name__: writer
+    for writer in (
+        words.celsius,
+        words.figure,
+        words.gigahertz,
+        words.interval,
+        words.joule_span,
+        words.joules,
+        words.kilobytes,
+        words.listed,
+        words.milliseconds,
+        words.number,
+        words.percent,
+        words.short,
+        words.signed,
+        words.span,
+        words.thousands,
+        words.three_digits,
+        words.watt_hours,
+        words.watts,
+        words.years,
+    )
+}
 
 
 def render(content: Mapping[str, Any]) -> str:
@@ -71,10 +95,7 @@ def render(content: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,  # a key that is misspelt is an error, not an empty place
     )
-    for writer in (words.percent, words.interval, words.thousands, words.short, words.three_digits, words.span):
-        environment.filters[writer.__name__] = writer
-    for writer in (words.milliseconds, words.kilobytes, words.figure, words.signed, words.listed, words.years):
-        environment.filters[writer.__name__] = writer
+    environment.filters |= WRITERS
     environment.globals["views"] = views
     environment.globals["pictures"] = PICTURES
     page = environment.get_template("page.html.jinja")

@@ -147,42 +147,29 @@ def sources(target: Content) -> list[str]:
 
 
 def states(board: Content) -> list[dict[str, str]]:
-    """What a board's clocks did before, during and after: when, governor, clock, temperature, throttled."""
+    """What a board's clocks did before, during and after: when, governor, clock, temperature."""
     rows = []
     for when in ("before", "after"):
-        state = board.get(when)
-        if state:
-            throttled = state.get("throttled")
-            rows.append(
-                {
-                    "when": when,
-                    "governor": state.get("governor") or words.NONE,
-                    "clock": words.gigahertz(state.get("frequency_hz")),
-                    "temperature": words.celsius(state.get("temperature_c")),
-                    "throttled": words.NONE if throttled is None else _throttled(throttled),
-                }
-            )
-    during = board.get("during")
-    if during:
-        clock, heat = (
-            words.gigahertz(during.get("lowest_frequency_hz")),
-            words.celsius(during.get("highest_temperature_c")),
-        )
-        between = {
-            "when": "between",
-            "governor": "",
-            "clock": f"down to {clock}",
-            "temperature": f"up to {heat}",
-            "throttled": "",
-        }
+        if state := board.get(when):
+            clock, heat = words.gigahertz(state.get("frequency_hz")), words.celsius(state.get("temperature_c"))
+            governor = state.get("governor") or words.NONE
+            rows.append({"when": when, "governor": governor, "clock": clock, "temperature": heat})
+    if during := board.get("during"):
+        clock = words.gigahertz(during.get("lowest_frequency_hz"))
+        heat = words.celsius(during.get("highest_temperature_c"))
+        between = {"when": "between", "governor": "", "clock": f"down to {clock}", "temperature": f"up to {heat}"}
         rows.insert(1, between)
     return rows
 
 
-def _throttled(found: Content) -> str:
-    """The firmware's word."""
-    now, before = found.get("now") or [], found.get("since_boot") or []
-    return f"{', '.join(now) or 'no'}{f' (since boot: {words.listed(before)})' if before else ''}"
+def throttled(board: Content) -> list[str]:
+    """The firmware's word on power and heat, in sentences."""
+    lines = []
+    for when in ("before", "after"):
+        if found := (board.get(when) or {}).get("throttled"):
+            now, since_boot = (words.listed(found.get(key) or ["nothing"]) for key in ("now", "since_boot"))
+            lines.append(f"Throttled {when}: {now}; since boot: {since_boot}.")
+    return lines
 
 
 def end_to_end(content: Content) -> list[Stack]:

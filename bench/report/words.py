@@ -35,7 +35,13 @@ def three_digits(number: float | None) -> str:
     """0.5 -> 0.500, 114.2 -> 114."""
     if number is None:
         return NONE
-    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:#.3g}".removesuffix(".")
+    text = f"{number:,.0f}" if abs(number) >= 1000 else f"{number:#.3g}".removesuffix(".")
+    return text.replace("-", "−")
+
+
+def number(found: float | None) -> str:
+    """A count whole, 1234567 -> 1,234,567; anything else to three digits."""
+    return thousands(found) if isinstance(found, int) else three_digits(found)
 
 
 def milliseconds(number: float | None) -> str:
@@ -66,6 +72,34 @@ def gigahertz(hertz: float | None) -> str:
 def celsius(degrees: float | None) -> str:
     """48.3 -> 48 °C."""
     return NONE if degrees is None else f"{degrees:.0f} °C"
+
+
+def joules(found: float | None) -> str:
+    """0.0123 -> 12.3 mJ."""
+    if found is None:
+        return NONE
+    for size, unit in ((1, "J"), (1e-3, "mJ")):
+        if abs(found) >= size:
+            return f"{three_digits(found / size)} {unit}"
+    return f"{three_digits(found / 1e-6)} µJ"
+
+
+def joule_span(bounds: Sequence[float] | None) -> str:
+    """(0.012, 0.013) -> 12.0 mJ to 13.0 mJ."""
+    return NONE if bounds is None else f"{joules(bounds[0])} to {joules(bounds[1])}"
+
+
+def watts(found: float | None) -> str:
+    """2.5 -> 2.50 W."""
+    return NONE if found is None else f"{three_digits(found)} W"
+
+
+def watt_hours(kilowatt_hours: float | None) -> str:
+    """0.068 -> 68.0 Wh, 0.0000012 -> 1.20 mWh."""
+    if kilowatt_hours is None:
+        return NONE
+    hours = 1000 * kilowatt_hours
+    return f"{three_digits(hours)} Wh" if hours >= 1 else f"{three_digits(1000 * hours)} mWh"
 
 
 def figure(found: dict[str, Any] | None) -> str:

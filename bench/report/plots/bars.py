@@ -26,7 +26,7 @@ class Bar:
     tick: float | None = None
     """A second value to compare with, drawn as a mark."""
     estimated: bool = False
-    """Drawn hollow, its span as a hatched band: nobody measured it."""
+    """Drawn hollow, its span as a hatched band around a mark: nobody measured it."""
     hint: str = ""
     heading: str = ""
     """Written above the first bar of several that share it."""
@@ -87,6 +87,7 @@ def _draw(canvas: Canvas, row: Bar, top: float, scale: Scale) -> None:
         low, high = scale(row.span[0]), scale(row.span[1])
         if row.estimated:
             canvas.rectangle(low, edge, high - low, THICK, "band", hint=hint)
+            canvas.line(scale(row.value), edge - 2, scale(row.value), edge + THICK + 2, "span")
         else:
             canvas.line(low, middle, high, middle, "span")
             for end in (low, high):

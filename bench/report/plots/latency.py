@@ -26,7 +26,7 @@ def latency(
     for target in targets:
         board = target["board"]["name"]
         first = [one for one in target["latency"] if one["threads"] == 1 and one["file"] in files]
-        rows += [_measured(one, files, f"{board}, {one['runtime']}, {one['kernels']}") for one in first]
+        rows += [_measured(one, files, f"{board}, measured there") for one in first]
         known = [one for one in target["estimates"] if one["milliseconds"] is not None and one["file"] in files]
         rows += [_estimated(one, files) for one in known]
     if not rows:
@@ -45,11 +45,12 @@ def latency(
 
 def _measured(one: Mapping[str, Any], files: Mapping[str, Mapping[str, Any]], heading: str) -> Bar:
     p95 = f", 95th percentile {milliseconds(one['p95'])}" if one["p95"] is not None else ""
+    file = files[one["file"]]
     return Bar(
-        name=files[one["file"]]["title"],
+        name=file["title"],
         value=one["median"],
         text=milliseconds(one["median"]),
-        kind="int8" if files[one["file"]]["integer"] else "float",
+        kind="drop-in" if file["drop_in"] else "int8" if file["integer"] else "float",
         span=None if one["p95"] is None else (one["median"], one["p95"]),
         hint=f"{one['file']}: median {milliseconds(one['median'])}{p95}, {one['runs']} runs",
         heading=heading,

@@ -24,7 +24,7 @@ def layers(found: Sequence[Mapping[str, Any]], most: int = 14) -> Markup:
     """The picture: the `most` dearest operations by MACs, and the others as one row."""
     order = sorted(range(len(found)), key=lambda place: (-found[place]["macs"], -found[place]["constant_bytes"]))
     costs = [{**layer, "parameters": layer["weights"] + layer["biases"]} for layer in found]
-    rows = [(f"{place + 1}  {name(costs[place])}", costs[place]) for place in order[:most]]
+    rows = [(f"{place + 1}  {short_name(found[place]['operation'])}", costs[place]) for place in order[:most]]
     if rest := order[most:]:
         others = {key: sum(costs[place][key] for place in rest) for key, *_ in COLUMNS}
         rows.append((f"{len(rest)} others", others))
@@ -46,6 +46,6 @@ def layers(found: Sequence[Mapping[str, Any]], most: int = 14) -> Markup:
     return canvas.markup()
 
 
-def name(layer: Mapping[str, Any]) -> str:
-    """DEPTHWISE_CONV_2D -> DEPTHWISE_CONV, BatchNormalization -> BatchNormalizat: what the margin holds."""
-    return str(layer["operation"]).removesuffix("_2D")[:15]
+def short_name(operation: str) -> str:
+    """DEPTHWISE_CONV_2D -> DEPTHWISE, CONV_2D -> CONV: what a margin holds."""
+    return operation.removesuffix("_2D").replace("DEPTHWISE_CONV", "DEPTHWISE")[:13]

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from bench.report.plots.bars import Bar, bars
 from bench.report.plots.canvas import Scale
+from bench.report.plots.layers import short_name
 from bench.report.words import percent, three_digits
 
 MOST = 12
@@ -21,7 +22,7 @@ def profile(found: Mapping[str, Any]) -> Markup:
         rows.append(Bar(f"{len(rest)} others", microseconds, _text(microseconds, share), "float"))
     most = max((row.value for row in rows), default=1)
     title = "Microseconds by operation"
-    return bars(title, rows, Scale(0, most), lambda time: f"{time:g}", axis="microseconds", left=128, right=112)
+    return bars(title, rows, Scale(0, most), lambda time: f"{time:g}", axis="microseconds", left=132, right=88)
 
 
 def _bar(step: Mapping[str, Any]) -> Bar:
@@ -40,9 +41,8 @@ def _name(step: Mapping[str, Any]) -> str:
     if not step["layers"]:
         return step["name"][:16]
     first, last = step["layers"][0] + 1, step["layers"][-1] + 1
-    operation = str(step["operations"][-1]).removesuffix("_2D")[:14]
-    return f"{first if first == last else f'{first}–{last}'}  {operation}"
+    return f"{first if first == last else f'{first}–{last}'}  {short_name(step['operations'][-1])}"
 
 
 def _text(microseconds: float, share: float) -> str:
-    return f"{three_digits(microseconds)} µs · {percent(share, 0)}"
+    return f"{three_digits(microseconds)} · {percent(share, 0)}"
