@@ -155,10 +155,12 @@ def tflite_interpreter(
         except ImportError:
             raise UserError("no runtime for .tflite files: pip install ai-edge-litert") from None
     resolvers = {"default": OpResolverType.AUTO, "built-in": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES}
-    source = {"model_path": str(path)} if content is None else {"model_content": content}
     try:
         interpreter: Any = Interpreter(
-            **source, num_threads=threads, experimental_op_resolver_type=resolvers[kernels]
+            model_path=str(path) if content is None else None,
+            model_content=content,
+            num_threads=threads,
+            experimental_op_resolver_type=resolvers[kernels],
         )
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
@@ -227,6 +229,7 @@ def onnx_session(path: Path, threads: int = 1, profile: Path | None = None) -> A
 def _load_onnx(path: Path, threads: int) -> Model:
     session = onnx_session(path, threads)
     import onnxruntime  # noqa: PLC0415
+
     carried = session.get_modelmeta().custom_metadata_map
     ports = []
     for side, nodes in (("input", session.get_inputs()), ("output", session.get_outputs())):

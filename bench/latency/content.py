@@ -14,8 +14,9 @@ from bench.latency.variants import Variant
 
 
 def content(found: Latencies, costs: dict[str, GraphCost]) -> dict[str, Any]:
-    """What was found, for report.json. Times are milliseconds, in profiles microseconds; intervals are of 95 %, and null
-    where there were too few runs.
+    """What was found, for report.json.
+
+    Times are milliseconds, in profiles microseconds. Intervals are of 95 %, and null where there were too few runs.
 
     Args:
         found: what `bench.latency.measure` gave.
@@ -31,8 +32,8 @@ def content(found: Latencies, costs: dict[str, GraphCost]) -> dict[str, Any]:
         starts: file -> {importing, loading, first, processes}, the first three {value, interval}.
         end_to_end: file -> {parts: {part: {median, interval, runs}}, front_end_share: {value, interval},
             drop_in: {median, interval, runs} or null, drop_in_over_whole: {value, interval} or null}.
-        profiles: file -> {method, call, sum, whole, noise, adds_up, runs, steps: list of {name, layers, operations, macs,
-            microseconds, interval, share}}; layers are places in the file's list of layers, share is of the sum.
+        profiles: file -> {method, call, sum, whole, noise, adds_up, runs, steps: list of {name, layers, operations,
+            macs, microseconds, interval, share}}; layers are places in the file's list of layers, share is of the sum.
         absent: list of {what, why}.
     """
     return {

@@ -1,4 +1,4 @@
-"""From the waveform to the scores: front-end, quantization, network and dequantization, against a drop-in's one call."""
+"""From the waveform to the scores: front-end, quantization, network, dequantization, against a drop-in's one call."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -16,6 +16,7 @@ from bench.latency.rounds import LEAST_ROUNDS, Latency, Timing, interleaved
 from bench.latency.start import Start
 from bench.latency.variants import Absent, Variant
 from deploy import runtime
+from tinyasc import machine
 from tinyasc.errors import UserError
 
 SECONDS = 35.0
@@ -79,7 +80,7 @@ def measure(
     """
     begin = time.perf_counter()
     budget = {what: share * seconds for what, share in SHARES.items()}
-    cores, python = variants.usable_cores(), variants.other_python(environments)
+    cores, python = machine.usable_cores(), variants.other_python(environments)
     counts = [count for count in variants.THREADS if count <= cores]
     asked = variants.variants(list(files), thorough, counts, python is not None)
     integer = [name for name in thorough if runtime.load(files[name]).integer]

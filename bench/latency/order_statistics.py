@@ -11,7 +11,8 @@ from math import ceil, log
 
 import numpy as np
 
-CONFIDENCE = 0.95
+WRONG_ONE_IN = 20
+"""How often an interval may miss: 95 % confidence."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,9 @@ def median(sample: np.ndarray) -> Median:
 
 @cache
 def rank(n: int) -> int | None:
-    """The greatest k whose interval, from the k-th smallest to the k-th largest of n, holds with 95 %; None: too few."""
+    """The greatest k whose interval, from the k-th smallest to the k-th largest of n, has 95 %; None: too few."""
     below, term, k = 0, 1, 0  # `below`: 2^n P(Bin(n, 1/2) < k); `term`: the number of ways to choose k of n
-    while (below + term) * 2 <= (1 - CONFIDENCE) * 2**n:
+    while (below + term) * 2 * WRONG_ONE_IN <= 2**n:
         below += term
         term = term * (n - k) // (k + 1)
         k += 1
@@ -55,7 +56,7 @@ def least_runs(share: float) -> int:
 
     Source: S. S. Wilks, Determination of sample sizes for setting tolerance limits, Ann. Math. Statist. 12, 1941.
     """
-    return ceil(log(1 - CONFIDENCE) / log(share))
+    return ceil(log(1 / WRONG_ONE_IN) / log(share))
 
 
 def percentile(sample: np.ndarray, share: float) -> float | None:

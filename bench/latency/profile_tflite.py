@@ -1,12 +1,13 @@
 """Time per operation of a .tflite, as differences between the network cut off before it and behind it.
 
 The Python package of ai-edge-litert gives no access to a profiler (2.3: neither the interpreter nor `litert-benchmark`
-does), and XNNPACK runs all operations as one. So prefixes of the network are run, each as a file of its own, all in the
-same rounds; an operation's time is the median over rounds of the difference between two neighbours. What a prefix leaves
-out cannot be fused with what it ends in: an operation that is fused with the next one shows up with it. The sum of all
-is held against the whole file.
+does), and XNNPACK runs all operations as one. So prefixes of the network are run, each as a file of its own, all in
+the same rounds; a step's time is the median over rounds of the difference between two neighbours. Nothing is cut
+between operations that are fused (`prefixes.cuts`). The sum of all is held against the whole file, timed in the same
+rounds.
 """
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,6 @@ METHOD = "differences between prefixes of the network, each run as a file of its
 LEAST_ROUNDS = 20
 MOST_BYTES = 2**30
 """Of all prefixes together; each holds its weights."""
-ALIGNED = 10**9
-"""Rounds that nobody leaves early: differences are taken within rounds."""
 
 
 def measure(path: Path, seconds: float) -> Profile:
@@ -40,10 +39,11 @@ def measure(path: Path, seconds: float) -> Profile:
         raise UserError(f"{path.name}: {len(cuts)} prefixes of {len(content):,} bytes take too much memory")
     watches = {str(count): _stopwatch(path, prefixes.cut(content, graph, count)) for count in cuts}
     watches["whole"] = _stopwatch(path, content)
-    timing = rounds.interleaved(watches, seconds, least=LEAST_ROUNDS, enough=ALIGNED)
-    microseconds = {name: 1e3 * times for name, times in timing.milliseconds.items()}
+    timing = rounds.interleaved(watches, seconds, least=LEAST_ROUNDS, enough=rounds.MOST_ROUNDS)
+    together = min(map(len, timing.milliseconds.values()))  # differences are taken within rounds
+    microseconds = {name: 1e3 * times[:together] for name, times in timing.milliseconds.items()}
     steps, noise = [], 0.0
-    for before, behind in zip(cuts, cuts[1:], strict=False):
+    for before, behind in pairwise(cuts):
         taken = order_statistics.median(microseconds[str(behind)] - microseconds[str(before)])
         name = graph.tensors[graph.operations[behind - 1].outputs[0]].name
         steps.append(Step(tuple(range(before, behind)), name, taken.value, taken.interval))
@@ -55,7 +55,7 @@ def measure(path: Path, seconds: float) -> Profile:
         call=float(np.median(microseconds["0"])),
         whole=whole.value,
         noise=(noise + _half(whole.interval) ** 2) ** 0.5,
-        runs=len(microseconds["whole"]),
+        runs=together,
     )
 
 

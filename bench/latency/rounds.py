@@ -1,10 +1,10 @@
 """Latencies that hold on a noisy machine: everything is timed in the same, interleaved rounds, until it is sure.
 
-A round times every stopwatch once, in an order drawn anew, so that slow phases of a shared machine hit all alike; ratios
-are medians over rounds of paired quotients. A stopwatch leaves the rounds when the 95 % interval of its median is narrow
-enough. That is looked at seldom, after half as many rounds again each time, so that looking often does not make it look
-surer than it is. The interval takes rounds to be independent: where the machine slowed down for good in between, `drift`
-tells.
+A round times every stopwatch once, in an order drawn anew, so that slow phases of a shared machine hit all alike;
+ratios are medians over rounds of paired quotients. A stopwatch leaves the rounds when the 95 % interval of its median
+is narrow enough, or when it has used up its share of the time, which is the same for all. The interval is looked at
+seldom, after half as many rounds again each time, so that looking often does not make it look surer than it is. It
+takes rounds to be independent: where the machine slowed down for good in between, `drift` tells.
 """
 
 import gc
@@ -29,6 +29,7 @@ LEAST_ROUNDS = 60
 """Made however little time there is: enough for a 95th percentile."""
 ENOUGH_ROUNDS = 300
 """Made where there is time, however sure a median is by then: enough for a 99th percentile."""
+MOST_ROUNDS = 5000
 
 
 @dataclass(frozen=True)
@@ -108,19 +109,24 @@ def interleaved(
     generator = np.random.default_rng(seed)
     for one in stopwatches.values():
         _warm_up(one)
+    share = (seconds - (time.perf_counter() - start)) / max(1, len(stopwatches))
     taken: dict[str, list[int]] = {name: [] for name in stopwatches}
-    active, rounds, look = list(stopwatches), 0, min(least, enough)
+    spent = dict.fromkeys(stopwatches, 0.0)
+    active, rounds, look = list(stopwatches), 0, enough
     collecting = gc.isenabled()
     gc.disable()
     try:
-        while active and (rounds < least or time.perf_counter() - start < seconds):
+        while active and rounds < MOST_ROUNDS:
             for place in generator.permutation(len(active)):
-                taken[active[place]].append(stopwatches[active[place]].time())
+                name, before = active[place], time.perf_counter()
+                taken[name].append(stopwatches[name].time())
+                spent[name] += time.perf_counter() - before
             rounds += 1
-            if rounds >= look:
-                look += look // 2 + 1
-                if rounds >= enough:
-                    active = [name for name in active if not _sure(taken[name])]
+            if rounds >= least:
+                active = [name for name in active if spent[name] < share]
+            if rounds == look:
+                look += look // 2
+                active = [name for name in active if not _sure(taken[name])]
     finally:
         if collecting:
             gc.enable()

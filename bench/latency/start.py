@@ -1,7 +1,7 @@
 """What the first answer takes a fresh process: importing, loading the file, and the first inference.
 
-Every process is new, and the files take turns. Their bytes and those of the packages were read before, so they come from
-memory; a first start after the machine's own takes the disk's time besides. Starting Python itself is not counted.
+Every process is new, and the files take turns. Their bytes and those of the packages were read before, so they come
+from memory; the first start after the machine's own takes the disk's time besides. Starting Python is not counted.
 """
 
 import json
@@ -52,11 +52,12 @@ def measure(files: Mapping[str, Path], seconds: float) -> dict[str, Start]:
         len(taken) < ENOUGH_PROCESSES and time.perf_counter() - begin < seconds * len(taken) / (len(taken) + 1)
     ):
         taken.append([_once(path) for path in files.values()])
-    columns = np.array(taken)  # (processes, files, parts)
-    return {
-        file: Start(*(order_statistics.median(columns[:, place, part]) for part in range(len(PARTS))), len(taken))
-        for place, file in enumerate(files)
-    }
+    columns = np.array(taken).T  # (parts, files, processes)
+    found = {}
+    for place, file in enumerate(files):
+        importing, loading, first = (order_statistics.median(part[place]) for part in columns)
+        found[file] = Start(importing, loading, first, len(taken))
+    return found
 
 
 def _once(path: Path) -> list[float]:

@@ -1,8 +1,8 @@
 """What is timed, and how one call is timed.
 
 Before the call that counts, the same call runs once uncounted. Then a figure does not depend on who ran before: caches
-and threads are its own, as they are where one model runs alone. Without, one network took 10 to 60 % more in the company
-of five others than alone; with it, what it takes alone.
+and threads are its own, as they are where one model runs alone. Without, networks took 10 to 60 % more in the company
+of five others than alone; with it, at most a fifth more.
 """
 
 import time

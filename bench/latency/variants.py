@@ -4,7 +4,6 @@ A way is part of a figure's name where it is not the usual one, default kernels 
 Built-in kernels round differently from XNNPACK: they are timed here, their answers are not judged.
 """
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Literal
 
 from bench.latency import stopwatch
 from bench.latency.stopwatch import Stopwatch
-from bench.latency.worker import Worker
+from bench.latency.worker import worker
 from deploy import runtime
 from tinyasc.errors import UserError
 
@@ -34,7 +33,7 @@ class Variant:
 
     @property
     def way(self) -> str:
-        """"" for the usual one, else what it differs by, such as "built_in/2_threads"."""
+        """ "" for the usual one, else what it differs by, such as "built_in/2_threads"."""
         parts = [self.kernels] if self.kernels != "default" else []
         return "/".join([*parts, *([f"{self.threads}_threads"] if self.threads != 1 else [])])
 
@@ -49,11 +48,6 @@ class Absent:
 
     what: str
     why: str
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def other_python(environments: Path) -> Path | None:
@@ -91,7 +85,7 @@ def opened(
         asked: the variants.
         files: paths by name.
         python: of tflite-runtime's environment.
-        open_: where the processes of workers are closed.
+        open_: what the processes of tflite-runtime end with.
 
     Raises:
         UserError: a file that does not load in the usual way.
@@ -102,9 +96,7 @@ def opened(
         try:
             if variant.kernels == "tflite_runtime":
                 assert python is not None
-                worker = Worker(python, path, variant.threads)
-                open_.callback(worker.close)
-                found[variant.name] = worker.stopwatch
+                found[variant.name] = open_.enter_context(worker(python, path, variant.threads))
             else:
                 kernels = "built-in" if variant.kernels == "built_in" else "default"
                 found[variant.name] = stopwatch.of_model(runtime.load(path, variant.threads, kernels))

@@ -2,8 +2,8 @@
 
     python -m bench.latency.worker FILE THREADS
 
-loads the file with `deploy.runtime` and says so in a line of JSON, {"kernels": ...} or {"error": ...}. From then on every
-line that it reads is answered by a line: the nanoseconds of one call, taken over there. It ends where its input does.
+loads the file with `deploy.runtime` and says so in a line of JSON, {"kernels": ...} or {"error": ...}. From then on it
+answers every line by a line: the nanoseconds of one call, taken over there. It ends where its input does.
 """
 
 import json
@@ -11,6 +11,8 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,76 +25,50 @@ SOURCES = Path(__file__).parents[2]
 """What the other Python must find: bench, deploy and tinyasc."""
 
 
-class Worker:
-    """The other end, in a process of its own; to be closed."""
+@contextmanager
+def worker(python: Path, path: Path, threads: int = 1) -> Iterator[Stopwatch]:
+    """The stopwatch of a file in a process of another Python, while the context lasts.
 
-    def __init__(self, python: Path, path: Path, threads: int = 1) -> None:
-        """Start it.
-
-        Raises:
-            UserError: no such Python, a package that is missing there, or a file that its runtime refuses.
-        """
-        self._name = f"{path} in {python}"
-        self._errors = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would fill
+    Raises:
+        UserError: no such Python, a package that is missing there, a file that its runtime refuses, or, while timing, a
+            process that ended.
+    """
+    command = [python, "-m", "bench.latency.worker", path, str(threads)]
+    pipe, variables = subprocess.PIPE, environment()
+    with tempfile.TemporaryFile("w+") as errors:  # of a pipe that nobody reads, the writer would wait
         try:
-            self._process = subprocess.Popen(
-                [python, "-m", "bench.latency.worker", path, str(threads)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                text=True,
-                env=environment(),
-            )
+            process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=variables)
         except OSError as error:
-            self._errors.close()
-            raise UserError(f"{self._name}: {error.strerror}") from error
-        try:
-            said = self._answer()
-            if "error" in said:
-                raise UserError(f"{self._name}: {said['error']}")
-        except UserError:
-            self.close()
-            raise
-        self.stopwatch = Stopwatch(said["kernels"], self._time)
+            raise UserError(f"{path} in {python}: {error.strerror}") from error
 
-    def close(self) -> None:
-        """End the process."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
+        def answer() -> Any:
+            assert process.stdout is not None
             try:
-                pipe.close()
-            except BrokenPipeError:  # what it was asked last it does not hear any more
-                pass
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._errors.close()
+                return json.loads(process.stdout.readline())
+            except ValueError:  # nothing, or not a line of ours
+                process.terminate()
+                process.wait()
+                errors.seek(0)
+                reason = (errors.read().strip().splitlines() or ["it ended without a word"])[-1]
+                raise UserError(f"{path} in {python}: {reason}") from None
 
-    def _time(self) -> int:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write("\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            raise UserError(self._ended()) from None
-        return self._answer()
+        def time() -> int:
+            assert process.stdin is not None
+            with suppress(BrokenPipeError):  # the answer tells
+                process.stdin.write("\n")
+                process.stdin.flush()
+            return answer()
 
-    def _answer(self) -> Any:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise UserError(self._ended())
-        try:
-            return json.loads(line)
-        except ValueError:
-            raise UserError(f"{self._name}: said {line.strip()!r}") from None
-
-    def _ended(self) -> str:
-        self._process.wait()
-        self._errors.seek(0)
-        return f"{self._name}: {(self._errors.read().strip().splitlines() or ['ended without a word'])[-1]}"
+        with process:
+            try:
+                said = answer()
+                if "error" in said:
+                    raise UserError(f"{path} in {python}: {said['error']}")
+                yield Stopwatch(said["kernels"], time)
+            finally:
+                assert process.stdin is not None
+                with suppress(BrokenPipeError):
+                    process.stdin.close()
 
 
 def environment() -> dict[str, str]:
