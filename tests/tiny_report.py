@@ -323,6 +323,9 @@ def energy() -> dict[str, Any]:
 MACHINE = {
     "cpu": "AMD EPYC",
     "cores": 2,
+    "usable_cores": 2,
+    "frequency": 2445.4,
+    "virtual": True,
     "flags": ["avx2"],
     "governor": None,
     "load": 0.5,
@@ -374,6 +377,7 @@ def run() -> dict[str, Any]:
             },
             "pairs": [pair("model.tflite", "model_float.tflite", 0), pair("model.tflite", "model.onnx", 270)],
             "moments": {},
+            "drop_ins": {"drop_in.tflite": {"network": "model.tflite", "same": 269, "clips": 270}},
         },
         "latency": latency(list(files), whole=True),
         "memory": memory(list(files)),
@@ -414,7 +418,7 @@ def foreign() -> dict[str, Any]:
     return {
         **run(),
         "sentence": "The file breaks the limits.",
-        "figures": {},
+        "figures": {"size/tflite/kws": {"value": 147_132, "unit": "bytes", "how": "measured", "source": name}},
         "subject": {"kind": "file", "name": name, "headline": name, "reference": None, "files": {name: file(name)}},
         "verdict": {**verdict(53_174_356, "estimated"), "front_end": {"note": "no part of the rules", "files": {}}},
         "accuracy": None,

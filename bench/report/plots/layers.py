@@ -34,7 +34,7 @@ def layers(found: Sequence[Mapping[str, Any]], most: int = 14) -> Markup:
         left = number * (width + GAP)
         total = max(1, sum(cost[key] for cost in costs))
         canvas.text(left, -12, heading, "tick")
-        largest = max(1, *(cost[key] for _, cost in rows))
+        largest = max([1, *(cost[key] for _, cost in rows)])
         for row, (words, cost) in enumerate(rows):
             y = ROW * row + (ROW - THICK) / 2
             long = width * 0.72 * cost[key] / largest

@@ -26,11 +26,12 @@ def same_numbers(content: Content) -> list[dict[str, Any]]:
 
 
 def rows(content: Content) -> list[dict[str, Any]]:
-    """name, title, bytes; accuracy, interval, log_loss; median, p95, over_float on one thread: each null if unknown."""
-    answered = content["accuracy"]["files"] if content["accuracy"] else {}
+    """name, title, bytes; accuracy, interval, log_loss; same (answers of a drop-in as of its
+    network: same, clips); median, p95 and over_float on one thread. What is not known is null."""
+    accuracy = content["accuracy"] or {"files": {}, "drop_ins": {}}
     found = []
     for name, file in content["subject"]["files"].items():
-        whole = answered.get(name, {}).get("whole", {})
+        whole = accuracy["files"].get(name, {}).get("whole", {})
         timed = _usual(content, "variants", name) or {}
         found.append(
             {
@@ -42,6 +43,7 @@ def rows(content: Content) -> list[dict[str, Any]]:
                 "log_loss": whole.get("log_loss"),
                 "median": timed.get("median"),
                 "p95": timed.get("p95"),
+                "same": accuracy["drop_ins"].get(name),
                 "over_float": (_usual(content, "ratios", name) or {}).get("value"),
             }
         )
@@ -54,6 +56,7 @@ def latency(content: Content) -> Content | None:
 
 
 def _usual(content: Content, part: str, file: str) -> Content | None:
-    found = content["latency"][part] if content["latency"] else []
     wanted = (file, "default", 1)
-    return next((one for one in found if (one["file"], one["kernels"], one["threads"]) == wanted), None)
+    return next(
+        (one for one in content["latency"][part] if (one["file"], one["kernels"], one["threads"]) == wanted), None
+    )

@@ -1,4 +1,4 @@
-"""The judged files among other systems: published ones on a map, and ranked ones."""
+"""The judged files among published systems."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,16 +30,3 @@ def on_the_map(content: Content) -> Chart:
     limit = max(check["limit"] for check in content["verdict"]["checks"] if check["unit"] == "MACs")
     published = [Point(system.name, system.macs, system.accuracy) for system in PUBLISHED]
     return Chart(own, published, lines, at, limit)
-
-
-def place(ranking: Content, name: str) -> str:
-    """Where a system stands in one year's ranking: its rank and score, or why it has none."""
-    for entry in ranking["places"]:
-        if entry["name"] == name:
-            score = (
-                words.percent(entry["score"]) if ranking["unit"] == "fraction" else words.three_digits(entry["score"])
-            )
-            return f"{entry['rank']} ({score})"
-    if name in ranking["above"]:
-        return "above the limits"
-    return "lacks figures" if name in ranking["lacking"] else words.NONE
