@@ -5,6 +5,7 @@ template of templates/sections; a part that was not measured is one line that na
 """
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,12 @@ def render(content: Mapping[str, Any]) -> str:
     Args:
         content: what report.json holds (format 2). Everything in it may come from a foreign file: all is escaped.
     """
+    page = _environment().get_template("page.html.jinja")
+    return page.render(content=content, figures=content["figures"], sections=SECTIONS, style=Markup(STYLE.read_text()))
+
+
+@cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -100,5 +107,4 @@ def render(content: Mapping[str, Any]) -> str:
     environment.filters |= WRITERS
     environment.globals["views"] = VIEWS
     environment.globals["pictures"] = PICTURES
-    page = environment.get_template("page.html.jinja")
-    return page.render(content=content, figures=content["figures"], sections=SECTIONS, style=Markup(STYLE.read_text()))
+    return environment
