@@ -166,6 +166,17 @@ def test_without_intervals_the_tolerance_alone_decides() -> None:
     assert not apart((0.0, 0.5), (0.5, 1.0))
 
 
+def test_parts_of_few_moments_are_left_out() -> None:
+    old = report()
+    old["accuracy"]["files"][INT8]["parts"]["device"]["s4"]["moments"] = 12  # 9 more than one a class
+    found = {one.name: one for one in reports.changes(old, report(("accuracy", DEAF)), DEFAULT)}
+    assert f"{INT8}: device s4, accuracy" not in found
+    assert (found[f"{INT8}: parts of few moments"].verdict, found[f"{INT8}: group unseen, accuracy"].verdict) == (
+        NOT_COMPARED,
+        REGRESSION,
+    )
+
+
 def test_figures_of_other_runs_and_of_tails_are_left_alone() -> None:
     changed = (
         "accuracy/teacher/macro",

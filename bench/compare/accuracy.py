@@ -9,7 +9,7 @@ A class, device, group or city: there are some thirty, and a paired test of each
 most comparisons. So their intervals must lie apart altogether, which on the same clips is a much stricter demand. Parts
 of so few moments that their intervals say little are left out.
 
-Where a report has no interval (a class was recorded at one moment alone), the tolerance alone decides. On other data
+Where all clips have no interval (a class was recorded at one moment alone), the tolerance alone decides. On other data
 nothing is compared: another test split is another question, and a difference no news of the model.
 """
 
@@ -65,7 +65,7 @@ def _parts(file: str, old: dict[str, Any], new: dict[str, Any], tolerance: Toler
             after = new["files"][file]["parts"][kind].get(name)
             if after is None:
                 continue
-            if before["moments"] - classes < FREEDOM:
+            if None in (before["interval"], after["interval"]) or before["moments"] - classes < FREEDOM:
                 few += 1
                 continue
             place, lost = f"{file}: {kind} {name}", before["macro"] - after["macro"]
@@ -76,8 +76,8 @@ def _parts(file: str, old: dict[str, Any], new: dict[str, Any], tolerance: Toler
             beyond = apart(before["log_loss_interval"], after["log_loss_interval"])
             changes.append(judged(f"{place}, log loss", text, rise, tolerance.part_log_loss, beyond))
     if few:
-        text = "classes, devices, groups or cities have too few moments to tell a change from chance"
-        changes.append(Change(f"{file}: {few} parts", NOT_COMPARED, text))
+        text = f"{few} of its classes, devices, groups and cities have too few to tell a change from chance"
+        changes.append(Change(f"{file}: parts of few moments", NOT_COMPARED, text))
     return changes
 
 
