@@ -33,7 +33,7 @@ def costs(old: dict[str, Any], new: dict[str, Any], tolerance: Tolerance) -> lis
         if before["value"]:
             text += f" ({100 * rise / before['value']:+.1f} %)"
         beyond = not noisy or apart(before.get("interval"), after.get("interval"))
-        changes.append(judged(path, text, rise, allowed * before["value"], beyond))
+        changes.append(judged(path, text, rise, allowed * abs(before["value"]), beyond))
     if other and any(noisy and path in new["figures"] for path, (_, noisy) in kinds.items()):
         changes.append(Change("latency and memory of a process", NOT_COMPARED, f"other machine: {other}"))
     return changes
