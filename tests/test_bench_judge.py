@@ -1,4 +1,4 @@
-"""The whole judge on a tiny export run and on files from elsewhere: its figures against arithmetic, and what it writes."""
+"""The whole judge on a tiny export run and on foreign files: its figures against arithmetic, and what it writes."""
 
 import json
 from pathlib import Path
@@ -172,7 +172,7 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
         (run, ["--compare", tmp_path / "text.tflite"], "is no JSON"),
         (run, ["--json", tmp_path], "is a folder: name the file to write"),
         (tmp_path / "text.tflite", [], "does not load"),
-        (foreign, ["--data", data], "--mel"),
+        (foreign, ["--data", data], "give the front-end"),
     ]:
         assert judge(model, *arguments, "--out", tmp_path / "report") == 1
         error = capsys.readouterr().err.strip().splitlines()[-1]

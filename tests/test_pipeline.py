@@ -6,19 +6,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
 import bench.__main__ as bench_command
 import export.__main__ as export_command
+from bench.report import document
 from compress import program, simulate
 from compress.ptq.__main__ import quantize_trained
 from compress.qat import train_qat
 from compress.quantized_run import simulated
 from compress.sensitivity.__main__ import sensitivity
 from export.runtimes import Runtime
-from tests import tiny_data
+from tests import tiny_data, tiny_run
 from tinyasc import artifact, front_end, metrics, recipe
 from tinyasc.clips import Clips
 from train.student import train_student

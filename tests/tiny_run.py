@@ -71,7 +71,9 @@ def write_run(run: Path) -> None:
             tiny_models.write_onnx(new.path(f"{name}.onnx"), integer, weights)
         found = {"file": "model.tflite", "runtime": "r 1", "kernels": "k", "threads": 1, "inputs": 1000}
         found |= {"logits": 3000, "differing": 0, "largest_difference": 0}
-        new.path("parity.json").write_text(json.dumps({"agreements": [found], "inputs": {"noise": 1000}, "drop_in": []}))
+        new.path("parity.json").write_text(
+            json.dumps({"agreements": [found], "inputs": {"noise": 1000}, "drop_in": []})
+        )
         new.card = artifact.ModelCard(
             stage="export",
             architecture="tiny",
