@@ -3,8 +3,8 @@
 It writes one event per node and run, in whole microseconds; so a step is given as the mean of the middle half of its
 runs. Nodes are those of the graph as ONNX Runtime made it: what it fused is one of them, and it may add transpositions
 and reorderings of its own. A node is joined with a layer of the file by the name that it keeps the beginning of; a
-layer that no node is joined with was fused into another, as additions are into the convolution before them. The profiler
-takes time itself, and the more the shorter the operations are: the same rounds time the file without it.
+layer that no node is joined with was fused into another, as additions are into the convolution before them. The
+profiler takes time itself, and the more the shorter the operations are: the same rounds time the file without it.
 """
 
 import json
