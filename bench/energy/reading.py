@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from tinyasc.errors import UserError
 
@@ -90,7 +91,8 @@ def read(path: Path) -> Reading:
     seconds: list[float] = []
     watts: list[float] = []
     marks: list[bool] = []
-    for number, cells in _rows(lines, header + 1, separator):
+    rows = _rows(lines, header + 1, separator)
+    for number, cells in tqdm(rows, "reading", len(lines) - header - 1, unit="row", leave=False, delay=1):
         row = _Row(path, number, cells, separator in "\t;")
         now = row.time(columns["time"])
         if seconds and now < seconds[-1]:
@@ -181,7 +183,10 @@ def _rows(lines: list[str], start: int, separator: str) -> Iterator[tuple[int, l
 
 
 def _split(line: str, separator: str) -> list[str]:
-    cells = next(csv.reader([line], delimiter=separator)) if separator else line.split()
+    try:
+        cells = next(csv.reader([line], delimiter=separator)) if separator else line.split()
+    except csv.Error as error:
+        raise UserError(f"a line that begins with {line[:40]!r} is none of a CSV file: {error}") from None
     return [cell.strip() for cell in cells]
 
 
