@@ -69,10 +69,10 @@ def powers(reading: Reading, windows: Sequence[Window]) -> Powers:
                 f"{reading.path} has {samples} samples from {start:.13g} to {end:.13g} s: take two at least"
             )
         count = max(1, min(round(BLOCKS * (end - start) / total), samples // SAMPLES))
-        edges = np.linspace(start, end, count + 1)
+        edges = np.linspace(start, end, count + 1).tolist()
         for first, last in pairwise(edges):
             watts.append(joules(reading, first, last) / (last - first))
-            seconds.append(float(last - first))
+            seconds.append(last - first)
     return Powers(tuple(watts), tuple(seconds))
 
 
