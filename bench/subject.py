@@ -3,6 +3,7 @@
 A run's model card says what it hears and answers. Of a foreign file the caller says it, as far as it is needed.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -64,14 +65,34 @@ class Subject:
     @property
     def networks(self) -> list[str]:
         """The files that take what the front-end gives, in the order of `files`."""
-        return [name for name, file in self.files.items() if not file.drop_in and name not in COMPANIONS]
+        return [name for name, file in self.files.items() if not file.drop_in]
 
     @property
-    def companions(self) -> list[str]:
-        """All others."""
-        return [name for name in self.files if name not in self.networks]
+    def main(self) -> list[str]:
+        """The networks that everything is found out about: of a run those of TITLES, variants are not."""
+        return [name for name in self.networks if name not in COMPANIONS]
 
-    def load(self, names: list[str]) -> dict[str, Model]:
+    @property
+    def drop_ins(self) -> dict[str, str]:
+        """Drop-in -> the network that it was made of; one of float16 is held to the float network."""
+        return {
+            name: name.replace("drop_in", "model").replace("_float16", "_float")
+            for name, file in self.files.items()
+            if file.drop_in
+        }
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Networks whose answers are compared: the headline with its float twin, and with its other format."""
+        pairs = [] if self.reference is None else [(self.headline, self.reference)]
+        return pairs + ([] if self.card is None else [(INT8, "model.onnx")])
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """File name -> where it lies."""
+        return {name: file.path for name, file in self.files.items()}
+
+    def load(self, names: Iterable[str]) -> dict[str, Model]:
         """These files in their default runtimes, on one thread."""
         return {name: runtime.load(self.files[name].path) for name in names}
 
@@ -131,5 +152,5 @@ def _file(path: Path, title: str) -> File:
         bytes=model.bytes,
         sha256=artifact.file_sha256(path),
         integer=model.integer,
-        drop_in=path.name.startswith("drop_in"),
+        drop_in=path.name in COMPANIONS and path.name.startswith("drop_in"),
     )

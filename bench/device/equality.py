@@ -1,0 +1,81 @@
+"""Whether a target gives the outputs that this machine gives, on the same file and the same raw inputs.
+
+Like is compared with like: XNNPACK with XNNPACK, built-in kernels with built-in kernels. The gap between two kernel
+families on one machine is larger than the gap between two machines with one family, and says nothing about the target.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.device import runner
+
+EXACT, ONE_STEP = 0.0, 1.0
+FLOAT = 1e-3
+"""Share of the largest value: sums of floats in another order, over some dozen layers."""
+STEPS_INSIDE = 0.05
+"""The same for a float output behind an integer network: one step of it is a percent of a score."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two sets of outputs of one model."""
+
+    inputs: int
+    differing: float
+    """Share of the values that differ."""
+    largest_difference: float
+    """Integers: steps. Floats: share of the largest value of the reference."""
+    same_top1: int
+    """Inputs whose highest output is the same one."""
+
+    def agreed(self, allowed: float) -> bool:
+        """No value further off than allowed, and the same answer to every input."""
+        return self.largest_difference <= allowed and self.same_top1 == self.inputs
+
+
+def difference(reference: np.ndarray, found: np.ndarray) -> Difference:
+    """Compare outputs (n, ...) of one type.
+
+    Raises:
+        ValueError: they differ in shape or type: not the outputs of one model on the same inputs.
+    """
+    if reference.shape != found.shape or reference.dtype != found.dtype:
+        raise ValueError(f"outputs of {found.shape} {found.dtype} against {reference.shape} {reference.dtype}")
+    ours, theirs = reference.reshape(len(reference), -1), found.reshape(len(found), -1)
+    largest = float(np.abs(theirs.astype(np.float64) - ours.astype(np.float64)).max())
+    if reference.dtype.kind == "f":
+        largest /= float(np.abs(ours).max()) or 1.0
+    if not np.isfinite(largest):  # JSON has no word for it
+        largest = float(np.finfo(np.float64).max)
+    same = int((ours.argmax(axis=1) == theirs.argmax(axis=1)).sum())
+    return Difference(len(ours), float((ours != theirs).mean()), largest, same)
+
+
+def allowed(kernels: str, outputs: np.dtype[Any], integer: bool) -> float:
+    """The difference between two machines that still agrees, as `Difference.largest_difference` has it.
+
+    Args:
+        kernels: the family that ran on both.
+        outputs: type of the outputs.
+        integer: whether the network inside computes in integers.
+    """
+    if outputs.kind == "f":
+        return STEPS_INSIDE if integer else FLOAT
+    # Seen, int8: XNNPACK of x86 against that of Arm differs by one step in 0.05 % of the values, the others in none.
+    return ONE_STEP if kernels == "XNNPACK" else EXACT
+
+
+def reference(path: Path, kernels: str, inputs: np.ndarray) -> tuple[str, np.ndarray]:
+    """What this machine's runtime gives: its name, and outputs (n, ...).
+
+    Args:
+        path: model file.
+        kernels: the family that the target used.
+        inputs: raw, (n, *input shape).
+    """
+    model = runner.load(path, threads=1, kernels="built-in" if kernels == "built-in kernels" else "default")
+    outputs = np.stack([np.array(model.run(np.ascontiguousarray(one))) for one in inputs])
+    return f"{model.runtime}, {model.kernels}", outputs

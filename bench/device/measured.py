@@ -1,0 +1,180 @@
+"""What the runner brought back from a device, made into the result of a target."""
+
+import json
+import shlex
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.device import equality, result, runner
+from bench.device.bundle import Bundle
+from tinyasc.bootstrap import interval
+from tinyasc.errors import UserError
+
+PROCESSORS = {
+    "0xc07": "cortex-a7",
+    "0xd03": "cortex-a53",
+    "0xd04": "cortex-a35",
+    "0xd05": "cortex-a55",
+    "0xd07": "cortex-a57",
+    "0xd08": "cortex-a72",
+    "0xd09": "cortex-a73",
+    "0xd0a": "cortex-a75",
+    "0xd0b": "cortex-a76",
+}
+"""Part numbers of Arm's own cores (implementer 0x41), as their reference manuals give them for MIDR_EL1."""
+DRAWS = 2000
+FIXED_CLOCK = "performance"
+"""The governor that keeps the highest clock."""
+BUSY = 0.5
+"""Processes that wanted a core before the measurement began: above it, others shared the machine."""
+
+
+def target_result(
+    folder: Path,
+    bundle: Bundle,
+    target: str,
+    integer: Collection[str],
+    *,
+    clock_offset_seconds: float | None = None,
+    warnings: Collection[str] = (),
+) -> dict[str, Any]:
+    """The result of a device, checked.
+
+    Args:
+        folder: what the runner wrote: measured.json and the outputs.
+        bundle: what it ran.
+        target: name of the device.
+        integer: the files whose network computes in integers.
+        clock_offset_seconds: this machine's time of day minus the device's.
+        warnings: what is known already that a reader must know.
+
+    Raises:
+        UserError: the runner wrote something else, or about other files.
+    """
+    try:
+        measured = json.loads((folder / "measured.json").read_text())
+        found = measured["format"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{target} sent no measurement: {error!r}") from None
+    if found != runner.FORMAT:
+        raise UserError(f"{target} sent a measurement of format {found}, this version reads {runner.FORMAT}")
+    comparisons = _comparisons(measured["models"], folder, bundle, integer)
+    content = {
+        "format": result.FORMAT,
+        "target": target,
+        "kind": result.DEVICE,
+        "board": {**_board(measured), "clock_offset_seconds": clock_offset_seconds},
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(["python", *sys.argv]),
+        "models": {entry["file"]: entry["sha256"] for entry in measured["models"]},
+        "latency": [_latency(entry, bundle) for entry in measured["models"]],
+        "equality": comparisons,
+        "instructions": [],
+        "estimates": [],
+        "phases": measured["phases"],
+        "warnings": [*warnings, *_warnings(measured, comparisons)],
+    }
+    result.check(content, f"what {target} sent")
+    return content
+
+
+def _board(measured: Mapping[str, Any]) -> dict[str, Any]:
+    machine = measured["machine"]
+    parts = {kind["part"] for kind in machine["core_kinds"] if kind.get("implementer") == "0x41" and "part" in kind}
+    runtimes = dict(entry["runtime"].split(" ", 1) for entry in measured["models"])
+    return {
+        "name": machine["board"] or machine["cpu"] or machine["architecture"],
+        "processor": PROCESSORS.get(parts.pop()) if len(parts) == 1 else None,
+        "cores": machine["cores"],
+        "architecture": machine["architecture"],
+        "bits": machine["bits"],
+        "clock_hz": machine["maximum_frequency_hz"],
+        "features": machine["features"],
+        "memory_bytes": machine["memory_bytes"],
+        "system": machine["system"],
+        "kernel": machine["kernel"],
+        "runtimes": {"python": measured["python"], "numpy": measured["numpy"], **runtimes},
+        "before": measured["before"],
+        "after": measured["after"],
+        "during": measured["during"],
+        "peak_rss_bytes": measured["peak_rss_bytes"],
+    }
+
+
+def _configuration(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: entry[key] for key in ("file", "runtime", "kernels", "threads")}
+
+
+def _latency(entry: Mapping[str, Any], bundle: Bundle) -> dict[str, Any]:
+    times = np.array(entry["milliseconds"])
+    blocks = times.reshape(-1, bundle.settings.block)
+    # Runs of one block share the moment: whole blocks are drawn, as moments would come anew.
+    drawn = np.random.default_rng(0).integers(len(blocks), size=(DRAWS, len(blocks)))
+    return {
+        **_configuration(entry),
+        "runs": len(times),
+        "warm_up": bundle.settings.warm_up,
+        "median": float(np.median(times)),
+        "interval": list(interval(np.median(blocks[drawn].reshape(DRAWS, -1), axis=1))),
+        "p95": float(np.quantile(times, 0.95)),
+        "p99": float(np.quantile(times, 0.99)),
+        "load": entry["load_ms"],
+        "first": entry["first_ms"],
+        "resident_growth_bytes": entry["resident_growth_bytes"],
+    }
+
+
+def _comparisons(
+    entries: Collection[Mapping[str, Any]], folder: Path, bundle: Bundle, integer: Collection[str]
+) -> list[dict[str, Any]]:
+    expected: dict[tuple[str, str], tuple[str, np.ndarray]] = {}
+    found = []
+    for entry in entries:
+        file, kernels = entry["file"], entry["kernels"]
+        if (file, kernels) not in expected:
+            expected[file, kernels] = equality.reference(bundle.folder / file, kernels, bundle.inputs(file))
+        here, outputs = expected[file, kernels]
+        theirs = np.load(folder / entry["outputs"], allow_pickle=False)
+        difference = equality.difference(outputs, theirs)
+        allowed = equality.allowed(kernels, theirs.dtype, file in integer)
+        agreed = difference.agreed(allowed)
+        found.append(
+            {**_configuration(entry), "reference": here, **asdict(difference), "allowed": allowed, "agreed": agreed}
+        )
+    return found
+
+
+def _warnings(measured: Mapping[str, Any], comparisons: Collection[Mapping[str, Any]]) -> list[str]:
+    before, after = measured["before"], measured["after"]
+    found = [f"{one['file']} was not run: {one['reason']}" for one in measured["skipped"]]
+    if before["governor"] not in (None, FIXED_CLOCK):
+        found.append(
+            f"the clock governor is {before['governor']}: for steadier times, "
+            "`echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor`"
+        )
+    if before["load"] > BUSY:
+        found.append(f"others kept the machine busy: a load of {before['load']:.2f} before the first run")
+    for when, state in (("before", before), ("after", after)):
+        if state["throttled"] and state["throttled"]["now"]:
+            found.append(f"{when} the measurement the firmware reports: {', '.join(state['throttled']['now'])}")
+    if after["throttled"]:
+        during = set(after["throttled"]["since_boot"]) - set((before["throttled"] or {}).get("since_boot", ()))
+        if during:
+            found.append(
+                f"during the measurement the firmware reported: {', '.join(sorted(during))}: times are too long"
+            )
+    for one in comparisons:
+        if one["reference"] != f"{one['runtime']}, {one['kernels']}":
+            found.append(f"{one['file']} ran in {one['runtime']}, {one['kernels']}; here it is {one['reference']}")
+        if not one["agreed"]:
+            found.append(
+                f"{one['file']} ({one['kernels']}, threads: {one['threads']}) answers otherwise than here: "
+                f"{one['differing']:.1%} of the values differ, by up to {one['largest_difference']:g}"
+            )
+    return list(dict.fromkeys(found))

@@ -1,0 +1,75 @@
+"""Builds the plugin that counts instructions, and reads what it says."""
+
+import hashlib
+import shutil
+import subprocess
+from pathlib import Path
+
+from tinyasc.errors import UserError
+
+SOURCES = sorted((Path(__file__).parent / "counter").glob("*.[ch]"))
+LIBRARY = "counter.so"
+WORD = "counted"
+CLASSES = ("load", "store", "branch", "sdot", "integer_mac", "float_mac", "other_simd", "integer")
+"""Classes of instructions (counter/classify.c says what is in them); an inference's instructions are their sum."""
+LARGEST_SPREAD = 1e-4
+"""Of the instructions of equal inferences, against the fewest. Seen: none, to 2e-5."""
+
+Counts = dict[str, int]
+
+
+def compiler() -> str | None:
+    """The C compiler of this machine."""
+    return shutil.which("gcc") or shutil.which("cc")
+
+
+def sources_sha256() -> str:
+    """Of the plugin's sources."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()
+
+
+def build(into: Path) -> None:
+    """Compile the plugin into a folder.
+
+    Raises:
+        UserError: the compiler does not take it.
+    """
+    c_files = [path for path in SOURCES if path.suffix == ".c"]
+    command = [compiler() or "gcc", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", *c_files, "-o", into / LIBRARY]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        reason = (found.stderr.strip().splitlines() or ["no reason given"])[0]
+        raise UserError(f"the plugin that counts instructions does not compile: {reason}")
+
+
+def environment(library: Path, into: Path) -> dict[str, str]:
+    """Variables under which an emulated program writes its counts into a file."""
+    quoted = str(library).replace(",", ",,")  # QEMU's own escape
+    return {"QEMU_PLUGIN": f"file={quoted}", "QEMU_LOG": "plugin", "QEMU_LOG_FILENAME": str(into)}
+
+
+def read(text: str) -> list[Counts]:
+    """One entry for each region that the guest marked, in their order.
+
+    Raises:
+        ValueError: a line that is cut short, or is not the plugin's.
+    """
+    regions = []
+    for line in text.splitlines():
+        word, *pairs = line.split()
+        counts = {name: int(value) for name, _, value in (pair.partition("=") for pair in pairs)}
+        if word != WORD or tuple(counts) != CLASSES:
+            raise ValueError(f"not a line of the counter: {line[:100]!r}")
+        regions.append(counts)
+    return regions
+
+
+def spread(regions: list[Counts]) -> float:
+    """By what part the instructions of equal inferences differ."""
+    totals = [sum(counts.values()) for counts in regions]
+    return (max(totals) - min(totals)) / min(totals)
+
+
+def median(regions: list[Counts]) -> Counts:
+    """The region of the median total."""
+    return sorted(regions, key=lambda counts: sum(counts.values()))[len(regions) // 2]
