@@ -119,7 +119,7 @@ def of_target(reading: Reading, result: Mapping[str, Any]) -> list[Metered]:
     Raises:
         UserError: see `powers`; or a result without such phases.
     """
-    offset = result["board"]["clock_offset_seconds"] or 0.0
+    offset = result["board"].get("clock_offset_seconds") or 0.0
     phases = [(phase, (phase["started"] + offset, phase["ended"] + offset)) for phase in result["phases"]]
     idle = [window for phase, window in phases if phase["phase"] == "idle"]
     ran = [(phase, window) for phase, window in phases if phase["phase"] == "inference" and phase["inferences"]]
