@@ -128,6 +128,7 @@ def test_files_of_meters(tmp_path: Path, text: str, seconds: list[float], watts:
         ("time,power\n1700000000000,1\n", r"m.csv:2: time is 1700000000000, too much for seconds: .* time \(ms\)"),
         ("time,power\n3,1\n3,1\n", "no two samples at different times"),
         (b"time,power\n0,\xff\n", "no text in UTF-8"),
+        ("time,power\n" + 200_000 * "0", "m.csv:2: a line of 200000 characters"),
     ],
 )
 def test_what_is_wrong_and_in_which_line(tmp_path: Path, text: str | bytes, reason: str) -> None:

@@ -2,7 +2,7 @@
 
 - The header is the first line that names a time, and a power or else a voltage and a current; lines before it are
   skipped. A leading # is no part of it. Columns are separated by tabs, semicolons or commas, whichever the header has
-  most of, else by spaces. Where they are separated by tabs or semicolons, a number may have a decimal comma.
+  most of, else by spaces. Where commas do not separate them, a number may have a decimal comma.
 - The unit of a column is in brackets or parentheses, or the last word of its name: see UNITS; without one it is s, W, V
   or A. A column is known by another word of its name: see WORDS; one that is a unit and nothing else is known by that.
   Where several are of a kind, the first counts; those with a word of OTHERS never. A power comes before the product of
@@ -87,13 +87,18 @@ def read(path: Path) -> Reading:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError:
         raise UserError(f"{path} is no text in UTF-8: save it as CSV in UTF-8") from None
+    for number, line in enumerate(lines, 1):
+        if len(line) > csv.field_size_limit():
+            raise UserError(
+                f"{path}:{number}: a line of {len(line)} characters is none of a meter's: give its CSV file"
+            )
     header, separator, columns = _header(path, lines)
     seconds: list[float] = []
     watts: list[float] = []
     marks: list[bool] = []
     rows = _rows(lines, header + 1, separator)
     for number, cells in tqdm(rows, "reading", len(lines) - header - 1, unit="row", leave=False, delay=1):
-        row = _Row(path, number, cells, separator in "\t;")
+        row = _Row(path, number, cells, separator != ",")
         now = row.time(columns["time"])
         if seconds and now < seconds[-1]:
             raise UserError(f"{path}:{number}: time goes back, from {seconds[-1]:.13g} to {now:.13g} s")
@@ -183,10 +188,7 @@ def _rows(lines: list[str], start: int, separator: str) -> Iterator[tuple[int, l
 
 
 def _split(line: str, separator: str) -> list[str]:
-    try:
-        cells = next(csv.reader([line], delimiter=separator)) if separator else line.split()
-    except csv.Error as error:
-        raise UserError(f"a line that begins with {line[:40]!r} is none of a CSV file: {error}") from None
+    cells = next(csv.reader([line], delimiter=separator)) if separator else line.split()
     return [cell.strip() for cell in cells]
 
 
