@@ -75,8 +75,8 @@ class Session:
             lost = f"connection to {self.transport.name} lost ({error})"
             raise UserError(f"{lost}; {self._left()}: the same command goes on from there") from None
         except FailedError as error:
-            reason = f"{self.transport.name} has no space left" if FULL in error.text else str(error)
-            raise UserError(f"{reason}; {self._clean(keep)}") from None
+            reason = "it has no space left" if FULL in error.text else error.said
+            raise UserError(f"{self.transport.name}: {reason}; {self._clean(keep)}") from None
         except UserError as error:
             raise UserError(f"{error}; {self._clean(keep)}") from None
         except KeyboardInterrupt:
@@ -143,7 +143,7 @@ class Session:
                     return
                 if state != "running":
                     killed = "it was killed, or the device restarted"
-                    raise FailedError("the measurement", 1, line if state.startswith("ended") else killed)
+                    raise FailedError(1, line if state.startswith("ended") else killed)
                 time.sleep(self.poll_seconds)
 
     def _fetch(self, integer: Collection[str], device: probe.Device, warnings: list[str]) -> dict[str, Any]:
