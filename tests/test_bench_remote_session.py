@@ -19,7 +19,8 @@ from tests import tiny_models
 from tests.tiny_device import answered, device, runs
 from tinyasc.errors import UserError
 
-FILES = ("model.tflite", "model.onnx")
+FILES = {"model.tflite": True, "model.onnx": True}
+"""And whether their networks compute in integers."""
 
 
 @pytest.fixture(scope="module")

@@ -82,20 +82,20 @@ def test_a_session_over_ssh_outlives_the_network(
     address, said = ssh.parse(server.target), []
     transport = Falling(address, server.options())
     with pytest.raises(UserError, match=r"lost \(.*left on .*: \.tinyasc/\w{16}: the same command goes on"):
-        Session(transport, work, said.append, poll_seconds=0.05, patience_seconds=0.1).measure(["model.tflite"])
+        Session(transport, work, said.append, poll_seconds=0.05, patience_seconds=0.1).measure({"model.tflite": True})
     transport.close()
     (folder,) = (server.home / ".tinyasc").iterdir()
     begun = (folder / "pid").stat().st_mtime_ns
     server.start()
     transport = Ssh(address, server.options())
     held = Session(transport, work, said.append, poll_seconds=0.05)
-    content = held.measure(["model.tflite"], keep=True)
+    content = held.measure({"model.tflite": True}, keep=True)
     assert (folder / "pid").stat().st_mtime_ns == begun  # one measurement, not two
     assert said.count(f"measuring on {address.login}") == 1
     assert content["target"] == "127.0.0.1"
     assert content["kind"] == "device"
     assert content["equality"][0]["agreed"]
-    held.measure(["model.tflite"])
+    held.measure({"model.tflite": True})
     assert list(server.home.iterdir()) == []
     transport.close()
 
@@ -118,6 +118,6 @@ def test_every_failure_of_ssh_is_one_clear_line(server: LoopbackSshd) -> None:
     with pytest.raises(LostError, match="Connection refused"):
         transport.run("true")
     with pytest.raises(UserError, match=r"does not answer .*Connection refused.*is it on"):
-        Session(transport, Bundle(server.home, "0" * 64, {}, Settings()), lambda line: None).measure([])
+        Session(transport, Bundle(server.home, "0" * 64, {}, Settings()), lambda line: None).measure({})
     with pytest.raises(LostError, match="resolve"):
         Ssh(Address("host.invalid", None, None), server.options()).run("true")

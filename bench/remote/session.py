@@ -14,7 +14,7 @@ import re
 import shlex
 import tempfile
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,11 +52,11 @@ class Session:
     def folder(self) -> str:
         return f"{HOME}/{self.bundle.digest[:16]}"
 
-    def measure(self, integer: Collection[str], keep: bool = False) -> dict[str, Any]:
+    def measure(self, integer: Mapping[str, bool], keep: bool = False) -> dict[str, Any]:
         """Measure the bundle there, and return the result of the target (`bench.device.result`).
 
         Args:
-            integer: the files whose network computes in integers.
+            integer: file -> whether its network computes in integers.
             keep: leave the folder on the device.
 
         Raises:
@@ -146,7 +146,7 @@ class Session:
                     raise FailedError(1, line if state.startswith("ended") else killed)
                 time.sleep(self.poll_seconds)
 
-    def _fetch(self, integer: Collection[str], device: probe.Device, warnings: list[str]) -> dict[str, Any]:
+    def _fetch(self, integer: Mapping[str, bool], device: probe.Device, warnings: list[str]) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as place:
             self.transport.fetch(f"{self.folder}/out", Path(place))
             return measured.target_result(

@@ -1,7 +1,7 @@
 """`--target ssh:user@host`: one call that measures model files there."""
 
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ def measure(
     target: str,
     models: Mapping[str, Path],
     inputs: Mapping[str, np.ndarray],
-    integer: Collection[str],
+    integer: Mapping[str, bool],
     *,
     steady_seconds: float = 0.0,
     keep: bool = False,
@@ -31,7 +31,7 @@ def measure(
         target: ssh:user@host or ssh:user@host:port.
         models: file name -> model file.
         inputs: file name -> raw inputs (n, *input shape) in the type that the file takes.
-        integer: the files whose network computes in integers.
+        integer: file -> whether its network computes in integers.
         steady_seconds: how long each file then runs without a pause, for a power meter; 0: not at all.
         keep: leave folder and runtimes on the device.
 
