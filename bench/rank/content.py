@@ -1,14 +1,14 @@
 """What a ranking says to programs: `--out` of the command, and figures for a report.
 
-    format      1
-    made        time of it, ISO 8601
-    command     that made it
-    weights     of the ranks of 2023: accuracy, memory, macs
-    systems     name -> team, data (what its accuracy was measured on), figures (`system.UNITS`)
-    rankings    year -> rule, remark, unit of the score, lower_is_better; places and apart: lists of name, rank, score,
-                team_rank, ranks, best first; above: name -> limits; unchecked: names; lacking: name -> numbers
-    front       macs and memory_bytes -> names of the systems that no other beats in accuracy at that cost, by cost
-    comparable  whether all accuracies were measured on one data set; null: a table does not say
+format      1
+made        time of it, ISO 8601
+command     that made it
+weights     of the ranks of 2023: accuracy, memory, macs
+systems     name -> team, data (what its accuracy was measured on), figures (`system.UNITS`)
+rankings    year -> rule, remark, unit of the score, lower_is_better; places and apart: lists of name, rank, score,
+            team_rank, ranks, best first; above: name -> limits; unchecked: names; lacking: name -> numbers
+front       macs and memory_bytes -> names of the systems that no other beats in accuracy at that cost, by cost
+comparable  whether all accuracies were measured on one data set; null: a table does not say
 """
 
 import shlex

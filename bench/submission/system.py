@@ -1,0 +1,108 @@
+"""One trained model of a submission: what it costs, how well it does, and what it answers, from its shipped bytes.
+
+Shapes: n clips, K classes.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from bench.graph import cost as graph_cost
+from bench.verdict import checks as verdict
+from deploy import runtime
+from deploy.runtime import Model
+from tinyasc import artifact, front_end
+from tinyasc.artifact import ModelCard
+from tinyasc.clips import Clips
+from tinyasc.dcase import SCENES
+from tinyasc.errors import UserError
+from tinyasc.metrics import Part, Score, log_softmax, score_test
+
+FILE = "model.tflite"
+"""The file of an export run that is submitted."""
+BATCH = 64
+"""Clips whose spectrograms are held in memory at a time."""
+
+
+@dataclass(frozen=True)
+class System:
+    """An export run that is to be submitted."""
+
+    run: Path
+    card: ModelCard
+    model: Model
+
+    @property
+    def subset(self) -> int:
+        """Per cent of the training split that it was trained on, as its card says."""
+        named = str(self.card.data.get("subset") or "train").removeprefix("split")
+        return 100 if named == "train" else int(named) if named.isdigit() else 0
+
+
+def load(run: Path) -> System:
+    """An export run.
+
+    Raises:
+        UserError: there is none, or it is not of the ten scenes.
+    """
+    card = artifact.load_card(run, "export")
+    if sorted(card.labels) != sorted(SCENES):
+        raise UserError(f"{run} is of the classes {', '.join(card.labels)}: a submission is of DCASE's ten scenes")
+    return System(run, card, runtime.load(run / FILE))
+
+
+def logits(system: System, clips: Clips, indices: np.ndarray) -> np.ndarray:
+    """What the shipped file answers to some clips, with labels or without: float32 (n, K).
+
+    Raises:
+        UserError: the clips have another sample rate or length than the model takes.
+    """
+    mel = front_end.from_card(system.card.mel)
+    if mel is not None and clips.sample_rate != mel.sample_rate:
+        raise UserError(
+            f"{clips.path} has {clips.sample_rate} Hz, {system.run} takes {mel.sample_rate}: prepare it again"
+        )
+    parts = [
+        system.model.logits(front_end.features(clips.waveform(indices[start : start + BATCH]), mel))
+        for start in tqdm(range(0, len(indices), BATCH), desc=f"{system.run.name}, {clips.path.name}", unit="batch")
+    ]
+    return np.concatenate(parts)
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """(n, K) -> their softmax, float64 (n, K)."""
+    return np.exp(log_softmax(logits))
+
+
+def results(system: System, clips: Clips) -> tuple[dict[str, object], np.ndarray]:
+    """Accuracy and log loss on the development set's test split, and the answers that they come from.
+
+    Accuracies are in per cent, log losses in nats; of a device, the mean over its classes.
+
+    Raises:
+        UserError: other classes than the model's, or no labelled test clips.
+    """
+    if clips.labels != system.card.labels:
+        where = f"{clips.path} has" + (f" the classes {', '.join(clips.labels)}" if clips.labels else " no labels")
+        raise UserError(f"{where}: give the development set as --data, and a set without labels as --evaluation")
+    answers = logits(system, clips, clips.labelled("test"))
+    score: Score = score_test(answers, clips, None)
+    return {
+        "overall": _scores(score),
+        "class_wise": {name: _scores(part) for name, part in score.per_class.items()},
+        "device_wise": {name: _scores(part) for name, part in score.per_device.items()},
+    }, answers
+
+
+def complexity(system: System) -> dict[str, int]:
+    """total_parameters and macs of the network, total_model_size of its parameters in bytes, as the verdict counts."""
+    cost = graph_cost.read(system.run / FILE)
+    network = verdict.network_of(system.card, cost)
+    memory = next(c.value for c in verdict.checks(cost, network) if c.decides and c.rule == "parameter memory")
+    return {"total_model_size": memory, "total_parameters": network.parameters, "macs": network.macs}
+
+
+def _scores(part: Part) -> dict[str, float]:
+    return {"accuracy": round(100 * part.macro, 4), "logloss": round(part.log_loss, 6)}
