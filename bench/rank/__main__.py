@@ -12,10 +12,10 @@ from bench.rank.rules import Weights, rank
 from tinyasc import artifact, recipe
 from tinyasc.errors import UserError
 
+WEIGHTS = Weights()
 
-def rank_systems(
-    *systems: Path, out: Path | None = None, plot: Path | None = None, weights: Weights = Weights()
-) -> None:
+
+def rank_systems(*systems: Path, out: Path | None = None, plot: Path | None = None, weights: Weights = WEIGHTS) -> None:
     """Rank systems by the rules of 2022 to 2025, and show which of them no other beats at its cost.
 
     A CSV table has a header and commas. Columns: name, and any of team, accuracy, log_loss, memory_bytes, macs,

@@ -13,6 +13,7 @@ comparable  whether all accuracies were measured on one data set; null: a table 
 
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +26,7 @@ from bench.rank.system import System
 FORMAT = 1
 
 
-def content(systems: list[System], rankings: list[Ranking], weights: Weights) -> dict[str, Any]:
+def content(systems: Sequence[System], rankings: Sequence[Ranking], weights: Weights) -> dict[str, Any]:
     """The ranking as JSON has it, key by key as above."""
     return {
         "format": FORMAT,
@@ -39,7 +40,7 @@ def content(systems: list[System], rankings: list[Ranking], weights: Weights) ->
     }
 
 
-def figures(systems: list[System], rankings: list[Ranking]) -> dict[str, Figure]:
+def figures(systems: Sequence[System], rankings: Sequence[Ranking]) -> dict[str, Figure]:
     """Every rank by its path, `ranking/2025/NAME`; quoted where a number that it rests on is."""
     named, found = {system.name: system for system in systems}, {}
     for ranking in rankings:
@@ -51,7 +52,7 @@ def figures(systems: list[System], rankings: list[Ranking]) -> dict[str, Figure]
     return found
 
 
-def front_of(systems: list[System], cost: str) -> list[str]:
+def front_of(systems: Sequence[System], cost: str) -> list[str]:
     """Names of the systems that no other beats in accuracy at their MACs or memory, by ascending cost."""
     known = {s.name: (s.value(cost), s.value("accuracy")) for s in systems}
     points = {name: (x, y) for name, (x, y) in known.items() if x is not None and y is not None}
@@ -59,7 +60,7 @@ def front_of(systems: list[System], cost: str) -> list[str]:
     return [names[place] for place in front(list(points.values()))]
 
 
-def comparable(systems: list[System]) -> bool | None:
+def comparable(systems: Sequence[System]) -> bool | None:
     """Whether all accuracies are of one data set; none: a table does not say."""
     data = {system.data for system in systems}
     return None if None in data and len(systems) > 1 else len(data) == 1

@@ -15,7 +15,7 @@ from tinyasc.errors import UserError
 
 @dataclass(frozen=True)
 class Weights:
-    """Of the ranks of 2023. The task page names the three ranks, no source at hand the weights: these are from memory."""
+    """Of the ranks of 2023. The task page names the three ranks but no weights: these are from memory."""
 
     accuracy: float = 0.5
     """Weight of the rank by accuracy."""

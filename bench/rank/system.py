@@ -18,7 +18,8 @@ UNITS = {
     **{f"split_{subset}": "fraction" for subset in SUBSETS},
 }
 """What may be known of a system, and its unit: accuracy is macro accuracy, memory that of the parameters, log loss the
-mean over clips, MACs those of one second of sound; known and unknown devices and split_5 to split_100 are accuracies."""
+mean over clips, MACs those of one second of sound; known and unknown devices and split_5 to split_100 are
+accuracies."""
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""What the organisers of DCASE Task 1 take: output.csv and meta.yaml of a system, written and checked by their rules."""
+"""What DCASE Task 1 takes of a system, output.csv and meta.yaml: written, and checked by the organisers' rules."""

@@ -1,6 +1,7 @@
 """Command: a submission to DCASE Task 1 from exported runs, written and checked.
 
-python -m bench.submission --model RUN --data DEV.h5 --evaluation EVAL.h5 --label Lee_KU_task1_1 --meta own.yaml --out DIR
+python -m bench.submission --model RUN --data DEV.h5 --evaluation EVAL.h5 --label Lee_KU_task1_1 --meta own.yaml \\
+    --out DIR
 """
 
 from collections.abc import Sequence
@@ -23,7 +24,14 @@ SHOWN = 50
 
 
 def submit(
-    model: list[Path], data: Path, label: str, meta: Path, out: Path, evaluation: Path | None = None, year: int = 2025
+    *,
+    model: list[Path],
+    data: Path,
+    label: str,
+    meta: Path,
+    out: Path,
+    evaluation: Path | None = None,
+    year: int = 2025,
 ) -> None:
     """Write LABEL.output.csv, LABEL.meta.yaml and LABEL.zip, and check them by the organisers' rules.
 
@@ -49,7 +57,7 @@ def submit(
     with ExitStack() as opened:
         clips = opened.enter_context(Clips(data))
         asked = None if evaluation is None else opened.enter_context(Clips(evaluation))
-        files = package.texts(label, form, systems, package.own_part(meta), clips, asked)
+        files = package.texts(label, form, systems, package.own_part(meta), data=clips, evaluation=asked)
         answered = asked or clips
         expected = [answered.files[clip] for clip in answered.indices("test")]
     _stop_at(check(files, form, expected), "nothing was written")

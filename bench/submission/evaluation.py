@@ -12,7 +12,7 @@ def files_of(path: Path) -> list[str]:
     """Names of the files of an evaluation set.
 
     Args:
-        path: its table of files, tab separated, with a column filename; or the prepared set, whose test clips are meant.
+        path: its table of files, tab separated, with a column filename; or the prepared set: its test clips are meant.
 
     Raises:
         UserError: it is neither.
@@ -34,5 +34,8 @@ def files_of(path: Path) -> list[str]:
 
 def not_confirmed(form: Form, files_known: bool) -> str:
     """A line that says what of a form stands in no source; empty where there is nothing to say."""
-    parts = [part for part in form.remark.split("; ") if part and not (files_known and part.startswith("the files of"))]
+    unknown = (
+        [] if files_known or form.files is not None else ["the files of the evaluation set, which were not checked"]
+    )
+    parts = [part for part in (form.remark, *unknown) if part]
     return f"not confirmed of {form.year}: {'; '.join(parts)}\n" if parts else ""

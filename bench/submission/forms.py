@@ -1,7 +1,7 @@
 """The form of a submission, year by year, as data.
 
-Sources: of 2024 the organisers' validator (toni-heittola/dcase2024_task1_submission_validator), of 2023 that validator's
-first commit, which still has the fields of the year before. What stands nowhere says so in `Form.remark`.
+Sources: of 2024 the organisers' validator (toni-heittola/dcase2024_task1_submission_validator), of 2023 its first
+commit, which still has the fields of the year before. What stands nowhere says so in `Form.remark`.
 """
 
 import re
@@ -36,7 +36,7 @@ class Form:
 
     year: int
     remark: str
-    """What of it is not confirmed; empty: all is."""
+    """What of its fields is not confirmed; empty: all is."""
     description: tuple[str, ...]
     """Fields of system.description."""
     complexity: tuple[str, ...] = _COMPLEXITY
@@ -70,14 +70,14 @@ FORMS = {
     for form in (
         Form(
             2022,
-            "fields of meta.yaml as in 2023, from memory; the files of the evaluation set are not known",
+            "fields of meta.yaml as in 2023, from memory",
             (*_DESCRIPTION_2023, *_DESCRIPTION),
             (*_COMPLEXITY, *_COMPLEXITY_2023),
             _ENERGY,
         ),
         Form(
             2023,
-            "fields of meta.yaml as the validator's first commit has them; the files of the evaluation set are not known",
+            "fields of meta.yaml as 2024's validator had them at first",
             (*_DESCRIPTION_2023, *_DESCRIPTION),
             (*_COMPLEXITY, *_COMPLEXITY_2023),
             _ENERGY,
@@ -89,12 +89,7 @@ FORMS = {
             subsets=(5, 10, 25, 50, 100),
             files=135_730,
         ),
-        Form(
-            2025,
-            "output.csv as the inference package writes it; fields of meta.yaml as in 2024 without subsets, from memory; "
-            "the files of the evaluation set are not known",
-            (*_ALWAYS, *_DESCRIPTION),
-        ),
+        Form(2025, "fields of meta.yaml as in 2024 without subsets, from memory", (*_ALWAYS, *_DESCRIPTION)),
     )
 }
 """By year."""

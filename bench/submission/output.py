@@ -16,7 +16,7 @@ SUM_TOLERANCE = 0.005
 looks at no sum; a row that is farther off holds something else than probabilities."""
 
 
-def text(files: Sequence[str], probabilities: np.ndarray, labels: Sequence[str]) -> str:
+def text(files: Sequence[str], probabilities: np.ndarray, labels: list[str]) -> str:
     """The content of an output.csv.
 
     Args:
@@ -24,8 +24,8 @@ def text(files: Sequence[str], probabilities: np.ndarray, labels: Sequence[str])
         probabilities: float64 (n, K).
         labels: K class names in the order of the probabilities: the ten scenes, in any order.
     """
-    columns = [list(labels).index(scene) for scene in SCENES]
-    answers = [labels[best] for best in probabilities.argmax(axis=1)]
+    columns = [labels.index(scene) for scene in SCENES]
+    answers: list[str] = [labels[best] for best in probabilities.argmax(axis=1).tolist()]
     rows = ["\t".join(COLUMNS)]
     for file, answer, row in zip(files, answers, probabilities[:, columns], strict=True):
         rows.append("\t".join([base(file), answer, *(f"{value:.9g}" for value in row)]))

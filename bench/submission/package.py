@@ -47,7 +47,7 @@ def by_split(systems: Sequence[System], form: Form) -> dict[str, System]:
 
 
 def texts(
-    label: str, form: Form, systems: Mapping[str, System], own: dict[str, Any], data: Clips, evaluation: Clips | None
+    label: str, form: Form, systems: Mapping[str, System], own: dict[str, Any], *, data: Clips, evaluation: Clips | None
 ) -> dict[str, str]:
     """The files of a submission by name: each output.csv, and the meta.yaml.
 
