@@ -95,6 +95,22 @@ def check_out(out: Path) -> None:
         raise UserError(f"{out} exists and is not a run folder: choose another --out or move it away")
 
 
+def check_files(*paths: Path | None) -> None:
+    """Whether files can be written there, before the work whose result they are to hold; none: not asked for.
+
+    Raises:
+        UserError: a folder, or a place inside of a file.
+    """
+    for path in paths:
+        if path is None:
+            continue
+        if path.is_dir():
+            raise UserError(f"{path} is a folder: name the file to write")
+        for above in path.parents:
+            if above.is_file():
+                raise UserError(f"{path} lies below {above}, which is a file: name another file to write")
+
+
 @contextmanager
 def new_run(out: Path) -> Iterator[Run]:
     """Write a run folder at `out`, complete or not at all; an older run there is replaced only by a complete one.
