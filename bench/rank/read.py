@@ -34,7 +34,7 @@ def systems(paths: Sequence[Path]) -> list[System]:
 def report(path: Path) -> System:
     """The headline file of a judged run or file; its name is the path of the report, as it was given.
 
-    Memory is that of the network's parameters, each at the mean width of the file's weights, as the verdict counts it.
+    Memory is that of the network's parameters, as the verdict counts it.
 
     Raises:
         UserError: no report there, or one without accuracy.
@@ -56,12 +56,9 @@ def report(path: Path) -> System:
     }
     stored = {name: figures[key] for name, key in where.items() if key in figures}
     known = {name: _figure(each) for name, each in stored.items() if each["value"] is not None}
-    weights = sum(layer["weights"] for layer in content["layers"])
-    counted = known.get("parameters")
-    if weights and counted is not None and counted.value is not None:
-        width = sum(layer["weight_bytes"] for layer in content["layers"]) / weights
-        source = f"{counted.source}, every weight and bias {width:.3g} byte{'s' if width != 1 else ''}"
-        known["memory_bytes"] = Figure(round(counted.value * width), "bytes", counted.how, source)
+    for check in content["verdict"]["checks"]:
+        if check["decides"] and check["rule"] == "parameter memory":
+            known["memory_bytes"] = Figure(check["value"], "bytes", check["how"], check["counting"])
     data = content["data"] or {}
     name = str(path.parent) if path.name == "report.json" else str(path)
     return System(name, known, data=f"{data.get('file')} ({str(data.get('checksum'))[:8]})")

@@ -99,7 +99,8 @@ def read(name: str, content: str) -> Value | Problem:
     try:
         node = yaml.compose(content, yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        unclosed = error.problem == "found unexpected end of stream"  # then what matters is where it was opened
+        mark = (unclosed and error.context_mark) or error.problem_mark
         return Problem(
             name, None if mark is None else mark.line + 1, f"is no YAML ({error.problem or error.context}): correct it"
         )

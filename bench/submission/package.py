@@ -71,7 +71,7 @@ def texts(
         if evaluation is not None:
             answers = logits(systems[split], evaluation, indices)
         found[name] = output.text(files, probabilities(answers), systems[split].card.labels)
-    costs = [complexity(system) for system in systems.values()]
+    costs = [complexity(system, data.sample_rate) for system in systems.values()]
     largest = {field: max(cost[field] for cost in costs) for field in costs[0]}
     memory = {MEMORY_USE: largest["total_model_size"]} if MEMORY_USE in form.complexity else {}
     system = own["system"]

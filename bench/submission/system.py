@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from bench.graph import cost as graph_cost
-from bench.verdict import checks as verdict
+from bench.verdict import findings as verdict
+from bench.verdict.window import window
 from deploy import runtime
 from deploy.runtime import Model
 from tinyasc import artifact, front_end
@@ -96,12 +96,13 @@ def results(system: System, clips: Clips) -> tuple[dict[str, object], np.ndarray
     }, answers
 
 
-def complexity(system: System) -> dict[str, int]:
-    """total_parameters and macs of the network, total_model_size of its parameters in bytes, as the verdict counts."""
-    cost = graph_cost.read(system.run / FILE)
-    network = verdict.network_of(system.card, cost)
-    memory = next(c.value for c in verdict.checks(cost, network) if c.decides and c.rule == "parameter memory")
-    return {"total_model_size": memory, "total_parameters": network.parameters, "macs": network.macs}
+def complexity(system: System, sample_rate: int) -> dict[str, int]:
+    """total_parameters, macs of one second and total_model_size in bytes, of the network as the verdict counts."""
+    heard = window(system.model.input.shape, front_end.from_card(system.card.mel), sample_rate)
+    found = verdict.judge(system.model.path, system.card, heard, {})
+    memory = next(check.value for check in found.checks if check.decides and check.rule == "parameter memory")
+    macs = found.network.per_second(found.network.macs)
+    return {"total_model_size": memory, "total_parameters": found.network.parameters, "macs": macs}
 
 
 def _scores(part: Part) -> dict[str, float]:
