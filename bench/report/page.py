@@ -1,5 +1,0 @@
-"""Local stand-in."""
-
-
-def render(content):
-    return ""
