@@ -2,8 +2,6 @@
 
 import json
 from math import log
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,12 +9,11 @@ import pytest
 
 from bench.accuracy import findings, margins, mcnemar, moments, pairs
 from bench.accuracy.answers import Answers, answers, as_logits
-from deploy.runtime import Model, Port
+from deploy.runtime import Model
+from tests.tiny_answers import LABELS, clips_of, drawn, logits_of, model
 from tinyasc import metrics
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
-
-LABELS = ["bus", "park", "tram"]
 
 
 @pytest.mark.parametrize(
@@ -61,32 +58,6 @@ def test_probabilities_are_told_from_logits(
         assert losses == pytest.approx([-log(0.25), -log(least)], rel=1e-2)
 
 
-def clips_of(label: Any, moment: Any, waveform: np.ndarray, **changes: Any) -> Any:
-    """A data set whose test split is all of it: two devices in turns, one city."""
-    label = np.asarray(label)
-    given = {
-        "labels": LABELS,
-        "label": label,
-        "moment": np.asarray(moment),
-        "device": np.arange(len(label)) % 2,
-        "city": np.zeros(len(label), int),
-        "devices": ["a", "s4"],
-        "cities": ["lyon"],
-        "labelled": lambda split: np.arange(len(label)),
-        "waveform": lambda indices: waveform[indices],
-        "samples": waveform.shape[1],
-        "sample_rate": 16_000,
-        "path": Path("d.h5"),
-    }
-    return SimpleNamespace(**given | changes)
-
-
-def model(name: str, function: Any, samples: int = 3, outputs: int = 3) -> Model:
-    """A float file that takes the waveform."""
-    ports = (Port((1, samples), np.dtype(np.float32)), Port((1, outputs), np.dtype(np.float32)))
-    return Model(Path(name), "none", 0, *ports, function)
-
-
 WAVEFORM = np.random.default_rng(0).normal(size=(130, 3)).astype(np.float32)  # more than two batches
 
 
@@ -125,10 +96,6 @@ def test_files_that_do_not_fit_get_one_line(file: Model, changes: Any, mel: Any,
     assert "\n" not in str(raised.value)
 
 
-def logits_of(answer: np.ndarray, margin: float = 2.0) -> np.ndarray:
-    return np.float32(margin) * np.eye(3, dtype=np.float32)[answer]
-
-
 def test_a_pair_by_hand() -> None:
     label, moment = [0, 0, 1, 1, 2, 2], [0, 1, 2, 3, 4, 5]
     clips = clips_of(label, moment, np.zeros((6, 3), np.float32))
@@ -142,19 +109,9 @@ def test_a_pair_by_hand() -> None:
     assert found.agreement_by_class["tram"] == pairs.Agreement(2, 1)
     assert found.difference.macro == pytest.approx((0.5 + 1 + 0.5) / 3 - (1 + 0.5 + 0) / 3)
     assert found.exact == pairs.Exact(0, 3.0)
-    assert not found.significant
+    assert found.significant is False
     probabilities = {"i": Answers(logits["i"]), "f": Answers(logits["f"], 1e-7)}
     assert pairs.compared("i", "f", probabilities, sums, clips).exact is None
-
-
-def drawn(seed: int, skill: tuple[float, float]) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Labels, moments and answers of two files on 40 moments of 5 clips a class; a moment is as hard for both."""
-    random = np.random.default_rng(seed)
-    moment = np.repeat(np.arange(120), 5)
-    label = moment % 3
-    ease = random.uniform(-0.3, 0.3, 120)[moment]
-    right = [random.uniform(size=600) < one + ease for one in skill]
-    return label, moment, {name: logits_of((label + ~good) % 3) for name, good in zip("fs", right, strict=True)}
 
 
 def test_the_paired_interval_holds_the_true_difference_as_often_as_it_says() -> None:

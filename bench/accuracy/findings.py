@@ -85,7 +85,7 @@ def content(found: Accuracy) -> dict[str, Any]:
         both_right, only_first, only_second, both_wrong     counts of clips
         mcnemar                                     test (its kind), p, caveat
         difference                                  macro, macro_interval, log_loss, log_loss_interval
-        significant                                 whether the macro interval leaves out 0
+        significant                                 whether the macro interval leaves out 0; null: there is none
         agreement                                   clips, same_top1
         agreement_by_device, agreement_by_class     name -> the same
         exact                                       identical (clips), largest_difference; null: not the same kind
@@ -123,7 +123,7 @@ def figures(found: Accuracy, path: Callable[[str], str]) -> dict[str, Figure]:
         made |= {
             f"{place}/macro": Figure(gap.macro, "fraction", MEASURED, drawn, gap.macro_interval),
             f"{place}/log_loss": Figure(gap.log_loss, "nats", MEASURED, drawn, gap.log_loss_interval),
-            f"{place}/p_value": Figure(pair.p_value, "probability", MEASURED, f"{both}, McNemar's exact test"),
+            f"{place}/p_value": Figure(pair.p_value, "fraction", MEASURED, f"{both}, McNemar's exact test"),
             f"{place}/same_top1": Figure(same.same_top1 / same.clips, "fraction", MEASURED, both),
         }
     return made

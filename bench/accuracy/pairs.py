@@ -3,7 +3,7 @@
 Shape legend: n test clips, K classes.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -67,10 +67,10 @@ class Pair:
         return mcnemar.p_value(self.only_first, self.only_second)
 
     @property
-    def significant(self) -> bool:
-        """Whether the difference of macro accuracy is more than chance: its interval does not hold 0."""
+    def significant(self) -> bool | None:
+        """Whether the difference of macro accuracy is more than chance: its interval leaves out 0; None: there is none."""
         interval = self.difference.macro_interval
-        return interval is not None and not interval[0] <= 0 <= interval[1]
+        return None if interval is None else not interval[0] <= 0 <= interval[1]
 
     def content(self) -> dict[str, Any]:
         """The fields by name, with `mcnemar` and `significant`; see `bench.accuracy.findings.content`."""
@@ -82,12 +82,12 @@ class Pair:
             "only_second": self.only_second,
             "both_wrong": self.both_wrong,
             "mcnemar": {"test": "exact binomial, two-sided", "p": self.p_value, "caveat": CAVEAT},
-            "difference": vars(self.difference),
+            "difference": asdict(self.difference),
             "significant": self.significant,
-            "agreement": vars(self.agreement),
-            "agreement_by_device": {name: vars(found) for name, found in self.agreement_by_device.items()},
-            "agreement_by_class": {name: vars(found) for name, found in self.agreement_by_class.items()},
-            "exact": None if self.exact is None else vars(self.exact),
+            "agreement": asdict(self.agreement),
+            "agreement_by_device": {name: asdict(found) for name, found in self.agreement_by_device.items()},
+            "agreement_by_class": {name: asdict(found) for name, found in self.agreement_by_class.items()},
+            "exact": None if self.exact is None else asdict(self.exact),
             "margins": self.margins.content(),
         }
 

@@ -37,7 +37,7 @@ def accuracy(old: dict[str, Any], new: dict[str, Any], tolerance: Tolerance) -> 
         if file in second["files"]:
             changes += _whole(file, before, after, tolerance)
             changes += _parts(file, first["files"][file]["parts"], second["files"][file]["parts"], tolerance)
-    return changes
+    return changes + _drop_ins(old["figures"], new["figures"], tolerance)
 
 
 def _whole(file: str, old: Moments, new: Moments, tolerance: Tolerance) -> list[Change]:
@@ -70,7 +70,18 @@ def _parts(file: str, old: dict[str, Any], new: dict[str, Any], tolerance: Toler
     return changes
 
 
+def _drop_ins(old: dict[str, Any], new: dict[str, Any], tolerance: Tolerance) -> list[Change]:
+    """Drop-ins are held to the answers of their own networks: what they lose is theirs, and no chance."""
+    changes = []
+    for path in old:
+        if path.endswith("/same_answers") and path in new:
+            before, after = old[path]["value"], new[path]["value"]
+            text = f"{100 * before:.1f} % -> {100 * after:.1f} % of its network's answers"
+            changes.append(judged(path, text, before - after, tolerance.accuracy, beyond_chance=True))
+    return changes
+
+
 def _between(low: float, high: float, unit: str, digits: int) -> str:
     if np.isnan(low):
         return "no interval: a class has one moment alone"
-    return f"by {low:+.{digits}f} to {high:+.{digits}f} {unit} on the same clips"
+    return f"95 % interval of the difference {low:+.{digits}f} to {high:+.{digits}f} {unit}"

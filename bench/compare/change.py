@@ -1,7 +1,10 @@
 """What a comparison of two reports is made of: how much is let pass, and what became of one number."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from math import inf
+
+from tinyasc.errors import UserError
 
 REGRESSION, IMPROVEMENT, SAME, NOT_COMPARED = "regression", "improvement", "same", "not compared"
 
@@ -25,6 +28,11 @@ class Tolerance:
     two runs on one busy machine."""
     resident: float = 0.15
     """Growth of a process, which a runtime's allocator decides as much as the model: share of the old number."""
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not 0 <= value < inf:
+                raise UserError(f"tolerance.{name} is {value:g}: take 0 or more")
 
 
 DEFAULT = Tolerance()
@@ -56,7 +64,7 @@ def judged(name: str, text: str, worse: float, tolerance: float, beyond_chance: 
     verdict = SAME
     if abs(worse) > tolerance and beyond_chance:
         verdict = REGRESSION if worse > 0 else IMPROVEMENT
-    return Change(name, verdict, text, abs(worse) / tolerance if tolerance else float("inf"))
+    return Change(name, verdict, text, abs(worse) / tolerance if tolerance else inf)
 
 
 def apart(first: Sequence[float] | None, second: Sequence[float] | None) -> bool:

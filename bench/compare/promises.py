@@ -1,10 +1,9 @@
 """What must never be lost: a year's limits that held, and files that gave the same numbers to the bit."""
 
+from math import inf
 from typing import Any
 
 from bench.compare.change import IMPROVEMENT, REGRESSION, SAME, Change
-
-INFINITE = float("inf")
 
 
 def promises(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
@@ -51,4 +50,4 @@ def _exactness(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
 def _change(name: str, text: str, before: bool, now: bool) -> Change:
     if before == now:
         return Change(name, SAME, text)
-    return Change(name, IMPROVEMENT if now else REGRESSION, text, INFINITE)
+    return Change(name, IMPROVEMENT if now else REGRESSION, text, inf)

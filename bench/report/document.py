@@ -34,7 +34,9 @@ def read(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} has format {found}, this version reads {FORMAT}: make it again with `make bench`")
     reason = next(iter(_validator().iter_errors(content)), None)
     if reason is not None:
-        raise UserError(f"{path} is no report: {reason.json_path} {reason.message[:200]}: make it again with `make bench`")
+        raise UserError(
+            f"{path} is no report: {reason.json_path} {reason.message[:200]}: make it again with `make bench`"
+        )
     return content
 
 

@@ -1,0 +1,153 @@
+"""Everything that is timed of the files of one subject, within a stated time."""
+
+import time
+from collections.abc import Collection, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from bench.latency import end_to_end, profile_onnx, profile_tflite, start, variants
+from bench.latency.end_to_end import EndToEnd, Sound
+from bench.latency.order_statistics import Median
+from bench.latency.profile import Profile
+from bench.latency.rounds import LEAST_ROUNDS, Latency, Timing, interleaved
+from bench.latency.start import Start
+from bench.latency.variants import Absent, Variant
+from deploy import runtime
+from tinyasc.errors import UserError
+
+SECONDS = 35.0
+SHARES = {"one thread": 0.4, "more threads": 0.15, "start": 0.2, "end to end": 0.1, "profile": 0.15}
+"""Of the time. What is sure earlier leaves the rest unused."""
+LEAST_ROUNDS_OF_MORE_THREADS = 10
+"""Where other processes want the cores, a call on several threads may take a hundred times as long as alone."""
+ENVIRONMENTS = Path(".venv-referees")
+"""Where `make crosscheck` makes them."""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """INT8 over float, the same way, in the same rounds."""
+
+    variant: Variant
+    reference: Variant
+    quotient: Median
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """What was found."""
+
+    latencies: dict[Variant, Latency]
+    ratios: tuple[Ratio, ...]
+    starts: dict[str, Start]
+    """By file."""
+    end_to_end: dict[str, EndToEnd]
+    """By network."""
+    profiles: dict[str, Profile]
+    """By file."""
+    absent: tuple[Absent, ...]
+    """What was not timed, and why."""
+    cores: int
+    """That could be used."""
+    seconds: float
+    """That it took."""
+
+
+def measure(
+    files: Mapping[str, Path],
+    thorough: Collection[str],
+    sound: Sound | None = None,
+    seconds: float = SECONDS,
+    environments: Path = ENVIRONMENTS,
+) -> Latencies:
+    """Time files of one subject.
+
+    Args:
+        files: by name, such as model.tflite or drop_in.onnx. `x_float.tflite` beside `x.tflite` is its float twin, and
+            `drop_in.tflite` is the drop-in of `model.tflite`.
+        thorough: those that are timed in all ways, profiled (of several, the integer ones) and timed from the waveform;
+            the others in the usual way alone.
+        sound: what one inference hears; none: that is not known, and the front-end is not timed.
+        seconds: to spend; a little more where the least number of runs takes it.
+        environments: folder of tflite-runtime's environment.
+
+    Raises:
+        UserError: a file that does not load, or that does not go with the sound.
+    """
+    begin = time.perf_counter()
+    budget = {what: share * seconds for what, share in SHARES.items()}
+    cores, python = variants.usable_cores(), variants.other_python(environments)
+    counts = [count for count in variants.THREADS if count <= cores]
+    asked = variants.variants(list(files), thorough, counts, python is not None)
+    integer = [name for name in thorough if runtime.load(files[name]).integer]
+    chosen = {name: files[name] for name in integer or thorough}
+    latencies: dict[Variant, Latency] = {}
+    ratios: list[Ratio] = []
+    absent = _left_out(cores, python, environments, thorough)
+    with tqdm(total=len(counts) + 3, desc="latency", unit="part") as progress:
+        for count in counts:
+            kind, least = ("one thread", LEAST_ROUNDS) if count == 1 else ("more threads", LEAST_ROUNDS_OF_MORE_THREADS)
+            same = [one for one in asked if one.threads == count]
+            share = budget[kind] / (1 if count == 1 else len(counts) - 1)
+            with ExitStack() as open_:
+                watches, gone = variants.opened(same, files, python, open_)
+                timing = interleaved(watches, share, least)
+            absent += gone
+            found = {one.name: one for one in same if one.name in watches}
+            latencies |= {one: timing.latency(name) for name, one in found.items()}
+            ratios += _ratios(found, timing)
+            progress.update()
+        starts = start.measure(files, budget["start"])
+        progress.update()
+        whole = {}
+        if sound is not None:
+            whole = {
+                name: end_to_end.measure(path, _drop_in(name, files), sound, budget["end to end"] / len(chosen))
+                for name, path in chosen.items()
+            }
+        progress.update()
+        profiles, gone = _profiles(chosen, budget["profile"])
+        progress.update()
+    spent = time.perf_counter() - begin
+    return Latencies(latencies, tuple(ratios), starts, whole, profiles, tuple(absent + gone), cores, spent)
+
+
+def _left_out(cores: int, python: Path | None, environments: Path, thorough: Collection[str]) -> list[Absent]:
+    """What is not tried on this machine."""
+    found = [
+        Absent(f"{count} threads", f"this process may use {cores} cores: threads would wait for one another")
+        for count in variants.THREADS
+        if count > cores
+    ]
+    if python is None and any(name.endswith(".tflite") for name in thorough):
+        where = environments / variants.TFLITE_RUNTIME
+        found.append(Absent("tflite-runtime", f"there is no environment {where}: `make crosscheck` makes it"))
+    return found
+
+
+def _ratios(found: Mapping[str, Variant], timing: Timing) -> list[Ratio]:
+    """Of every file over its float twin in the same way."""
+    ratios = []
+    for variant in found.values():
+        twin = replace(variant, file=f"{Path(variant.file).stem}_float{Path(variant.file).suffix}")
+        if twin.name in found:
+            ratios.append(Ratio(variant, twin, timing.quotient(variant.name, twin.name)))
+    return ratios
+
+
+def _drop_in(network: str, files: Mapping[str, Path]) -> Path | None:
+    return files.get(network.replace("model", "drop_in", 1)) if network.startswith("model") else None
+
+
+def _profiles(files: Mapping[str, Path], seconds: float) -> tuple[dict[str, Profile], list[Absent]]:
+    found, absent = {}, []
+    for name, path in files.items():
+        profile = profile_tflite if path.suffix == ".tflite" else profile_onnx
+        try:
+            found[name] = profile.measure(path, seconds / len(files))
+        except UserError as error:
+            absent.append(Absent(f"profile of {name}", str(error)))
+    return found, absent
