@@ -87,7 +87,7 @@ def test_2025_is_one_model_that_answers_the_evaluation_set(
     rows = [line.split("\t") for line in Path(written[1]).read_text().splitlines()]
     assert [row[0] for row in rows[1:]] == [f"{number}.wav" for number in range(tiny_challenge.EVALUATION)]
     with Clips(folder / "eval.h5") as clips:
-        expected = softmax(system.logits(system.load(folder / "whole"), clips, clips.indices("test")))
+        expected = softmax(system.logits({"": system.load(folder / "whole")}, clips, clips.indices("test"))[""])
     np.testing.assert_allclose(np.array([row[2:] for row in rows[1:]], float), expected, rtol=1e-8)
     assert [row[1] for row in rows[1:]] == [SCENES[best] for best in expected.argmax(1)]
 
@@ -130,7 +130,7 @@ def test_the_answers_are_read_as_a_teacher(folder: Path, tmp_path: Path, capsys:
     assert "a rehearsal: it answers the test split" in capsys.readouterr().out
     with Clips(folder / "dev.h5") as clips:
         test = clips.labelled("test")
-        expected = system.logits(system.load(folder / "whole"), clips, test)
+        expected = system.logits({"": system.load(folder / "whole")}, clips, test)[""]
         read = output_csv.load(tmp_path / f"out/{LABEL}.output.csv", clips, test)
     np.testing.assert_allclose(softmax(read[test]), softmax(expected), rtol=1e-6)
 
@@ -177,6 +177,15 @@ def test_a_form_is_written_where_there_is_none_and_checked_by_line(
     shown = capsys.readouterr()
     assert f"{own}:4: submission.name is not filled in\n" in shown.out
     assert "17 problems, listed above" in shown.err
+    filled = own.read_text().replace("FILL IN", "1.5")
+    for text, message in (
+        (filled.replace("submission:", "submission:\n  label: Lee_KU_task1_2"), f"{own}:4: submission.label is Lee_KU"),
+        (filled.replace("source_code: 1.5", "source_code: !module x"), f"{own} cannot be read"),
+        (filled.replace("source_code: 1.5", "source_code: 2024-13-45"), f"{own} cannot be read"),
+    ):
+        own.write_text(text)
+        assert submit(folder, tmp_path / "out", "whole", meta=str(own)) == 1
+        assert message in "".join(capsys.readouterr())
     assert [path.name for path in tmp_path.iterdir()] == ["own.yaml"]
 
 

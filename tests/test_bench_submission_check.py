@@ -151,17 +151,17 @@ def test_a_broken_meta_is_refused_by_line(old: str, new: str, line: int, what: s
 )
 def test_what_is_no_form_is_refused_without_a_crash(text: str) -> None:
     assert meta.check("x.yaml", text, FORM, LABEL)
-    assert meta.check_own_part("x.yaml", text, FORM)
+    assert meta.check_own_part("x.yaml", text, FORM, LABEL)
 
 
 def test_a_template_asks_for_all_that_is_not_measured() -> None:
     for form in FORMS.values():
-        problems = meta.check_own_part("own.yaml", template.text(form), form)
+        problems = meta.check_own_part("own.yaml", template.text(form), form, LABEL)
         assert {problem.what.rpartition(" is ")[2] for problem in problems} <= {
             "not filled in",
             "'FILL IN': give a number",
         }
-        assert meta.check_own_part("own.yaml", template.text(form).replace("FILL IN", "1.5"), form) == []
+        assert meta.check_own_part("own.yaml", template.text(form).replace("FILL IN", "1.5"), form, LABEL) == []
 
 
 def test_files_that_do_not_belong_together_are_named() -> None:

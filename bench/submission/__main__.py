@@ -52,7 +52,7 @@ def submit(
         raise UserError(f"{label!r} is no label: give --label LastName_Institute_task1_1, with 1 to 4 at the end")
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: give --out a folder")
-    _need_own_part(meta, form)
+    _need_own_part(meta, form, label)
     systems = package.by_split([system.load(run) for run in model], form)
     with ExitStack() as opened:
         clips = opened.enter_context(Clips(data))
@@ -75,7 +75,7 @@ def submit(
     print(f"wrote {', '.join(str(out / name) for name in content)}; add your technical report to the .zip")
 
 
-def _need_own_part(path: Path, form: Form) -> None:
+def _need_own_part(path: Path, form: Form, label: str) -> None:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, template.text(form).encode())
@@ -84,7 +84,7 @@ def _need_own_part(path: Path, form: Form) -> None:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise UserError(f"{path} is no UTF-8 text: write it so") from None
-    _stop_at(check_own_part(str(path), text, form), f"correct {path}")
+    _stop_at(check_own_part(str(path), text, form, label), f"correct {path}")
 
 
 def _stop_at(problems: Sequence[Problem], advice: str) -> None:

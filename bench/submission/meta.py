@@ -45,15 +45,16 @@ def check(name: str, content: str, form: Form, label: str | None) -> list[Proble
     return checker.done(top)
 
 
-def check_own_part(name: str, content: str, form: Form) -> list[Problem]:
-    """What is wrong with the part that a person writes: all but the label, the complexity and the results."""
+def check_own_part(name: str, content: str, form: Form, label: str) -> list[Problem]:
+    """What is wrong with the part that a person writes: all but complexity and results; it may have the label."""
     top = located.read(name, content)
     if isinstance(top, Problem):
         return [top]
     checker = _Checker(name)
     blocks = checker.fields(top, ("submission", "system"))
     if "submission" in blocks:
-        checker.submission(blocks["submission"], SUBMISSION[1:], None)
+        own = SUBMISSION[0 if "label" in blocks["submission"].fields else 1 :]
+        checker.submission(blocks["submission"], own, label)
     if "system" in blocks:
         checker.system(blocks["system"], form, [field for field in form.system if field != "complexity"])
     return checker.done(top)

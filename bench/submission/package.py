@@ -12,7 +12,7 @@ import yaml
 from bench.submission import output
 from bench.submission.check import META, names
 from bench.submission.forms import Form
-from bench.submission.system import System, complexity, logits, probabilities, results
+from bench.submission.system import System, complexity, logits, need_fitting, probabilities, results
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 
@@ -62,22 +62,25 @@ def texts(
         evaluation: whose test clips are answered; none: the test split of the development set.
     """
     asked = data if evaluation is None else evaluation
-    indices = asked.indices("test")
-    files = [asked.files[clip] for clip in indices]
+    files = [asked.files[clip] for clip in asked.indices("test")]
     _need_single(asked, files)
-    found, measured = {}, {}
-    for split, name in names(label, form).items():
-        measured[split], answers = results(systems[split], data)
-        if evaluation is not None:
-            answers = logits(systems[split], evaluation, indices)
-        found[name] = output.text(files, probabilities(answers), systems[split].card.labels)
+    for system in systems.values():
+        need_fitting(system, data, labelled=True)
+        need_fitting(system, asked, labelled=False)
+    scored = logits(systems, data, data.labelled("test"))
+    measured = {split: results(scored[split], data) for split in systems}
+    answers = scored if evaluation is None else logits(systems, evaluation, evaluation.indices("test"))
+    found = {
+        name: output.text(files, probabilities(answers[split]), systems[split].card.labels)
+        for split, name in names(label, form).items()
+    }
     costs = [complexity(system, data.sample_rate) for system in systems.values()]
     largest = {field: max(cost[field] for cost in costs) for field in costs[0]}
     memory = {MEMORY_USE: largest["total_model_size"]} if MEMORY_USE in form.complexity else {}
-    system = own["system"]
+    written = own["system"]
     content = {
-        "submission": {"label": label, **own["submission"]},
-        "system": {**system, "complexity": {**(system.get("complexity") or {}), **largest, **memory}},
+        "submission": {"label": label} | own["submission"],
+        "system": written | {"complexity": (written.get("complexity") or {}) | largest | memory},
         "results": {"development_dataset": measured if form.splits else measured[""]},
     }
     return found | {f"{label}{META}": yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)}
@@ -104,5 +107,12 @@ def _need_single(clips: Clips, files: Sequence[str]) -> None:
 
 
 def own_part(path: Path) -> dict[str, Any]:
-    """What a person wrote, as it was checked (`meta.check_own_part`)."""
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    """What a person wrote, once it is checked (`meta.check_own_part`).
+
+    Raises:
+        UserError: a value in it that is no plain YAML, such as a tag of another program or a date that there is not.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}): write plain text and numbers") from None

@@ -3,6 +3,7 @@
 Shapes: n clips, K classes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tinyasc.artifact import ModelCard
 from tinyasc.clips import Clips
 from tinyasc.dcase import SCENES
 from tinyasc.errors import UserError
-from tinyasc.metrics import Part, Score, log_softmax, score_test
+from tinyasc.metrics import Part, log_softmax, score_test
 
 FILE = "model.tflite"
 """The file of an export run that is submitted."""
@@ -53,22 +54,37 @@ def load(run: Path) -> System:
     return System(run, card, runtime.load(run / FILE))
 
 
-def logits(system: System, clips: Clips, indices: np.ndarray) -> np.ndarray:
-    """What the shipped file answers to some clips, with labels or without: float32 (n, K).
+def need_fitting(system: System, clips: Clips, *, labelled: bool) -> None:
+    """Hold a data set against what a model takes and gives, before hours are spent on it.
+
+    Args:
+        system: the model.
+        clips: the data set.
+        labelled: whether the model is to be scored on it.
 
     Raises:
-        UserError: the clips have another sample rate or length than the model takes.
+        UserError: another sample rate, or other labels than it needs.
     """
     mel = front_end.from_card(system.card.mel)
     if mel is not None and clips.sample_rate != mel.sample_rate:
         raise UserError(
             f"{clips.path} has {clips.sample_rate} Hz, {system.run} takes {mel.sample_rate}: prepare it again"
         )
-    parts = [
-        system.model.logits(front_end.features(clips.waveform(indices[start : start + BATCH]), mel))
-        for start in tqdm(range(0, len(indices), BATCH), desc=f"{system.run.name}, {clips.path.name}", unit="batch")
-    ]
-    return np.concatenate(parts)
+    if labelled and clips.labels != system.card.labels:
+        where = f"{clips.path} has" + (f" the classes {', '.join(clips.labels)}" if clips.labels else " no labels")
+        raise UserError(f"{where}: give the development set as --data, and a set without labels as --evaluation")
+
+
+def logits(systems: Mapping[str, System], clips: Clips, indices: np.ndarray) -> dict[str, np.ndarray]:
+    """What the shipped files answer to some clips, with labels or without: float32 (n, K) by the name given here."""
+    front_ends = {name: front_end.from_card(system.card.mel) for name, system in systems.items()}
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in systems}
+    for start in tqdm(range(0, len(indices), BATCH), desc=clips.path.name, unit="batch"):
+        waveform = clips.waveform(indices[start : start + BATCH])
+        heard = {config: front_end.features(waveform, config) for config in set(front_ends.values())}
+        for name, system in systems.items():
+            parts[name].append(system.model.logits(heard[front_ends[name]]))
+    return {name: np.concatenate(found) for name, found in parts.items()}
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
@@ -76,24 +92,21 @@ def probabilities(logits: np.ndarray) -> np.ndarray:
     return np.exp(log_softmax(logits))
 
 
-def results(system: System, clips: Clips) -> tuple[dict[str, object], np.ndarray]:
-    """Accuracy and log loss on the development set's test split, and the answers that they come from.
+def results(logits: np.ndarray, clips: Clips) -> dict[str, object]:
+    """Accuracy and log loss on the test split of a development set, as meta.yaml has them.
 
     Accuracies are in per cent, log losses in nats; of a device, the mean over its classes.
 
-    Raises:
-        UserError: other classes than the model's, or no labelled test clips.
+    Args:
+        logits: (n, K), in the order of `clips.labelled("test")`.
+        clips: the development set.
     """
-    if clips.labels != system.card.labels:
-        where = f"{clips.path} has" + (f" the classes {', '.join(clips.labels)}" if clips.labels else " no labels")
-        raise UserError(f"{where}: give the development set as --data, and a set without labels as --evaluation")
-    answers = logits(system, clips, clips.labelled("test"))
-    score: Score = score_test(answers, clips, None)
+    score = score_test(logits, clips, None)
     return {
         "overall": _scores(score),
         "class_wise": {name: _scores(part) for name, part in score.per_class.items()},
         "device_wise": {name: _scores(part) for name, part in score.per_device.items()},
-    }, answers
+    }
 
 
 def complexity(system: System, sample_rate: int) -> dict[str, int]:
