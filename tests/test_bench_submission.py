@@ -1,11 +1,14 @@
 """The command on tiny runs: what it writes keeps to the rules, is what was measured, and is read by train.ensemble."""
 
+import copy
+import importlib
 import json
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from bench.accuracy.answers import answers
@@ -60,7 +63,7 @@ def test_2025_is_one_model_that_answers_the_evaluation_set(
     assert "not confirmed of 2025: fields of meta.yaml" in shown
     assert "rehearsal" not in shown
     names = [f"{LABEL}.meta.yaml", f"{LABEL}.output.csv", f"{LABEL}.zip"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.is_file()) == names
     written = [str(tmp_path / "out" / name) for name in names]
     assert recipe.run(validate.validate, [*written[:2], "--evaluation", f"{folder}/eval.h5"]) == 0
     assert (
@@ -108,6 +111,31 @@ def test_2024_is_a_model_of_each_subset(folder: Path, tmp_path: Path, capsys: py
     files = [str(path) for path in (tmp_path / "out").iterdir() if path.suffix != ".zip"]
     again = ["--year", "2024", "--evaluation", f"{folder}/eval.h5"]
     assert recipe.run(validate.validate, [*files, *again]) == 0
+
+
+def test_the_inference_module_of_2025_answers_as_the_drop_in(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert submit(folder, tmp_path / "out", "whole") == 0
+    monkeypatch.syspath_prepend(tmp_path / "out")
+    module = importlib.import_module(f"Lee_KU_task1.{LABEL}")
+    with Clips(folder / "eval.h5") as clips:
+        expected = runtime.load(folder / "whole/drop_in.tflite").scores(clips.waveform(clips.indices("test")))
+        paths = [str(folder / "eval" / file) for file in clips.files]
+    logits, scenes = module.predict(paths, ["a"] * len(paths), None, use_cuda=True)
+    assert scenes == list(SCENES)
+    np.testing.assert_allclose(torch.stack(logits).softmax(1).numpy(), expected, rtol=1e-4, atol=1e-5)
+
+    # as the challenge's scripts use it: a copy, its state, and a network of each device
+    container = copy.deepcopy(module.load_model()).float()
+    assert container.model.state_dict()["file"].numpy().tobytes() == (folder / "whole/drop_in.tflite").read_bytes()
+    network = module.get_model_for_device(container, "s10")
+    inputs = module.load_inputs(paths[:2], ["a", "s10"], container)
+    assert [tuple(one.shape) for one in inputs] == [(1, 32_000)] * 2
+    assert torch.equal(network(torch.cat(inputs)), torch.stack(logits[:2]))
+    complexity = json.loads((tmp_path / f"out/predictions/{LABEL}/complexity.json").read_text())
+    assert complexity["per_device"]["s10"] == {"MACs": 1512, "Params": 130}
+    assert (complexity["max_MACs"], complexity["max_Params"]) == (1512, 130)
 
 
 @pytest.mark.parametrize("year", ["2022", "2023"])
@@ -180,6 +208,10 @@ def test_a_form_is_written_where_there_is_none_and_checked_by_line(
     filled = own.read_text().replace("FILL IN", "1.5")
     for text, message in (
         (filled.replace("submission:", "submission:\n  label: Lee_KU_task1_2"), f"{own}:4: submission.label is Lee_KU"),
+        (
+            filled.replace("  source_code", "  complexity: small\n  source_code"),
+            f"{own}:26: system.complexity is no block",
+        ),
         (filled.replace("source_code: 1.5", "source_code: !module x"), f"{own} cannot be read"),
         (filled.replace("source_code: 1.5", "source_code: 2024-13-45"), f"{own} cannot be read"),
     ):

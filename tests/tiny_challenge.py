@@ -52,6 +52,7 @@ def write_run(run: Path, subset: str, labels: tuple[str, ...] = SCENES, seed: in
     with pytest.MonkeyPatch.context() as patch, artifact.new_run(run) as new:
         patch.setattr(tiny_models, "CLASSES", len(labels))
         tiny_models.write_tflite(new.path("model.tflite"), True, tiny_models.random_weights(seed))
+        _write_drop_in(new.path("drop_in.tflite"), len(labels))
         new.card = artifact.ModelCard(
             stage="export",
             architecture="tiny",
@@ -64,6 +65,18 @@ def write_run(run: Path, subset: str, labels: tuple[str, ...] = SCENES, seed: in
             seed=0,
         )
     return run
+
+
+def _write_drop_in(path: Path, classes: int) -> None:
+    """The scores of one dense layer over a second of sound, at 32 kHz."""
+    file, random = tiny_models.Flatbuffer(), np.random.default_rng(7)
+    sound = file.tensor("sound", (1, 32_000), "float32")
+    weights = file.tensor("weights", (classes, 32_000), "float32", random.standard_normal((classes, 32_000)) / 50)
+    logits = file.tensor("logits", (1, classes), "float32")
+    scores = file.tensor("scores", (1, classes), "float32")
+    file.operation("FULLY_CONNECTED", [sound, weights, -1], [logits], kind="FullyConnectedOptions")
+    file.operation("SOFTMAX", [logits], [scores], kind="SoftmaxOptions", beta=1.0)
+    file.write(path, [sound], [scores])
 
 
 def _write_sounds(folder: Path, files: list[str]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.submission import package, system, template
+from bench.submission import inference, package, system, template
 from bench.submission.check import check
 from bench.submission.evaluation import not_confirmed
 from bench.submission.forms import LABEL, Form, form_of
@@ -34,6 +34,8 @@ def submit(
     year: int = 2025,
 ) -> None:
     """Write LABEL.output.csv, LABEL.meta.yaml and LABEL.zip, and check them by the organisers' rules.
+
+    For 2025 also the inference package that it asks for, of the run's drop-in; it is not in the .zip.
 
     What the INT8 .tflite files cost and how well they do is measured; who you are and what you did stands in a YAML
     file of yours. Where there is none yet, it is written to be filled in. The technical report (pdf) is yours too.
@@ -61,9 +63,11 @@ def submit(
         answered = asked or clips
         expected = [answered.files[clip] for clip in answered.indices("test")]
     _stop_at(check(files, form, expected), "nothing was written")
-    out.mkdir(parents=True, exist_ok=True)
     content = {name: text.encode() for name, text in files.items()} | {f"{label}.zip": package.packed(label, files)}
+    if form.inference_package:
+        content |= inference.files(label, systems[""], system.complexity(systems[""], clips.sample_rate))
     for name, bytes_ in content.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
         atomic_write(out / name, bytes_)
     print(not_confirmed(form, True), end="")
     wanted = form.evaluation_files()
@@ -71,6 +75,8 @@ def submit(
         print(f"a rehearsal: it answers the test split of {data}; give the evaluation set as --evaluation")
     elif wanted is not None and {Path(file).name for file in expected} != set(wanted):
         print(f"{evaluation} is not the evaluation set of {year}, which has {len(wanted):,} files")
+    if form.inference_package and f"{inference.package_name(label)}/{label}.py" not in content:
+        print(f"no inference package: {systems[''].run} has no {inference.DROP_IN}, or takes waveforms")
     print(f"{label} keeps to the rules of {year}, on {len(expected):,} files")
     print(f"wrote {', '.join(str(out / name) for name in content)}; add your technical report to the .zip")
 

@@ -21,12 +21,14 @@ SUBMISSION = ("label", "name", "abbreviation", "authors")
 AUTHOR = ("lastname", "firstname", "email", "affiliation")
 EXTERNAL_DATASET = ("name", "url", "total_audio_length")
 SCORES = ("accuracy", "logloss")
+MEMORY_USE = "memory_use"
+"""Of 2022 and 2023; taken for the memory of the parameters, from memory."""
 
 _ALWAYS = ("input_sampling_rate", "acoustic_features", "data_augmentation", "machine_learning_method")
 _DESCRIPTION_2023 = (*_ALWAYS, "embeddings", "ensemble_method_subsystem_count", "decision_making")
 _DESCRIPTION = ("external_data_usage", "complexity_management", "pipeline", "framework")
 _COMPLEXITY = ("total_model_size", "total_parameters", "macs")
-_COMPLEXITY_2023 = ("total_parameters_non_zero", "memory_use")
+_COMPLEXITY_2023 = ("total_parameters_non_zero", MEMORY_USE)
 _ENERGY = ("training", "inference", "baseline_inference")
 
 
@@ -46,6 +48,8 @@ class Form:
     subsets: tuple[int, ...] = ()
     """Per cent of the training split that a system is trained on, once each, with an output.csv and results of each;
     none: the system is one model."""
+    inference_package: bool = False
+    """Whether it asks for a module that gives the answers (`inference`)."""
     files: int | None = None
     """Files of the evaluation set, named 0.wav and so on; none: not known here."""
 
@@ -53,6 +57,11 @@ class Form:
     def splits(self) -> tuple[str, ...]:
         """split_5 and so on; none where the year has no subsets."""
         return tuple(f"split_{subset}" for subset in self.subsets)
+
+    @property
+    def own_complexity(self) -> tuple[str, ...]:
+        """Fields of system.complexity that a person writes; the others are measured."""
+        return tuple(field for field in self.complexity if field not in (*_COMPLEXITY, MEMORY_USE))
 
     @property
     def system(self) -> tuple[str, ...]:
@@ -89,7 +98,12 @@ FORMS = {
             subsets=(5, 10, 25, 50, 100),
             files=135_730,
         ),
-        Form(2025, "fields of meta.yaml as in 2024 without subsets, from memory", (*_ALWAYS, *_DESCRIPTION)),
+        Form(
+            2025,
+            "fields of meta.yaml as in 2024 without subsets, from memory",
+            (*_ALWAYS, *_DESCRIPTION),
+            inference_package=True,
+        ),
     )
 }
 """By year."""

@@ -56,7 +56,11 @@ def check_own_part(name: str, content: str, form: Form, label: str) -> list[Prob
         own = SUBMISSION[0 if "label" in blocks["submission"].fields else 1 :]
         checker.submission(blocks["submission"], own, label)
     if "system" in blocks:
-        checker.system(blocks["system"], form, [field for field in form.system if field != "complexity"])
+        wanted = [field for field in form.system if field != "complexity" or form.own_complexity]
+        checker.system(blocks["system"], form, wanted)
+        complexity = blocks["system"].fields.get("complexity")
+        if complexity is not None and not complexity.null:
+            checker.fields(complexity, form.own_complexity)
     return checker.done(top)
 
 
@@ -83,7 +87,8 @@ class _Checker:
         wanted = list(wanted)
         place = block.path or "the file"
         if not block.fields:
-            self.add(block, f"{place} is no block of fields: it needs {', '.join(wanted)}")
+            advice = f"it needs {', '.join(wanted)}" if wanted else "leave it out"
+            self.add(block, f"{place} is no block of fields: {advice}")
             return {}
         for repeated in block.repeated():
             self.add(repeated, f"{repeated.path} stands there twice: remove one")

@@ -11,13 +11,10 @@ import yaml
 
 from bench.submission import output
 from bench.submission.check import META, names
-from bench.submission.forms import Form
+from bench.submission.forms import MEMORY_USE, Form
 from bench.submission.system import System, complexity, logits, need_fitting, probabilities, results
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-
-MEMORY_USE = "memory_use"
-"""Field of 2022 and 2023; taken for the memory of the parameters."""
 
 
 def by_split(systems: Sequence[System], form: Form) -> dict[str, System]:

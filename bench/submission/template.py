@@ -29,8 +29,7 @@ def text(form: Form) -> str:
 
     The label, the complexity and the results are not in it: they come from the command line and from measurement.
     """
-    own = [field for field in form.complexity if field == "total_parameters_non_zero"]
-    blocks = {"description": form.description, "energy_consumption": form.energy, "complexity": own}
+    blocks = {"description": form.description, "energy_consumption": form.energy, "complexity": form.own_complexity}
     return "\n".join(
         [
             f"# Your part of LABEL.meta.yaml, DCASE Task 1 of {form.year}. Write an answer over each {FILL_IN}.",
@@ -56,5 +55,5 @@ def text(form: Form) -> str:
     )
 
 
-def _block(name: str, fields: tuple[str, ...] | list[str]) -> list[str]:
+def _block(name: str, fields: tuple[str, ...]) -> list[str]:
     return [f"  {name}:", *(f"    {field}: {FILL_IN}  # {_EXAMPLES[field]}" for field in fields)]
