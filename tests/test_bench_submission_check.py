@@ -147,7 +147,7 @@ def test_a_broken_meta_is_refused_by_line(old: str, new: str, line: int, what: s
 
 
 @pytest.mark.parametrize(
-    "text", ["", "# nothing\n", "- a\n- b\n", "just text\n", "a: &a\n  b: *a\n", "[" * 3000, "submission: []\n"]
+    "text", ["", "# nothing\n", "- a\n- b\n", "just text\n", "a: &a\n  b: *a\n", "[" * 500, "submission: []\n"]
 )
 def test_what_is_no_form_is_refused_without_a_crash(text: str) -> None:
     assert meta.check("x.yaml", text, FORM, LABEL)

@@ -60,7 +60,8 @@ def report(path: Path) -> System:
         if check["decides"] and check["rule"] == "parameter memory":
             known["memory_bytes"] = Figure(check["value"], "bytes", check["how"], check["counting"])
     data = content["data"] or {}
-    name = str(path.parent) if path.name == "report.json" else str(path)
+    folder = path.parent if path.name == "report.json" else path
+    name = Path.cwd().name if folder == Path() else str(folder)
     return System(name, known, data=f"{data.get('file')} ({str(data.get('checksum'))[:8]})")
 
 

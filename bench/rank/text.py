@@ -6,6 +6,8 @@ from bench.rank.rules import Place, Ranking
 from bench.rank.system import System
 
 COST = ("memory_bytes", "macs")
+TEAM = "team (rank)"
+"""The rank stands beside the team's best system."""
 
 
 def lines(ranking: Ranking, systems: Mapping[str, System]) -> list[str]:
@@ -20,9 +22,9 @@ def lines(ranking: Ranking, systems: Mapping[str, System]) -> list[str]:
         return [head, *_left_out(ranking)]
     wanted = dict.fromkeys([*ranking.rule.needs, "accuracy", "known_devices", "unknown_devices", *COST])
     shown = [name for name in wanted if any(system.value(name) is not None for system in systems.values())]
-    titles = ["rank", "team", "system", "score", *(name.replace("_", " ") for name in shown)]
+    titles = ["rank", TEAM, "system", "score", *(name.replace("_", " ") for name in shown)]
     if all(system.team is None for system in systems.values()):
-        titles.remove("team")
+        titles.remove(TEAM)
     rows = [titles, *(_row(place, ranking, systems, shown, titles) for place in ranking.places)]
     if ranking.apart:
         rows += [[], *(_row(place, ranking, systems, shown, titles) for place in ranking.apart)]
@@ -37,7 +39,7 @@ def _row(
     place: Place, ranking: Ranking, systems: Mapping[str, System], shown: Sequence[str], titles: Sequence[str]
 ) -> list[str]:
     system, unit = systems[place.name], ranking.rule.unit
-    team = [] if "team" not in titles else [_team(system.team, place.team_rank)]
+    team = [] if TEAM not in titles else [_team(system.team, place.team_rank)]
     cells = [_cell(system, name) for name in shown]
     return [str(place.rank), *team, place.name, _text(place.score, unit), *cells]
 

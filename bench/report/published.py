@@ -33,6 +33,9 @@ PUBLISHED = (
     PublishedSystem("DSMN-4 2023, INT8", 20_920_000, 0.524, DEV_TEST, DSMN, 121_800),
     PublishedSystem("PACN", 1_440_000, 0.561, "2023 data set", "abstract of the paper (Li, Tan)"),
     PublishedSystem("DCASE baseline 2024, FP16", 29_419_156, 0.5699, DEV_TEST, BASELINE_2024, 122_296),
+    PublishedSystem(
+        "Werning_UPBNT 2024", 29_419_156, 0.5834, "2024 evaluation set", "its model card: the baseline's net"
+    ),
     PublishedSystem("DCASE baseline 2025, FP16", 29_419_156, 0.5189, SUBSET_25, "DCASE 2025 Task 1 baseline", 122_296),
     PublishedSystem("NTU CNN-GRU 2025", 10_900_000, 0.6025, SUBSET_25, "joesephgit/DCASE2025", 114_200),
     PublishedSystem("Li_NTU S2 2025", 17_000_000, 0.593, SUBSET_25, "HaoWLee/dcase2025_task1_Li_NTU"),
