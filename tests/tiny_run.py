@@ -11,7 +11,6 @@ import h5py
 import numpy as np
 import pytest
 
-from bench.latency import start
 from bench.memory import findings as memory
 from tests import tiny_models
 from tinyasc import artifact, clips
@@ -90,8 +89,7 @@ def write_run(run: Path) -> None:
 
 @contextmanager
 def few_processes() -> Iterator[None]:
-    """The judge measures a file's start and its memory in one new process each, not in many."""
+    """The judge measures the memory of a file in one new process, not in many."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(start, "LEAST_PROCESSES", 1)
         patch.setattr(memory, "measure", partial(memory.measure, repeats=1))
         yield
