@@ -12,8 +12,6 @@ from bench.accuracy.drop_ins import SameAnswers
 from bench.accuracy.findings import Accuracy
 from bench.energy import findings as energies
 from bench.energy import host as energy_of_host
-from bench.graph import cost as graph_cost
-from bench.graph.cost import GraphCost
 from bench.latency import measure as latency
 from bench.latency.end_to_end import Sound
 from bench.latency.measure import Latencies
@@ -45,8 +43,6 @@ class Judgement:
     """By drop-in; empty without a data set."""
     data: dict[str, Any] | None
     latency: Latencies
-    costs: dict[str, GraphCost]
-    """Of the networks."""
     memory: dict[str, FileMemory]
     energy: energies.Findings | None
     """None: it was not asked for."""
@@ -102,7 +98,6 @@ def judge(
         same_answers=same_answers,
         data=None if clips is None else _data(subject, clips),
         latency=timed,
-        costs={name: graph_cost.read(paths[name]) for name in subject.main},
         memory=memory.measure({name: paths[name] for name in _in_memory(subject)}, environments),
         energy=energy,
     )

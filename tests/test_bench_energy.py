@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from bench.device import result
 from bench.energy import __main__ as command
 from bench.energy import findings, host, meter
 from bench.energy.findings import Findings
@@ -126,6 +128,7 @@ def test_files_of_meters(tmp_path: Path, text: str, seconds: list[float], watts:
         ("time,power\n1700000000000,1\n", r"m.csv:2: time is 1700000000000, too much for seconds: .* time \(ms\)"),
         ("time,power\n3,1\n3,1\n", "no two samples at different times"),
         (b"time,power\n0,\xff\n", "no text in UTF-8"),
+        ("time,power\n" + 200_000 * "0", "m.csv:2: a line of 200000 characters"),
     ],
 )
 def test_what_is_wrong_and_in_which_line(tmp_path: Path, text: str | bytes, reason: str) -> None:
@@ -160,11 +163,25 @@ PHASES = [
 ]
 
 
+def target_result(**board: Any) -> dict[str, Any]:
+    """With the two phases that last until 20 s."""
+    fixed = {"name": "b", "processor": None, "cores": 4, "architecture": "aarch64", "bits": 64, "runtimes": {}}
+    empty = {key: [] for key in ("latency", "equality", "instructions", "estimates", "warnings")}
+    said = {
+        "format": result.FORMAT,
+        "target": "pi",
+        "kind": result.DEVICE,
+        "made": "2026-01-01T00:00:00",
+        "command": "c",
+    }
+    return {**said, **empty, "models": {}, "board": {**fixed, **board}, "phases": PHASES[:2]}
+
+
 def test_phases_of_a_target_by_this_machines_clock() -> None:
     seconds = np.arange(90, 140, 0.01)
     watts = 2 + 1.0 * ((seconds >= 110) & (seconds < 120)) + 2.0 * ((seconds >= 120) & (seconds < 130))
-    result = {"board": {"clock_offset_seconds": 100}, "phases": PHASES}
-    found = meter.of_target(reading(seconds.tolist(), watts.tolist()), result)
+    said = {"board": {"clock_offset_seconds": 100}, "phases": PHASES}
+    found = meter.of_target(reading(seconds.tolist(), watts.tolist()), said)
     figures = findings.figures(Findings(None, tuple(found), None), lambda file: file.replace(".", "/"))
     values = {path: figure.value for path, figure in figures.items()}
     assert values == pytest.approx(
@@ -178,15 +195,16 @@ def test_phases_of_a_target_by_this_machines_clock() -> None:
     )
     assert {figure.how for figure in figures.values()} == {MEASURED}
     with pytest.raises(UserError, match=r"covers 90 to 139\.99 s, not all from 0 to 10: give times of the same clock"):
-        meter.of_target(reading(seconds.tolist(), watts.tolist()), result | {"board": {"clock_offset_seconds": None}})
+        meter.of_target(reading(seconds.tolist(), watts.tolist()), said | {"board": {"clock_offset_seconds": None}})
     with pytest.raises(UserError, match="measure it again with steady phases"):
         meter.of_target(reading(*RAMP), {"board": {"clock_offset_seconds": 0}, "phases": []})
 
 
 def test_command_says_net_and_gross(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = "\n".join(f"{t / 10},{5 if t >= 100 else 2}" for t in range(200))
+    rows = "\n".join(f"{t / 10},{5 if t >= 100 else 2}" for t in range(202))
     (tmp_path / "m.csv").write_text(f"time (s),power (W)\n{rows}\n")
-    (tmp_path / "result.json").write_text(json.dumps({"board": {"clock_offset_seconds": -0.2}, "phases": PHASES[:2]}))
+    result.write(tmp_path / "early.json", target_result(clock_offset_seconds=-0.2))
+    result.write(tmp_path / "result.json", target_result())
     windows = ["--load_from", "10", "--load_to", "19.9", "--idle_from", "0", "--idle_to", "9.9"]
     given = ["--meter", str(tmp_path / "m.csv")]
     assert recipe.run(command.measure, [*given, "--inferences", "990", *windows]) == 0
@@ -194,14 +212,17 @@ def test_command_says_net_and_gross(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "990 inferences at 5 W, 2 W at rest" in said
     assert "net, rest subtracted    30 mJ [30, 30]   measured" in said
     assert "gross                   50 mJ [50, 50]   measured" in said
+    assert recipe.run(command.measure, [*given, "--target", str(tmp_path / "result.json")]) == 0
+    assert "m.tflite, XNNPACK, threads: 1: 1000 inferences at 5 W, 2" in capsys.readouterr().out
     for arguments, reason in (
         ([], "give either --target"),
         (["--inferences", "0", *windows], "0 inferences cannot share an energy"),
         (["--inferences", "9", "--load_from", "1"], "give both --load_from and --load_to"),
         (["--inferences", "9", "--load_from", "3", "--load_to", "2"], "from 3 to 2 s has no length"),
         (["--inferences", "9", "--load_from", "3.01", "--load_to", "3.02"], "has 0 samples from 3.01 to 3.02 s"),
-        (["--target", str(tmp_path / "m.csv")], "m.csv is not the result of a target"),
-        (["--target", str(tmp_path / "result.json")], "covers 0 to 19.9 s, not all from -0.2 to 9.8"),
+        (["--target", str(tmp_path / "m.csv")], "m.csv is no JSON"),
+        (["--target", str(tmp_path / "early.json")], "covers 0 to 20.1 s, not all from -0.2 to 9.8"),
+        (["--target", str(tmp_path / "result.json"), *windows], "give no --load_from and no --idle_from"),
     ):
         assert recipe.run(command.measure, [*given, *arguments]) == 1
         assert reason in capsys.readouterr().err

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from bench import environments
-from bench.memory import arena, findings, resident
+from bench.memory import arena, findings, resident, resident_child
 from bench.memory.arena import Allocations, Arena
 from bench.memory.resident import Resident, Spread
 from bench.unmeasured import Unmeasured
@@ -67,6 +67,18 @@ def test_increments_are_taken_process_by_process() -> None:
     assert found.runtime_increment == Spread(10, 10, 20)
     assert found.anonymous_increment == Spread(8, 4, 10)
     assert found.stage("loaded") == Spread(30, 30, 44)
+
+
+def test_without_proc_a_reading_is_the_peak_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resident_child, "STATUS", tmp_path / "none")
+    said = resident_child.reading()
+    assert said["resident"] is not None
+    assert said["resident"] > 2**22
+    assert said["anonymous"] is None
+    stages = dict.fromkeys(resident.STAGES, said)
+    found = Resident(({"stages": stages, "peak": said["resident"], "runtime": "r 1", "kind": "peak so far"},))
+    assert found.anonymous_increment is None
+    assert found.increment("peak") == Spread(0, 0, 0)
 
 
 def test_a_file_that_does_not_run_is_said_and_not_fatal(folder: Path) -> None:

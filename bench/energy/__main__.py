@@ -3,10 +3,9 @@
 python -m bench.energy --meter FILE.csv --target RESULT.json
 """
 
-import json
 from pathlib import Path
-from typing import Any
 
+from bench.device import result
 from bench.energy import meter as power_meter
 from bench.energy.meter import Metered, Window
 from bench.energy.per_inference import Energy
@@ -46,7 +45,7 @@ def measure(
     if target is not None:
         if load or idle:
             raise UserError("the result of a target says itself what ran when: give no --load_from and no --idle_from")
-        found = power_meter.of_target(reading, _result(target))
+        found = power_meter.of_target(reading, result.read(target))
     else:
         found = [_counted(reading, inferences or 0, load, idle)]
     print(f"{meter}: {len(reading.seconds)} samples over {reading.seconds[-1] - reading.seconds[0]:.6g} s")
@@ -69,18 +68,6 @@ def _window(name: str, start: str | None, end: str | None) -> Window | None:
     if start is None or end is None:
         raise UserError(f"give both --{name}_from and --{name}_to")
     return moment(start, f"--{name}_from"), moment(end, f"--{name}_to")
-
-
-def _result(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text())
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError:
-        content = None
-    if not isinstance(content, dict) or not {"board", "phases"} <= content.keys():
-        raise UserError(f"{path} is not the result of a target: give the JSON that measuring one wrote")
-    return content
 
 
 def _print(one: Metered) -> None:

@@ -95,7 +95,7 @@ def _host_figures(host: Host, clips: int | None, path_of: Callable[[str], str]) 
 
 
 def _figure(energy: Energy, how: str, source: str) -> Figure:
-    return Figure(energy.joules, "J", how, source, energy.interval)
+    return Figure(energy.joules, "joules", how, source, energy.interval)
 
 
 def _host_content(host: Host, clips: int | None) -> dict[str, Any]:

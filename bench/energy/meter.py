@@ -69,10 +69,10 @@ def powers(reading: Reading, windows: Sequence[Window]) -> Powers:
                 f"{reading.path} has {samples} samples from {start:.13g} to {end:.13g} s: take two at least"
             )
         count = max(1, min(round(BLOCKS * (end - start) / total), samples // SAMPLES))
-        edges = np.linspace(start, end, count + 1)
+        edges = np.linspace(start, end, count + 1).tolist()
         for first, last in pairwise(edges):
             watts.append(joules(reading, first, last) / (last - first))
-            seconds.append(float(last - first))
+            seconds.append(last - first)
     return Powers(tuple(watts), tuple(seconds))
 
 
@@ -119,7 +119,7 @@ def of_target(reading: Reading, result: Mapping[str, Any]) -> list[Metered]:
     Raises:
         UserError: see `powers`; or a result without such phases.
     """
-    offset = result["board"]["clock_offset_seconds"] or 0.0
+    offset = result["board"].get("clock_offset_seconds") or 0.0
     phases = [(phase, (phase["started"] + offset, phase["ended"] + offset)) for phase in result["phases"]]
     idle = [window for phase, window in phases if phase["phase"] == "idle"]
     ran = [(phase, window) for phase, window in phases if phase["phase"] == "inference" and phase["inferences"]]

@@ -2,7 +2,7 @@
 
 - The header is the first line that names a time, and a power or else a voltage and a current; lines before it are
   skipped. A leading # is no part of it. Columns are separated by tabs, semicolons or commas, whichever the header has
-  most of, else by spaces. Where they are separated by tabs or semicolons, a number may have a decimal comma.
+  most of, else by spaces. Where commas do not separate them, a number may have a decimal comma.
 - The unit of a column is in brackets or parentheses, or the last word of its name: see UNITS; without one it is s, W, V
   or A. A column is known by another word of its name: see WORDS; one that is a unit and nothing else is known by that.
   Where several are of a kind, the first counts; those with a word of OTHERS never. A power comes before the product of
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from tinyasc.errors import UserError
 
@@ -86,12 +87,18 @@ def read(path: Path) -> Reading:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError:
         raise UserError(f"{path} is no text in UTF-8: save it as CSV in UTF-8") from None
+    for number, line in enumerate(lines, 1):
+        if len(line) > csv.field_size_limit():
+            raise UserError(
+                f"{path}:{number}: a line of {len(line)} characters is none of a meter's: give its CSV file"
+            )
     header, separator, columns = _header(path, lines)
     seconds: list[float] = []
     watts: list[float] = []
     marks: list[bool] = []
-    for number, cells in _rows(lines, header + 1, separator):
-        row = _Row(path, number, cells, separator in "\t;")
+    rows = _rows(lines, header + 1, separator)
+    for number, cells in tqdm(rows, "reading", len(lines) - header - 1, unit="row", leave=False, delay=1):
+        row = _Row(path, number, cells, separator != ",")
         now = row.time(columns["time"])
         if seconds and now < seconds[-1]:
             raise UserError(f"{path}:{number}: time goes back, from {seconds[-1]:.13g} to {now:.13g} s")

@@ -4,9 +4,8 @@ Every reading is of a new process (`resident_child.py`), so that nothing is ther
 peak is /proc's VmHWM wherever there is one: that starts anew with a program, while Linux hands ru_maxrss down from the
 process that started it. The files take turns, since the page cache and the load of the machine change.
 
-A median of REPEATS = 6 readings lies between the least and the greatest of them with 1 - 2 / 2^6 = 96.9 % confidence,
-whatever their distribution (order statistics of a continuous distribution: Conover, Practical Nonparametric Statistics,
-3rd edition, 3.2); so the range is given as the interval.
+The median lies between the least and the greatest of REPEATS = 6 readings with 95 % confidence, and of no fewer
+(`bench.latency.order_statistics`); so the range is given as the interval.
 """
 
 import json

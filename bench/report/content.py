@@ -57,7 +57,7 @@ def assemble(judged: Judgement, made: str, command: str) -> dict[str, Any]:
         "verdict": held,
         "layers": [{**asdict(layer), "constant_bytes": layer.constant_bytes} for layer in judged.verdict.cost.layers],
         "accuracy": answered,
-        "latency": latency.content(judged.latency, judged.costs),
+        "latency": latency.content(judged.latency),
         "memory": memory.content(judged.memory),
         "energy": None if judged.energy is None else energy.content(judged.energy),
         "targets": [],
