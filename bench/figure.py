@@ -20,7 +20,8 @@ class Figure:
     value: float | None
     """None: there is no such number, for example a teacher that nobody trained."""
     unit: str
-    """"fraction" for accuracies and shares, else "bytes", "MACs", "parameters", "nats", "ms", "joules", "kWh", "instructions", "ratio" or "count"."""
+    """"fraction" for accuracies and shares, else "bytes", "MACs", "parameters", "nats", "ms", "joules", "kWh",
+    "instructions", "ratio" or "count"."""
     how: str
     """MEASURED: by this run of the judge. ESTIMATED: from a model of the machine. QUOTED: from a document or card."""
     source: str

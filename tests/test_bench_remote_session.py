@@ -1,9 +1,7 @@
 """A session with a device: this machine, with its own Python or one that answers as another device would."""
 
-import json
+import re
 import shlex
-import stat
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,15 +10,17 @@ import pytest
 
 from bench.device import bundle
 from bench.device.bundle import Bundle, Settings
-from bench.remote import environment, probe
+from bench.remote import probe
 from bench.remote.local import Local
 from bench.remote.session import Session
 from bench.remote.transport import LostError
 from deploy import runtime
 from tests import tiny_models
+from tests.tiny_device import answered, device, runs
 from tinyasc.errors import UserError
 
-FILES = ("model.tflite", "model.onnx")
+FILES = {"model.tflite": True, "model.onnx": True}
+"""And whether their networks compute in integers."""
 
 
 @pytest.fixture(scope="module")
@@ -32,19 +32,6 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     log_mel = np.random.default_rng(0).standard_normal((5, tiny_models.F, tiny_models.T))
     inputs = {file: runtime.load(path).quantize(log_mel) for file, path in models.items()}
     return bundle.write(folder / "bundle", models, inputs, Settings(threads=(1,), warm_up=3, block=100))
-
-
-def device(home: Path, real: str = sys.executable, instead: str = "") -> Local:
-    """A device whose Python writes down what it is called with; `instead` is shell that goes before the real one."""
-    home.mkdir(exist_ok=True)
-    script = home.with_suffix(".sh")
-    script.write_text(f'#!/bin/sh\necho "$1" >> {home.with_suffix(".calls")}\n{instead}\nexec {real} "$@"\n')
-    script.chmod(script.stat().st_mode | stat.S_IXUSR)
-    return Local(home, str(script))
-
-
-def runs(home: Path) -> int:
-    return home.with_suffix(".calls").read_text().count(bundle.RUNNER.name)
 
 
 def session(transport: Local, work: Bundle, said: list[str] | None = None) -> Session:
@@ -123,6 +110,24 @@ def test_the_same_command_goes_on_wherever_the_connection_was_lost(
     assert call > 8
 
 
+def test_ctrl_c_says_what_is_left_and_the_device_goes_on(work: Bundle, recorded: Path, tmp_path: Path) -> None:
+    home, said = tmp_path / "home", []
+    transport = device(home, instead=f'case "$1" in bundle/*) cp -r {shlex.quote(str(recorded))} out; exit 0;; esac')
+
+    class Interrupted(Local):
+        def run(self, command: str, given: bytes = b"") -> str:
+            answer = super().run(command, given)
+            if "nohup" in command:
+                raise KeyboardInterrupt
+            return answer
+
+    with pytest.raises(KeyboardInterrupt):
+        session(Interrupted(home, transport.python), work, said).measure(FILES)
+    assert re.search(r"left on this machine: (\.tinyasc/\w{16}); the same command goes on.*`rm -r \1`", said[-1])
+    session(transport, work).measure(FILES)
+    assert runs(home) == 1
+
+
 def test_a_runner_that_was_killed_is_said_to_be_and_starts_anew(work: Bundle, recorded: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     with pytest.raises(UserError, match="it was killed, or the device restarted; nothing is left"):
@@ -162,25 +167,6 @@ def test_a_device_without_space_is_told_to_make_room(work: Bundle, tmp_path: Pat
     assert list(home.iterdir()) == []
 
 
-ANSWER = {
-    "machine": "aarch64",
-    "bits": 64,
-    "python": [3, 11, 2],
-    "libc": "glibc 2.36",
-    "versions": {},
-    "free_bytes": 10**10,
-    "cores": 4,
-    "now": 0.0,
-}
-
-
-def answered(folder: Path, **differently: object) -> probe.Device:
-    """What a device is taken for that gives this answer."""
-    home = folder / "answering"
-    answer = shlex.quote(json.dumps({**ANSWER, **differently}))
-    return probe.ask(device(home, instead=f'[ "$1" = - ] && printf %s {answer} && exit'))
-
-
 @pytest.mark.parametrize(
     ("differently", "message"),
     [
@@ -206,19 +192,3 @@ def test_what_cannot_run_is_refused_and_32_bits_are_warned_of(
 def test_a_device_without_python_is_told_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no python-of-none on this machine: sudo apt install python3"):
         probe.ask(Local(tmp_path, "python-of-none"))
-
-
-@pytest.mark.parametrize(
-    ("bits", "machine", "first", "last"),
-    [
-        (64, "aarch64", "manylinux_2_36_aarch64", "manylinux2014_aarch64"),
-        (32, "aarch64", "manylinux_2_36_armv7l", "manylinux2014_armv7l"),
-    ],
-)
-def test_wheels_are_asked_for_by_what_the_device_runs(
-    tmp_path: Path, bits: int, machine: str, first: str, last: str
-) -> None:
-    names = environment._platforms(answered(tmp_path, bits=bits, machine=machine))
-    assert (names[0], names[-1]) == (first, last)
-    with pytest.raises(UserError, match="its C library is musl"):
-        environment._platforms(answered(tmp_path, libc="musl"))

@@ -32,9 +32,9 @@ def clips_of(label: Any, moment: Any, waveform: np.ndarray, **changes: Any) -> A
     return SimpleNamespace(**given | changes)
 
 
-def model(name: str, function: Callable[[np.ndarray], np.ndarray], samples: int = 3, outputs: int = 3) -> Model:
+def model(name: str, function: Callable[[np.ndarray], np.ndarray], samples: int = 3) -> Model:
     """A float file that takes the waveform."""
-    ports = (Port((1, samples), np.dtype(np.float32)), Port((1, outputs), np.dtype(np.float32)))
+    ports = (Port((1, samples), np.dtype(np.float32)), Port((1, 3), np.dtype(np.float32)))
     return Model(Path(name), "none", 0, *ports, function)
 
 
@@ -43,14 +43,16 @@ def logits_of(answer: np.ndarray, margin: float = 2.0) -> np.ndarray:
     return np.float32(margin) * np.eye(3, dtype=np.float32)[answer]
 
 
-def drawn(seed: int, skill: tuple[float, float]) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+def drawn(
+    seed: int, skill: tuple[float, float], places: int = 40
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     """Labels, moments and logits of the files "f" and "s", each right as often as its skill says.
 
-    40 moments of 5 clips a class; a moment is as easy or hard for both.
+    A class has so many moments, of 5 clips each; a moment is as easy or hard for both.
     """
     random = np.random.default_rng(seed)
-    moment = np.repeat(np.arange(120), 5)
+    moment = np.repeat(np.arange(3 * places), 5)
     label = moment % 3
-    ease = random.uniform(-0.3, 0.3, 120)[moment]
-    right = [random.uniform(size=600) < one + ease for one in skill]
+    ease = random.uniform(-0.3, 0.3, 3 * places)[moment]
+    right = [random.uniform(size=len(label)) < one + ease for one in skill]
     return label, moment, {name: logits_of((label + ~good) % 3) for name, good in zip("fs", right, strict=True)}

@@ -9,7 +9,6 @@ Shape legend: n test clips, K classes.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 from tqdm import tqdm
@@ -41,6 +40,11 @@ class Answers:
         """Whether the file gives probabilities."""
         return self.least is not None
 
+    @property
+    def words(self) -> str:
+        """What must be known of the file's log loss; nothing where it is that of logits."""
+        return "" if self.least is None else f"; it gives probabilities, each taken as {self.least:.2g} at least"
+
 
 def answers(models: Mapping[str, Model], clips: Clips, labels: list[str], mel: FrontEnd) -> dict[str, Answers]:
     """What every model answers on the test split, by the name it is given here.
@@ -61,7 +65,12 @@ def answers(models: Mapping[str, Model], clips: Clips, labels: list[str], mel: F
     for start in tqdm(range(0, len(indices), BATCH), desc="accuracy", unit="batch"):
         heard = front_end.features(clips.waveform(indices[start : start + BATCH]), mel)
         for name, model in models.items():
-            parts[name].append(model.logits(heard))
+            parts[name].append(outputs := model.logits(heard))
+            if outputs.shape[1] != len(labels):
+                raise UserError(
+                    f"{model.path} gives {outputs.shape[1]} outputs, but {clips.path} has {len(labels)} labels: "
+                    "give data with the labels that it was trained on"
+                )
     found = {name: np.concatenate(parts.pop(name)) for name in models}
     for name, outputs in found.items():
         if not np.isfinite(outputs).all():
@@ -99,11 +108,6 @@ def _need_fitting(models: Mapping[str, Model], clips: Clips, labels: list[str], 
                 f"{_by(heard)}{' samples' if mel is None else ' (bands x frames)'}: "
                 "give the front-end and the clip length that it was trained with"
             )
-        if prod(model.output.shape) != len(labels):
-            raise UserError(
-                f"{model.path} gives {prod(model.output.shape)} outputs, but {clips.path} has {len(labels)} labels: "
-                "give data with the labels that it was trained on"
-            )
 
 
 def _size(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -111,4 +115,4 @@ def _size(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _by(size: tuple[int, ...]) -> str:
-    return "x".join(map(str, size))
+    return "x".join(map(str, size)) or "1"

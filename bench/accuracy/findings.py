@@ -111,7 +111,7 @@ def figures(found: Accuracy, path: Callable[[str], str]) -> dict[str, Figure]:
     """
     made: dict[str, Figure] = {}
     for file, score in found.scores.items():
-        place, source = f"accuracy/{path(file)}", f"{file} on the {found.source}"
+        place, source = f"accuracy/{path(file)}", f"{file} on the {found.source}{found.answers[file].words}"
         made |= _part(place, source, score)
         for kind, field in BREAKDOWNS.items():
             for name, part in getattr(score, field).items():

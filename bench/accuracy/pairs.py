@@ -15,8 +15,8 @@ from bench.accuracy.moments import Difference, Moments
 from tinyasc.clips import Clips
 
 CAVEAT = (
-    "McNemar's test takes clips for independent, but those of one moment are answered alike, so its p is too small; "
-    "the intervals of the differences are drawn over moments and are the safer word."
+    "McNemar's test takes clips for independent, but those of one moment are answered alike, so its p tends to be too "
+    "small; the intervals of the differences are drawn over moments and are the safer word."
 )
 
 
@@ -68,7 +68,7 @@ class Pair:
 
     @property
     def significant(self) -> bool | None:
-        """Whether the difference of macro accuracy is more than chance: its interval leaves out 0; None: there is none."""
+        """Whether macro accuracy differs by more than chance: the interval leaves out 0; None: there is no interval."""
         interval = self.difference.macro_interval
         return None if interval is None else not interval[0] <= 0 <= interval[1]
 

@@ -6,9 +6,10 @@ interval leaves out 0 is more than the choice of test clips explains; what anoth
 is not asked.
 
 A class, device, group or city: there are some thirty, and a paired test of each at 95 % would raise a false alarm in
-most comparisons. So their intervals must lie apart altogether, which on the same clips is a much stricter demand.
+most comparisons. So their intervals must lie apart altogether, which on the same clips is a much stricter demand. Parts
+of so few moments that their intervals say little are left out.
 
-Where a report has no interval (a class was recorded at one moment alone), the tolerance alone decides. On other data
+Where all clips have no interval (a class was recorded at one moment alone), the tolerance alone decides. On other data
 nothing is compared: another test split is another question, and a difference no news of the model.
 """
 
@@ -18,6 +19,9 @@ import numpy as np
 
 from bench.accuracy.moments import Moments, difference
 from bench.compare.change import NOT_COMPARED, Change, Tolerance, apart, judged
+
+FREEDOM = 10
+"""Moments of a part beyond one a class, below which it is left out."""
 
 
 def accuracy(old: dict[str, Any], new: dict[str, Any], tolerance: Tolerance) -> list[Change]:
@@ -36,7 +40,7 @@ def accuracy(old: dict[str, Any], new: dict[str, Any], tolerance: Tolerance) -> 
     for file in first["files"]:
         if file in second["files"]:
             changes += _whole(file, before, after, tolerance)
-            changes += _parts(file, first["files"][file]["parts"], second["files"][file]["parts"], tolerance)
+            changes += _parts(file, first, second, tolerance)
     return changes + _drop_ins(old["figures"], new["figures"], tolerance)
 
 
@@ -54,11 +58,15 @@ def _whole(file: str, old: Moments, new: Moments, tolerance: Tolerance) -> list[
 
 
 def _parts(file: str, old: dict[str, Any], new: dict[str, Any], tolerance: Tolerance) -> list[Change]:
-    changes = []
-    for kind, parts in old.items():
+    changes, few = [], 0
+    for kind, parts in old["files"][file]["parts"].items():
+        classes = 1 if kind == "class" else len(old["labels"])
         for name, before in parts.items():
-            after = new[kind].get(name)
+            after = new["files"][file]["parts"][kind].get(name)
             if after is None:
+                continue
+            if None in (before["interval"], after["interval"]) or before["moments"] - classes < FREEDOM:
+                few += 1
                 continue
             place, lost = f"{file}: {kind} {name}", before["macro"] - after["macro"]
             text = f"{100 * before['macro']:.1f} % -> {100 * after['macro']:.1f} %"
@@ -67,6 +75,9 @@ def _parts(file: str, old: dict[str, Any], new: dict[str, Any], tolerance: Toler
             text, rise = f"{before['log_loss']:.3f} -> {after['log_loss']:.3f}", after["log_loss"] - before["log_loss"]
             beyond = apart(before["log_loss_interval"], after["log_loss_interval"])
             changes.append(judged(f"{place}, log loss", text, rise, tolerance.part_log_loss, beyond))
+    if few:
+        text = f"{few} of its classes, devices, groups and cities have too few to tell a change from chance"
+        changes.append(Change(f"{file}: parts of few moments", NOT_COMPARED, text))
     return changes
 
 

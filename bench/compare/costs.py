@@ -33,7 +33,7 @@ def costs(old: dict[str, Any], new: dict[str, Any], tolerance: Tolerance) -> lis
         if before["value"]:
             text += f" ({100 * rise / before['value']:+.1f} %)"
         beyond = not noisy or apart(before.get("interval"), after.get("interval"))
-        changes.append(judged(path, text, rise, allowed * before["value"], beyond))
+        changes.append(judged(path, text, rise, allowed * abs(before["value"]), beyond))
     if other and any(noisy and path in new["figures"] for path, (_, noisy) in kinds.items()):
         changes.append(Change("latency and memory of a process", NOT_COMPARED, f"other machine: {other}"))
     return changes
@@ -45,7 +45,8 @@ def _kind(path: str, figure: dict[str, Any], tolerance: Tolerance) -> tuple[floa
     if figure["how"] == QUOTED and not path.startswith("cost/network/"):
         return None  # of the runs before this one
     if room == "latency":
-        return (tolerance.latency, True) if last == "median" else None
+        # of a file in its default runtime on one thread: other ways of running it have longer paths
+        return (tolerance.latency, True) if last == "median" and path.count("/") == 3 else None
     if room == "memory" and last.startswith("resident"):
         return (tolerance.resident, True) if last == "resident_increment" else None
     if room in ("cost", "size", "memory") and figure["unit"] in COUNTED:

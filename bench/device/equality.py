@@ -4,13 +4,14 @@ Like is compared with like: XNNPACK with XNNPACK, built-in kernels with built-in
 families on one machine is larger than the gap between two machines with one family, and says nothing about the target.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.device import runner
+from bench.device import inputs, runner
 
 EXACT, ONE_STEP = 0.0, 1.0
 FLOAT = 1e-3
@@ -68,14 +69,51 @@ def allowed(kernels: str, outputs: np.dtype[Any], integer: bool) -> float:
     return ONE_STEP if kernels == "XNNPACK" else EXACT
 
 
-def reference(path: Path, kernels: str, inputs: np.ndarray) -> tuple[str, np.ndarray]:
-    """What this machine's runtime gives: its name, and outputs (n, ...).
+class Reference(NamedTuple):
+    """What this machine's runtime answers."""
+
+    name: str
+    """Runtime, version and kernels."""
+    outputs: np.ndarray
+    """(n, ...)"""
+
+
+def reference(path: Path, kernels: str, raw: np.ndarray) -> Reference:
+    """The answers of this machine to compare with.
 
     Args:
         path: model file.
         kernels: the family that the target used.
-        inputs: raw, (n, *input shape).
+        raw: inputs (n, *input shape).
     """
     model = runner.load(path, threads=1, kernels="built-in" if kernels == "built-in kernels" else "default")
-    outputs = np.stack([np.array(model.run(np.ascontiguousarray(one))) for one in inputs])
-    return f"{model.runtime}, {model.kernels}", outputs
+    outputs = np.stack([np.array(model.run(np.ascontiguousarray(one))) for one in raw])
+    return Reference(f"{model.runtime}, {model.kernels}", outputs)
+
+
+def compare(
+    configuration: Mapping[str, Any], expected: Reference, outputs: np.ndarray, integer: bool
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The entry of a result's part "equality" for one file, and warnings; no entry where none would mean anything.
+
+    Args:
+        configuration: file, runtime, kernels and threads on the target.
+        expected: of this machine.
+        outputs: of the target, on the same inputs.
+        integer: whether the network inside computes in integers.
+    """
+    file, kernels = configuration["file"], configuration["kernels"]
+    if not expected.name.endswith(kernels):
+        return [], [f"{file} ran in {kernels} there and in {expected.name} here: not compared."]
+    if not inputs.vary(expected.outputs):
+        count = len(expected.outputs)
+        return [], [f"{file} answers {count} inputs nearly alike, equal answers prove nothing: not compared."]
+    found, limit = difference(expected.outputs, outputs), allowed(kernels, outputs.dtype, integer)
+    agreed = found.agreed(limit)
+    entry = {**configuration, "reference": expected.name, **asdict(found), "allowed": limit, "agreed": agreed}
+    if agreed:
+        return [entry], []
+    return [entry], [
+        f"{file} answers otherwise than on this machine: {found.same_top1} of {found.inputs} inputs get the same "
+        f"answer, the largest difference is {found.largest_difference:.3g} and {limit:.3g} is allowed."
+    ]

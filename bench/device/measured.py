@@ -4,7 +4,6 @@ import json
 import shlex
 import sys
 from collections.abc import Collection, Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,21 +12,10 @@ import numpy as np
 
 from bench.device import equality, result, runner
 from bench.device.bundle import Bundle
+from bench.targets import boards
 from tinyasc.bootstrap import interval
 from tinyasc.errors import UserError
 
-PROCESSORS = {
-    "0xc07": "cortex-a7",
-    "0xd03": "cortex-a53",
-    "0xd04": "cortex-a35",
-    "0xd05": "cortex-a55",
-    "0xd07": "cortex-a57",
-    "0xd08": "cortex-a72",
-    "0xd09": "cortex-a73",
-    "0xd0a": "cortex-a75",
-    "0xd0b": "cortex-a76",
-}
-"""Part numbers of Arm's own cores (implementer 0x41), as their reference manuals give them for MIDR_EL1."""
 DRAWS = 2000
 FIXED_CLOCK = "performance"
 """The governor that keeps the highest clock."""
@@ -39,7 +27,7 @@ def target_result(
     folder: Path,
     bundle: Bundle,
     target: str,
-    integer: Collection[str],
+    integer: Mapping[str, bool],
     *,
     clock_offset_seconds: float | None = None,
     warnings: Collection[str] = (),
@@ -50,7 +38,7 @@ def target_result(
         folder: what the runner wrote: measured.json and the outputs.
         bundle: what it ran.
         target: name of the device.
-        integer: the files whose network computes in integers.
+        integer: file -> whether its network computes in integers.
         clock_offset_seconds: this machine's time of day minus the device's.
         warnings: what is known already that a reader must know.
 
@@ -64,7 +52,7 @@ def target_result(
         raise UserError(f"{target} sent no measurement: {error!r}") from None
     if found != runner.FORMAT:
         raise UserError(f"{target} sent a measurement of format {found}, this version reads {runner.FORMAT}")
-    comparisons = _comparisons(measured["models"], folder, bundle, integer)
+    comparisons, disagreements = _equality(measured["models"], folder, bundle, integer)
     content = {
         "format": result.FORMAT,
         "target": target,
@@ -78,7 +66,7 @@ def target_result(
         "instructions": [],
         "estimates": [],
         "phases": measured["phases"],
-        "warnings": [*warnings, *_warnings(measured, comparisons)],
+        "warnings": [*warnings, *_warnings(measured), *disagreements],
     }
     result.check(content, f"what {target} sent")
     return content
@@ -86,11 +74,10 @@ def target_result(
 
 def _board(measured: Mapping[str, Any]) -> dict[str, Any]:
     machine = measured["machine"]
-    parts = {kind["part"] for kind in machine["core_kinds"] if kind.get("implementer") == "0x41" and "part" in kind}
     runtimes = dict(entry["runtime"].split(" ", 1) for entry in measured["models"])
     return {
         "name": machine["board"] or machine["cpu"] or machine["architecture"],
-        "processor": PROCESSORS.get(parts.pop()) if len(parts) == 1 else None,
+        "processor": _processor(machine["core_kinds"]),
         "cores": machine["cores"],
         "architecture": machine["architecture"],
         "bits": machine["bits"],
@@ -105,6 +92,13 @@ def _board(measured: Mapping[str, Any]) -> dict[str, Any]:
         "during": measured["during"],
         "peak_rss_bytes": measured["peak_rss_bytes"],
     }
+
+
+def _processor(kinds: Collection[Mapping[str, str]]) -> str | None:
+    """Arm's name of the cores, where they are all of one kind and that of a board of `bench.targets`."""
+    known = {(board.core.implementer, board.core.part): board.processor for board in map(boards.load, boards.known())}
+    names = {known.get((kind.get("implementer", ""), kind.get("part", ""))) for kind in kinds}
+    return names.pop() if len(names) == 1 else None
 
 
 def _configuration(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,27 +124,25 @@ def _latency(entry: Mapping[str, Any], bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def _comparisons(
-    entries: Collection[Mapping[str, Any]], folder: Path, bundle: Bundle, integer: Collection[str]
-) -> list[dict[str, Any]]:
-    expected: dict[tuple[str, str], tuple[str, np.ndarray]] = {}
-    found = []
+def _equality(
+    entries: Collection[Mapping[str, Any]], folder: Path, bundle: Bundle, integer: Mapping[str, bool]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    expected: dict[tuple[str, str], equality.Reference] = {}
+    found, warnings = [], []
     for entry in entries:
         file, kernels = entry["file"], entry["kernels"]
         if (file, kernels) not in expected:
             expected[file, kernels] = equality.reference(bundle.folder / file, kernels, bundle.inputs(file))
-        here, outputs = expected[file, kernels]
-        theirs = np.load(folder / entry["outputs"], allow_pickle=False)
-        difference = equality.difference(outputs, theirs)
-        allowed = equality.allowed(kernels, theirs.dtype, file in integer)
-        agreed = difference.agreed(allowed)
-        found.append(
-            {**_configuration(entry), "reference": here, **asdict(difference), "allowed": allowed, "agreed": agreed}
-        )
-    return found
+        theirs, here = np.load(folder / entry["outputs"], allow_pickle=False), expected[file, kernels]
+        one, said = equality.compare(_configuration(entry), here, theirs, integer[file])
+        found += one
+        warnings += said
+        if entry["runtime"] not in here.name:
+            warnings.append(f"{file} ran in {entry['runtime']} there and in {here.name} here.")
+    return found, list(dict.fromkeys(warnings))
 
 
-def _warnings(measured: Mapping[str, Any], comparisons: Collection[Mapping[str, Any]]) -> list[str]:
+def _warnings(measured: Mapping[str, Any]) -> list[str]:
     before, after = measured["before"], measured["after"]
     found = [f"{one['file']} was not run: {one['reason']}" for one in measured["skipped"]]
     if before["governor"] not in (None, FIXED_CLOCK):
@@ -169,12 +161,4 @@ def _warnings(measured: Mapping[str, Any], comparisons: Collection[Mapping[str, 
             found.append(
                 f"during the measurement the firmware reported: {', '.join(sorted(during))}: times are too long"
             )
-    for one in comparisons:
-        if one["reference"] != f"{one['runtime']}, {one['kernels']}":
-            found.append(f"{one['file']} ran in {one['runtime']}, {one['kernels']}; here it is {one['reference']}")
-        if not one["agreed"]:
-            found.append(
-                f"{one['file']} ({one['kernels']}, threads: {one['threads']}) answers otherwise than here: "
-                f"{one['differing']:.1%} of the values differ, by up to {one['largest_difference']:g}"
-            )
-    return list(dict.fromkeys(found))
+    return found

@@ -42,7 +42,7 @@ def show(measured: Path | None = None) -> None:
 
 
 def content(measured: list[Observation]) -> dict[str, Any]:
-    """What `show` prints, for a report: note, band, boards, processors.
+    """What `show` prints, for a report: note, band, processors.
 
     Of each processor: instructions_per_cycle, how ("measured" or "quoted"), observations, sources, and check: the
     networks predicted from the others, with error and error_by_macs as shares of the true time.
@@ -50,7 +50,6 @@ def content(measured: list[Observation]) -> dict[str, Any]:
     return {
         "note": NOTE,
         "band": calibration.data()["band"],
-        "boards": calibration.data()["boards"],
         "processors": {
             name: _processor(calibration.observations(name, measured))
             for name in sorted({one.processor for one in [*calibration.published(), *measured]})

@@ -17,23 +17,12 @@ from typing import Any
 import yaml
 
 from bench.figure import MEASURED, QUOTED
+from bench.targets import boards
 from tinyasc.errors import UserError
 
 DATA = Path(__file__).with_name("published.yaml")
 KERNELS = "XNNPACK"
 """The family that all constants are of, with integers."""
-
-
-@dataclass(frozen=True)
-class Board:
-    """A board that an estimate is for."""
-
-    key: str
-    """As in `--target`: pi3, zero2, pi4 or pi5."""
-    name: str
-    processor: str
-    """Arm's name of its core."""
-    clock_hz: float
 
 
 @dataclass(frozen=True)
@@ -63,27 +52,11 @@ def data() -> dict[str, Any]:
     return yaml.safe_load(DATA.read_text())
 
 
-def boards() -> dict[str, Board]:
-    """By key."""
-    return {key: Board(key, **described) for key, described in data()["boards"].items()}
-
-
-def board(key: str) -> Board:
-    """One of them.
-
-    Raises:
-        UserError: there is none of this name.
-    """
-    if key not in boards():
-        raise UserError(f"no board {key!r}: there are {', '.join(boards())}")
-    return boards()[key]
-
-
 def published() -> list[Observation]:
     """The published times, with the counts of the same networks."""
-    found, known = [], boards()
+    found = []
     for time in data()["times"]:
-        at, counts = known[time["board"]], data()["counts"][time["network"]]
+        at, counts = boards.load(time["board"]), data()["counts"][time["network"]]
         found.append(
             Observation(
                 time["network"],

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.estimate import calibration
-from bench.estimate.calibration import Board, Observation
+from bench.estimate.calibration import Observation
+from bench.targets.boards import Board
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from deploy.runtime import Model
 from tinyasc import front_end
 from tinyasc.front_end import FrontEnd
 
+LEAST_ROUNDS = 20
 PARTS = ("front_end", "quantize", "network", "dequantize", "whole")
 
 
@@ -50,7 +51,7 @@ def measure(network: Path, drop_in: Path | None, sound: Sound, seconds: float) -
     if drop_in is not None:
         whole = runtime.load(drop_in)
         watches["drop_in"] = Stopwatch(whole.kernels, settled(lambda: whole.scores(waveform)))
-    timing = rounds.interleaved(watches, seconds)
+    timing = rounds.interleaved(watches, seconds, LEAST_ROUNDS)
     return EndToEnd(
         parts={part: timing.latency(part) for part in PARTS},
         front_end_share=timing.quotient("front_end", "whole"),

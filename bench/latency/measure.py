@@ -87,37 +87,34 @@ def measure(
     chosen = {name: files[name] for name in integer or thorough}
     latencies: dict[Variant, Latency] = {}
     ratios: list[Ratio] = []
-    absent = _left_out(cores, python, environments, thorough)
+    absent = _left_out(cores, python, environments, thorough, sound)
     with tqdm(total=len(counts) + 3, desc="latency", unit="part") as progress:
         for count in counts:
-            kind, least = ("one thread", LEAST_ROUNDS) if count == 1 else ("more threads", LEAST_ROUNDS_OF_MORE_THREADS)
             same = [one for one in asked if one.threads == count]
-            share = budget[kind] / (1 if count == 1 else len(counts) - 1)
+            least = LEAST_ROUNDS if count == 1 else LEAST_ROUNDS_OF_MORE_THREADS
+            share = budget["one thread"] if count == 1 else budget["more threads"] / (len(counts) - 1)
             with ExitStack() as open_:
                 watches, gone = variants.opened(same, files, python, open_)
                 timing = interleaved(watches, share, least)
-            absent += gone
             found = {one.name: one for one in same if one.name in watches}
             latencies |= {one: timing.latency(name) for name, one in found.items()}
             ratios += _ratios(found, timing)
+            absent += gone
             progress.update()
         starts = start.measure(files, budget["start"])
         progress.update()
-        whole = {}
-        if sound is not None:
-            whole = {
-                name: end_to_end.measure(path, _drop_in(name, files), sound, budget["end to end"] / len(chosen))
-                for name, path in chosen.items()
-            }
+        whole = {} if sound is None else _from_the_waveform(chosen, files, sound, budget["end to end"])
         progress.update()
         profiles, gone = _profiles(chosen, budget["profile"])
         progress.update()
-    spent = time.perf_counter() - begin
-    return Latencies(latencies, tuple(ratios), starts, whole, profiles, tuple(absent + gone), cores, spent)
+    seconds = time.perf_counter() - begin
+    return Latencies(latencies, tuple(ratios), starts, whole, profiles, tuple(absent + gone), cores, seconds)
 
 
-def _left_out(cores: int, python: Path | None, environments: Path, thorough: Collection[str]) -> list[Absent]:
-    """What is not tried on this machine."""
+def _left_out(
+    cores: int, python: Path | None, environments: Path, thorough: Collection[str], sound: Sound | None
+) -> list[Absent]:
+    """What is not tried here."""
     found = [
         Absent(f"{count} threads", f"this process may use {cores} cores: threads would wait for one another")
         for count in variants.THREADS
@@ -126,6 +123,8 @@ def _left_out(cores: int, python: Path | None, environments: Path, thorough: Col
     if python is None and any(name.endswith(".tflite") for name in thorough):
         where = environments / variants.TFLITE_RUNTIME
         found.append(Absent("tflite-runtime", f"there is no environment {where}: `make crosscheck` makes it"))
+    if sound is None:
+        found.append(Absent("from the waveform", "the front-end is not known: only the model card of a run has it"))
     return found
 
 
@@ -139,8 +138,14 @@ def _ratios(found: Mapping[str, Variant], timing: Timing) -> list[Ratio]:
     return ratios
 
 
-def _drop_in(network: str, files: Mapping[str, Path]) -> Path | None:
-    return files.get(network.replace("model", "drop_in", 1)) if network.startswith("model") else None
+def _from_the_waveform(
+    networks: Mapping[str, Path], files: Mapping[str, Path], sound: Sound, seconds: float
+) -> dict[str, EndToEnd]:
+    found = {}
+    for name, path in networks.items():
+        drop_in = files.get(name.replace("model", "drop_in", 1)) if name.startswith("model") else None
+        found[name] = end_to_end.measure(path, drop_in, sound, seconds / len(networks))
+    return found
 
 
 def _profiles(files: Mapping[str, Path], seconds: float) -> tuple[dict[str, Profile], list[Absent]]:

@@ -2,7 +2,8 @@
 
 It writes one event per node and run, in whole microseconds; so a step is given as the mean of the middle half of its
 runs. Nodes are those of the graph as ONNX Runtime made it: what it fused is one of them, and it may add transpositions
-and reorderings of its own. A node is joined with a layer of the file by the name that it keeps the beginning of. The
+and reorderings of its own. A node is joined with a layer of the file by the name that it keeps the beginning of; a
+layer that no node is joined with was fused into another, as additions are into the convolution before them. The
 profiler takes time itself, and the more the shorter the operations are: the same rounds time the file without it.
 """
 
@@ -15,6 +16,7 @@ import numpy as np
 import onnx
 
 from bench.graph import cost
+from bench.graph.cost import Layer
 from bench.graph.read_onnx import ACTIVATIONS
 from bench.latency import order_statistics, rounds, stopwatch
 from bench.latency.profile import Profile, Step
@@ -27,7 +29,12 @@ EVENT = "_kernel_time"
 
 
 def measure(path: Path, seconds: float) -> Profile:
-    """Profile one file on one thread."""
+    """Profile one file on one thread.
+
+    Raises:
+        UserError: a file that cannot be counted.
+    """
+    layers = cost.read(path).layers
     plain = runtime.load(path)
     raw = plain.input.quantize(np.random.default_rng(0).standard_normal(plain.input.shape))
     with tempfile.TemporaryDirectory(prefix="tinyasc-profile-") as folder:
@@ -40,16 +47,17 @@ def measure(path: Path, seconds: float) -> Profile:
     for event in events:
         if event["cat"] == "Node" and event["name"].endswith(EVENT):
             taken[event["name"].removesuffix(EVENT)].append(event["dur"])
-    layers = _layers_by_node(path)
-    steps = [Step(_joined(node, layers), node, _middle_half(runs), None) for node, runs in taken.items()]
+    known = _layers_by_node(path, layers)
+    steps = [Step(_joined(node, known), node, _middle_half(runs), None) for node, runs in taken.items()]
     whole = order_statistics.median(1e3 * timing.milliseconds["plain"])
     noise = whole.uncertainty * whole.value
-    return Profile(METHOD, tuple(steps), None, whole.value, noise, min(map(len, taken.values()), default=0))
+    return Profile(METHOD, layers, tuple(steps), None, whole.value, noise, min(map(len, taken.values()), default=0))
 
 
-def _layers_by_node(path: Path) -> dict[str, int]:
-    """Layer by the names of the nodes that make it up: one that computes, and what is fused behind it."""
-    places = {layer.name: place for place, layer in enumerate(cost.read(path).layers)}
+def _layers_by_node(path: Path, layers: tuple[Layer, ...]) -> dict[str, int]:
+    """Layer by the names of the nodes that make it up, one that computes and what is fused behind it, and of their
+    outputs."""
+    places = {layer.name: place for place, layer in enumerate(layers)}
     nodes = onnx.load(path, load_external_data=False).graph.node
     fused = {node.input[0]: node.output[0] for node in nodes if node.op_type in ("QuantizeLinear", *ACTIVATIONS)}
     found: dict[str, int] = {}
@@ -57,15 +65,15 @@ def _layers_by_node(path: Path) -> dict[str, int]:
         name = node.output[0]
         while name not in places and name in fused:
             name = fused[name]
-        if name in places and node.name:
-            found[node.name] = places[name]
+        if name in places:
+            found |= dict.fromkeys(filter(None, [node.name, node.output[0]]), places[name])
     return found
 
 
-def _joined(node: str, layers: dict[str, int]) -> tuple[int, ...]:
+def _joined(node: str, known: dict[str, int]) -> tuple[int, ...]:
     """The layer of the node that ONNX Runtime named one after: the longest such name."""
-    known = [name for name in layers if node == name or node.startswith(f"{name}_")]
-    return (layers[max(known, key=len)],) if known else ()
+    names = [name for name in known if node == name or node.startswith(f"{name}_")]
+    return (known[max(names, key=len)],) if names else ()
 
 
 def _middle_half(runs: list[float]) -> float:

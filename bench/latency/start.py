@@ -1,6 +1,6 @@
 """What the first answer takes a fresh process: importing, loading the file, and the first inference.
 
-Every process is new, and the files take turns. Their bytes and those of the packages were read before, so they come
+Every process is new, and the files take turns. Whoever measures has loaded them and the packages before, so all comes
 from memory; the first start after the machine's own takes the disk's time besides. Starting Python is not counted.
 """
 
@@ -19,9 +19,8 @@ from bench.latency.order_statistics import Median
 from bench.latency.worker import environment
 from tinyasc.errors import UserError
 
-LEAST_PROCESSES = 3
-"""Of each file, however little time there is."""
 ENOUGH_PROCESSES = 15
+"""Of each file; with little time it is fewer, at least one."""
 PARTS = ("importing", "loading", "first")
 
 
@@ -45,12 +44,8 @@ def measure(files: Mapping[str, Path], seconds: float) -> dict[str, Start]:
         UserError: a process failed.
     """
     begin = time.perf_counter()
-    for path in files.values():
-        _once(path)  # from the disk
-    taken: list[list[list[float]]] = []
-    while len(taken) < LEAST_PROCESSES or (
-        len(taken) < ENOUGH_PROCESSES and time.perf_counter() - begin < seconds * len(taken) / (len(taken) + 1)
-    ):
+    taken = [[_once(path) for path in files.values()]]
+    while len(taken) < ENOUGH_PROCESSES and time.perf_counter() - begin < seconds * len(taken) / (len(taken) + 1):
         taken.append([_once(path) for path in files.values()])
     columns = np.array(taken).T  # (parts, files, processes)
     found = {}
@@ -66,5 +61,5 @@ def _once(path: Path) -> list[float]:
     if found.returncode != 0:
         reason = (found.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise UserError(f"{path} cannot be started in a process of its own: {reason}")
-    said = json.loads(found.stdout)
+    said = json.loads(found.stdout.splitlines()[-1])
     return [said[part] / 1e6 for part in PARTS]

@@ -96,7 +96,7 @@ def _copied(transport: Transport, device: Device, folder: str, requirements: Seq
             done = subprocess.run([*install, *packages], capture_output=True, text=True, check=False)
             if done.returncode:
                 errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-                raise FailedError("pip", done.returncode, "\n".join(errors))
+                raise FailedError(done.returncode, "\n".join(errors))
 
         what = _as_many_as_can(installed, requirements)
         transport.run(f"cd {folder} && rm -rf env && mkdir -p env/site")
@@ -107,15 +107,17 @@ def _copied(transport: Transport, device: Device, folder: str, requirements: Seq
 
 
 def _as_many_as_can(installed: Callable[[Sequence[str]], None], requirements: Sequence[str]) -> str:
-    """Install each with numpy; a runtime that is not built for the device leaves the others their chance."""
-    got, reason = [], None
-    for requirement in requirements:
+    """Install all with numpy; where that fails, each: one that is not built for the device leaves the others theirs."""
+    got, reason = [], ""
+    for several in [requirements, *([one] for one in requirements)]:
         try:
-            installed(["numpy", requirement])
+            installed(["numpy", *several])
         except FailedError as error:
             reason = error.said.removeprefix("ERROR: ")
         else:
-            got.append(requirement)
+            got += several
+            if several is requirements:
+                break
     if not got:
         raise UserError(f"nothing to install: {reason}")
     return ", ".join(got)

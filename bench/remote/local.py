@@ -21,7 +21,7 @@ class Local:
     def run(self, command: str, given: bytes = b"") -> str:
         done = subprocess.run(["sh", "-c", command], input=given, capture_output=True, cwd=self.home, check=False)
         if done.returncode:
-            raise FailedError(command, done.returncode, done.stderr.decode(errors="replace"))
+            raise FailedError(done.returncode, done.stderr.decode(errors="replace"))
         return done.stdout.decode(errors="replace")
 
     def send(self, folder: Path, to: str) -> None:

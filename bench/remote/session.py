@@ -14,7 +14,7 @@ import re
 import shlex
 import tempfile
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,11 +52,11 @@ class Session:
     def folder(self) -> str:
         return f"{HOME}/{self.bundle.digest[:16]}"
 
-    def measure(self, integer: Collection[str], keep: bool = False) -> dict[str, Any]:
+    def measure(self, integer: Mapping[str, bool], keep: bool = False) -> dict[str, Any]:
         """Measure the bundle there, and return the result of the target (`bench.device.result`).
 
         Args:
-            integer: the files whose network computes in integers.
+            integer: file -> whether its network computes in integers.
             keep: leave the folder on the device.
 
         Raises:
@@ -75,8 +75,8 @@ class Session:
             lost = f"connection to {self.transport.name} lost ({error})"
             raise UserError(f"{lost}; {self._left()}: the same command goes on from there") from None
         except FailedError as error:
-            reason = f"{self.transport.name} has no space left" if FULL in error.text else str(error)
-            raise UserError(f"{reason}; {self._clean(keep)}") from None
+            reason = "it has no space left" if FULL in error.text else error.said
+            raise UserError(f"{self.transport.name}: {reason}; {self._clean(keep)}") from None
         except UserError as error:
             raise UserError(f"{error}; {self._clean(keep)}") from None
         except KeyboardInterrupt:
@@ -143,10 +143,10 @@ class Session:
                     return
                 if state != "running":
                     killed = "it was killed, or the device restarted"
-                    raise FailedError("the measurement", 1, line if state.startswith("ended") else killed)
+                    raise FailedError(1, line if state.startswith("ended") else killed)
                 time.sleep(self.poll_seconds)
 
-    def _fetch(self, integer: Collection[str], device: probe.Device, warnings: list[str]) -> dict[str, Any]:
+    def _fetch(self, integer: Mapping[str, bool], device: probe.Device, warnings: list[str]) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as place:
             self.transport.fetch(f"{self.folder}/out", Path(place))
             return measured.target_result(

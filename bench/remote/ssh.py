@@ -114,7 +114,7 @@ class Ssh:
     def _run(self, command: str, given: bytes = b"") -> bytes:
         done = subprocess.run([*self._ssh, self.address.login, command], input=given, capture_output=True, check=False)
         if done.returncode:
-            self._fail(command, done.returncode, done.stderr.decode(errors="replace"), (SSH_FAILED,))
+            self._fail(done.returncode, done.stderr.decode(errors="replace"), (SSH_FAILED,))
         return done.stdout
 
     def _has_rsync(self) -> bool:
@@ -131,20 +131,20 @@ class Ssh:
             ["rsync", "-az", "--partial", "-e", shlex.join(self._ssh), source, to], capture_output=True, check=False
         )
         if done.returncode:
-            self._fail("rsync", done.returncode, done.stderr.decode(errors="replace"), RSYNC_LOST)
+            self._fail(done.returncode, done.stderr.decode(errors="replace"), RSYNC_LOST)
 
     def _place(self, folder: str) -> str:
         host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
         return f"{host if self.address.user is None else f'{self.address.user}@{host}'}:{folder}"
 
-    def _fail(self, command: str, code: int, said: str, lost: tuple[int, ...]) -> None:
+    def _fail(self, code: int, said: str, lost: tuple[int, ...]) -> None:
         """Say what went wrong: ssh's own faults end with its exit code, all else is the device's word."""
         if code in lost:
             for word, meaning in FAULTS.items():
                 if word in said.lower():
                     advice = meaning.format(words=self.address.words, host=self.address.host)
                     raise UserError(f"no connection to {self.name}: {advice}")
-        failed = FailedError(command, code, said)
+        failed = FailedError(code, said)
         if code in lost:
             raise LostError(failed.said)
         raise failed

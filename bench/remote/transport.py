@@ -14,14 +14,14 @@ class LostError(Exception):
 class FailedError(Exception):
     """The device did what it was told, and that failed."""
 
-    def __init__(self, command: str, code: int, said: str):
-        lines = [line for line in said.strip().splitlines() if line.strip()]
+    def __init__(self, code: int, text: str):
+        lines = [line for line in text.splitlines() if line.strip()]
         self.code = code
-        self.text = said
+        self.text = text
         """Its error output."""
         self.said = lines[-1].strip() if lines else f"exit code {code}"
         """The last line of it."""
-        super().__init__(f"{command}: {self.said}")
+        super().__init__(self.said)
 
 
 class Transport(Protocol):

@@ -1,15 +1,15 @@
 """What `report.json` holds (format 2, schema.json): the rooms' findings put together.
 
-    sentence    the verdict in words
-    figures     every number by its path, such as "accuracy/tflite/int8/macro"; value, unit, how, source, interval
-    subject     what is judged (`bench.subject`)
-    verdict     limits, what is over, and what costs most (`bench.verdict.findings.content`)
-    layers      the headline file operation by operation (`bench.graph.cost.Layer`)
-    accuracy    `bench.accuracy.findings.content`, and drop_ins (`bench.accuracy.drop_ins.content`); null without data
-    latency, memory, energy    each as its room's `content` says; energy is null if it was not asked for
-    targets     results of other machines, emulated and real (`bench.device.result`)
-    model, data, lineage, machine, parity    the run's model card, the data set, the runs before, where it was judged,
-                and the proof of equality that came with the export
+sentence    the verdict in words
+figures     every number by its path, such as "accuracy/tflite/int8/macro"; value, unit, how, source, interval
+subject     what is judged (`bench.subject`)
+verdict     limits, what is over, and what costs most (`bench.verdict.findings.content`)
+layers      the headline file operation by operation (`bench.graph.cost.Layer`)
+accuracy    `bench.accuracy.findings.content`, and drop_ins (`bench.accuracy.drop_ins.content`); null without data
+latency, memory, energy    each as its room's `content` says; energy is null if it was not asked for
+targets     results of other machines, emulated and real (`bench.device.result`)
+model, data, lineage, machine, parity    the run's model card, the data set, the runs before, where it was judged,
+            and the proof of equality that came with the export
 """
 
 import json
@@ -55,9 +55,7 @@ def assemble(judged: Judgement, made: str, command: str) -> dict[str, Any]:
         "figures": {name: figure.to_dict() for name, figure in _figures(judged).items()},
         "subject": subject.content(),
         "verdict": held,
-        "layers": [
-            {**asdict(layer), "constant_bytes": layer.constant_bytes} for layer in judged.verdict.cost.layers
-        ],
+        "layers": [{**asdict(layer), "constant_bytes": layer.constant_bytes} for layer in judged.verdict.cost.layers],
         "accuracy": answered,
         "latency": latency.content(judged.latency, judged.costs),
         "memory": memory.content(judged.memory),

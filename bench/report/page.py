@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from bench.report import views, words
+from bench.report import words
 from bench.report.plots.activations import activations
 from bench.report.plots.confusion import MOST_CLASSES, commonest, confusion
 from bench.report.plots.latency import latency
@@ -21,6 +21,7 @@ from bench.report.plots.margins import margins
 from bench.report.plots.parts import parts
 from bench.report.plots.profile import profile
 from bench.report.plots.stacked import colours, stacked
+from bench.report.views import files, memory, others, targets, timing, verdict
 
 TEMPLATES = Path(__file__).with_name("templates")
 STYLE = Path(__file__).with_name("style.css")
@@ -40,6 +41,7 @@ SECTIONS = {
 }
 """Template -> heading, in the order of the page."""
 
+VIEWS = {"files": files, "memory": memory, "others": others, "targets": targets, "timing": timing, "verdict": verdict}
 PICTURES = {"most_classes": MOST_CLASSES} | {
     picture.__name__: picture
     for picture in (
@@ -61,12 +63,12 @@ WRITERS = {
     for writer in (
         words.celsius,
         words.figure,
+        words.figure_interval,
         words.gigahertz,
         words.interval,
         words.joule_span,
         words.joules,
         words.kilobytes,
-        words.listed,
         words.milliseconds,
         words.number,
         words.percent,
@@ -96,7 +98,7 @@ def render(content: Mapping[str, Any]) -> str:
         undefined=jinja2.StrictUndefined,  # a key that is misspelt is an error, not an empty place
     )
     environment.filters |= WRITERS
-    environment.globals["views"] = views
+    environment.globals["views"] = VIEWS
     environment.globals["pictures"] = PICTURES
     page = environment.get_template("page.html.jinja")
     return page.render(content=content, figures=content["figures"], sections=SECTIONS, style=Markup(STYLE.read_text()))

@@ -1,6 +1,6 @@
 """How the page writes numbers: rounded to what is worth reading, with their unit, and a dash where there is none."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 NONE = "–"
@@ -40,8 +40,8 @@ def three_digits(number: float | None) -> str:
 
 
 def number(found: float | None) -> str:
-    """A count whole, 1234567 -> 1,234,567; anything else to three digits."""
-    return thousands(found) if isinstance(found, int) else three_digits(found)
+    """A whole number as it is, 1234567 -> 1,234,567; anything else to three digits."""
+    return thousands(found) if found is not None and found == int(found) else three_digits(found)
 
 
 def milliseconds(number: float | None) -> str:
@@ -50,12 +50,12 @@ def milliseconds(number: float | None) -> str:
 
 
 def kilobytes(number: float | None) -> str:
-    """147132 -> 147.1 kB, 512 -> 512 B; kB = 1,000 bytes as in the rules."""
+    """147132 -> 147.1 kB, 128000 -> 128 kB, 512 -> 512 B; kB = 1,000 bytes as in the rules."""
     if number is None:
         return NONE
     for size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if number >= size:
-            return f"{number / size:.1f} {unit}"
+            return f"{f'{number / size:.1f}'.removesuffix('.0')} {unit}"
     return f"{number:.0f} B"
 
 
@@ -102,21 +102,22 @@ def watt_hours(kilowatt_hours: float | None) -> str:
     return f"{three_digits(hours)} Wh" if hours >= 1 else f"{three_digits(1000 * hours)} mWh"
 
 
-def figure(found: dict[str, Any] | None) -> str:
-    """The value of a figure of report.json with its unit."""
-    if found is None or found["value"] is None:
-        return NONE
-    value, unit = found["value"], found["unit"]
-    writers = {"fraction": percent, "ms": milliseconds, "bytes": kilobytes, "ratio": three_digits, "count": thousands}
-    if unit in writers:
-        return writers[unit](value)
-    if unit == "nats":
-        return f"{value:.3f}"
-    return (
-        f"{short(value)}{'' if short(value)[-1].isalpha() else ' '}{unit}"
-        if unit == "MACs"
-        else f"{thousands(value)} {unit}"
-    )
+def figure(found: Mapping[str, Any]) -> str:
+    """The value of a figure of report.json with its unit: 82.4 %, 0.301 ms, 147.1 kB, 26,622,208 MACs."""
+    return _in_unit(found["value"], found["unit"])
+
+
+def figure_interval(found: Mapping[str, Any]) -> str:
+    """The interval of a figure, in its unit."""
+    bounds = found.get("interval")
+    return "" if bounds is None else " to ".join(_in_unit(bound, found["unit"]) for bound in bounds)
+
+
+def _in_unit(value: float | None, unit: str) -> str:
+    writers = {"fraction": percent, "ms": milliseconds, "bytes": kilobytes, "J": joules, "kWh": watt_hours}
+    if value is None or unit in writers:
+        return writers.get(unit, number)(value)
+    return f"{number(value)}{'' if unit in ('ratio', 'probability', 'count') else f' {unit}'}"
 
 
 def signed(number: float, digits: int = 2) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from bench.report.plots.canvas import Canvas, Margins, Scale
-from bench.report.words import kilobytes, short
+from bench.report.words import kilobytes
 
 HEIGHT = 170
 """Pixels."""
@@ -24,7 +24,7 @@ def activations(found: Mapping[str, Any]) -> Markup:
     for tick in scale.ticks(4):
         y = HEIGHT * (1 - scale(tick))
         canvas.line(0, y, 1, y, "grid")
-        canvas.text(0, y, f"{short(tick)}B" if tick else "0", "tick", anchor="end", right=-8)
+        canvas.text(0, y, kilobytes(tick) if tick else "0", "tick", anchor="end", right=-8)
     each, top = 1 / len(live_bytes), [1 - scale(live) for live in live_bytes]
     steps = [(each * (place + side), y) for place, y in enumerate(top) for side in (0, 1)]
     canvas.curve([(0, 1), *steps, (1, 1)], "area", close=True)

@@ -45,22 +45,54 @@ class Point:
     """Of its accuracy."""
 
 
-def accuracy_against_macs(
-    own: Sequence[Point], published: Sequence[Point], lines: Mapping[str, float], limit: float
-) -> Markup:
-    """The picture.
+@dataclass(frozen=True)
+class Chart:
+    """What the picture shows."""
 
-    Args:
-        own: labelled by name.
-        published: labelled by number, from 1.
-        lines: accuracies of models whose cost is unknown or off the axis, by name.
-        limit: MACs that the rules allow.
-    """
-    points = [*own, *published]
-    accuracies = [point.accuracy for point in points] + list(lines.values())
-    across = Scale(min(8e5, *(0.6 * point.macs for point in own)) if own else 8e5, RIGHT_END, logarithmic=True)
+    own: Sequence[Point]
+    """What is judged; named beside the picture."""
+    published: Sequence[Point]
+    """Labelled by number, from 1."""
+    lines: Mapping[str, float]
+    """Accuracies of models whose cost is unknown or off the axis, by name."""
+    at: Mapping[str, float]
+    """MACs of models whose accuracy is unknown, by name."""
+    limit: float
+    """MACs that the rules allow."""
+
+
+def accuracy_against_macs(chart: Chart) -> Markup:
+    """The picture."""
+    points = [*chart.own, *chart.published]
+    accuracies = [point.accuracy for point in points] + list(chart.lines.values())
+    costs = [max(1.0, macs) for macs in (*(point.macs for point in chart.own), *chart.at.values())]
+    across = Scale(min([8e5, *(0.6 * macs for macs in costs)]), max([RIGHT_END, *(1.3 * macs for macs in costs)]), True)
     up = Scale(max(0.0, min(accuracies) - 0.05), min(1.0, max(accuracies) + 0.06))
     canvas = Canvas("Macro accuracy against multiply-accumulates", HEIGHT, Margins(left=50, right=12, top=8, bottom=46))
+    _axes(canvas, across, up)
+    canvas.line(across(chart.limit), 0, across(chart.limit), HEIGHT, "limit")
+    canvas.text(across(chart.limit), HEIGHT - 10, "limit", "bad", right=6)
+    for name, accuracy in chart.lines.items():
+        y = HEIGHT * (1 - up(accuracy))
+        canvas.line(0, y, 1, y, "level")
+        canvas.text(0, y - 9, f"{name} {percent(accuracy)}", "faint", right=6)
+    for name, macs in chart.at.items():
+        x = across(macs)
+        canvas.line(x, 0, x, HEIGHT, "level")
+        anchor, right = ("end", -6) if x > 0.5 else ("start", 6)
+        canvas.text(x, 10, f"{name}, {short(macs)} MACs", "over", anchor=anchor, right=right)
+    places = [(across(point.macs), HEIGHT * (1 - up(point.accuracy))) for point in points]
+    behind = list(zip(chart.published, places[len(chart.own) :], strict=True))
+    for number, (point, (x, y)) in enumerate(behind, start=1):
+        canvas.circle(x, y, 4.5, "published", hint=f"{number}. {_described(point)}")
+    for number, ((_, (x, y)), (right, down)) in enumerate(zip(behind, _apart(places, len(chart.own)), strict=True), 1):
+        canvas.text(x, y + down, str(number), "faint over", anchor="middle", right=right)
+    for point, (x, y) in reversed(list(zip(chart.own, places, strict=False))):  # the first on top
+        canvas.circle(x, y, 6.5, f"own {point.kind}", hint=_described(point))
+    return canvas.markup()
+
+
+def _axes(canvas: Canvas, across: Scale, up: Scale) -> None:
     for tick in up.ticks(6):
         y = HEIGHT * (1 - up(tick))
         canvas.line(0, y, 1, y, "grid")
@@ -69,21 +101,6 @@ def accuracy_against_macs(
         canvas.line(across(tick), 0, across(tick), HEIGHT, "grid")
         canvas.text(across(tick), HEIGHT + 14, short(tick), "tick", anchor="middle")
     canvas.text(0.5, HEIGHT + 34, "multiply-accumulates for one second of sound", "tick", anchor="middle")
-    canvas.line(across(limit), 0, across(limit), HEIGHT, "limit")
-    canvas.text(across(limit), HEIGHT - 10, "limit", "bad", right=6)
-    for name, accuracy in lines.items():
-        y = HEIGHT * (1 - up(accuracy))
-        canvas.line(0, y, 1, y, "mark")
-        canvas.text(0, y - 9, f"{name} {percent(accuracy)}", "faint", right=6)
-    places = [(across(point.macs), HEIGHT * (1 - up(point.accuracy))) for point in points]
-    labels = _apart(places, len(own))
-    for number, (point, (x, y)) in enumerate(zip(published, places[len(own) :], strict=True), start=1):
-        canvas.circle(x, y, 4.5, "published", hint=f"{number}. {_described(point)}")
-    for number, ((x, y), (right, down)) in enumerate(zip(places[len(own) :], labels, strict=True), start=1):
-        canvas.text(x, y + down, str(number), "faint over", anchor="middle", right=right)
-    for point, (x, y) in reversed(list(zip(own, places, strict=False))):  # the first on top
-        canvas.circle(x, y, 6.5, f"own {point.kind}", hint=_described(point))
-    return canvas.markup()
 
 
 def _described(point: Point) -> str:

@@ -1,0 +1,198 @@
+"""Runs model files on an emulated board: their answers against this machine's, and their instructions."""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from bench.device import bundle, equality, inputs, result
+from bench.device.bundle import Bundle, Settings
+from bench.emulate import count
+from bench.emulate.count import Counts
+from bench.emulate.emulator import Emulator
+from bench.estimate.estimate import estimate
+from bench.targets.boards import Board
+from tinyasc.errors import UserError
+
+SETTINGS = Settings(mode=bundle.COUNT, threads=(1,), warm_up=2, runs=5)
+"""Equal inferences are counted and held against each other."""
+MOSTLY_INTEGER = 0.01
+"""Largest share of floating-point multiply-accumulates in the instructions of what is estimated as integers."""
+NO_TIME = "Emulated: answers and instructions are this processor's, but an emulator's time is no latency."
+
+Finding = dict[str, Any]
+"""What was found of one file: sha256, versions, and entries of the parts of a result under their names."""
+
+
+def emulate(
+    emulator: Emulator,
+    board: Board,
+    models: Mapping[str, Path],
+    integer: Mapping[str, bool],
+    raw: Mapping[str, np.ndarray],
+    command: str,
+) -> dict[str, Any]:
+    """Run files on a board and say what was found, as `bench.device.result` has it.
+
+    Files run side by side, one a core of this machine, as no time is measured. A file that does not run there is a
+    finding too, and stands among the warnings.
+
+    Args:
+        emulator: ready.
+        board: which one.
+        models: file name in the result -> .tflite or .onnx file with one input and one output.
+        integer: file name -> whether the network inside computes in integers.
+        raw: file name -> raw inputs (n, *input shape).
+        command: what the result says made it.
+
+    Raises:
+        UserError: no file runs there.
+    """
+
+    def one(file: str) -> Finding:
+        try:
+            return _judge(emulator, board, file, models[file], integer[file], raw[file])
+        except UserError as error:
+            return {"warnings": [f"{error}."]}
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        progress = tqdm(pool.map(one, models), desc=f"emulated {board.key}", unit="file", total=len(models))
+        found = dict(zip(models, progress, strict=True))
+    ran = {file: finding for file, finding in found.items() if "sha256" in finding}
+    warnings = [warning for finding in found.values() for warning in finding["warnings"]]
+    if not ran:
+        raise UserError(f"no file runs on an emulated {board.name}: {warnings[0]}")
+    if emulator.no_counter:
+        warnings.insert(0, f"Instructions are not counted: {emulator.no_counter}.")
+    content = {
+        "format": result.FORMAT,
+        "target": board.key,
+        "kind": result.EMULATED,
+        "board": {
+            "name": board.name,
+            "processor": board.processor,
+            "cores": board.cores,
+            "architecture": "aarch64",
+            "bits": 64,
+            "clock_hz": board.clock_hz,
+            "features": board.core.features,
+            "system": emulator.qemu,
+            "runtimes": {name: version for finding in ran.values() for name, version in finding["runtimes"].items()},
+        },
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "models": {file: finding["sha256"] for file, finding in ran.items()},
+        "latency": [],
+        **{
+            part: [entry for finding in ran.values() for entry in finding[part]]
+            for part in ("equality", "instructions", "estimates")
+        },
+        "phases": [],
+        "warnings": [NO_TIME, *warnings],
+    }
+    result.check(content, f"the result of {board.key}")
+    return content
+
+
+def _judge(emulator: Emulator, board: Board, file: str, path: Path, integer: bool, raw: np.ndarray) -> Finding:
+    with tempfile.TemporaryDirectory(prefix="tinyasc-emulated-") as folder:
+        written = bundle.write(Path(folder, "bundle"), {file: path}, {file: raw}, SETTINGS)
+        measured, outputs, regions = _run(emulator, board, file, written)
+    (entry,) = measured["models"]
+    configuration = {key: entry[key] for key in ("file", "runtime", "kernels", "threads")}
+    runtime, version = entry["runtime"].split()
+    finding: Finding = {
+        "sha256": entry["sha256"],
+        "runtimes": {"python": measured["python"], "numpy": measured["numpy"], runtime: version},
+        "warnings": [],
+    }
+    finding["equality"] = _equality(path, raw, outputs, configuration, integer, finding["warnings"])
+    finding["instructions"] = _instructions(regions, configuration, board, integer, finding["warnings"])
+    finding["estimates"] = [
+        {**configuration, **_estimate(finding["instructions"], board, integer, emulator.no_counter)}
+    ]
+    return finding
+
+
+def _run(
+    emulator: Emulator, board: Board, file: str, written: Bundle
+) -> tuple[dict[str, Any], np.ndarray, list[Counts]]:
+    """What the runner measured, the outputs (n, ...), and the counted regions."""
+    out, counts = written.folder.with_name("out"), written.folder.with_name("counts.txt")
+    counting = {} if emulator.counter is None else count.environment(emulator.counter, counts)
+    ran = subprocess.run(
+        [emulator.pythons[board.key], written.folder / bundle.RUNNER.name, written.folder, out],
+        env={**os.environ, **counting},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode != 0:
+        raise UserError(f"{file} does not run on an emulated {board.name}: {_reason(ran)}")
+    measured = json.loads((out / "measured.json").read_text())
+    outputs = np.load(out / measured["models"][0]["outputs"], allow_pickle=False)
+    return measured, outputs, count.read(counts.read_text()) if counting else []
+
+
+def _reason(ran: subprocess.CompletedProcess[str]) -> str:
+    if ran.returncode < 0:
+        return f"stopped by {signal.Signals(-ran.returncode).name}"
+    return (ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"])[-1]
+
+
+def _equality(
+    path: Path, raw: np.ndarray, outputs: np.ndarray, configuration: Finding, integer: bool, warnings: list[str]
+) -> list[Finding]:
+    file, kernels = configuration["file"], configuration["kernels"]
+    name, ours = equality.reference(path, kernels, raw)
+    if not name.endswith(kernels):
+        warnings.append(f"{file} ran in {kernels} there and in {name} here: not compared.")
+        return []
+    if not inputs.vary(ours):
+        warnings.append(f"{file} answers {len(ours)} inputs nearly alike, equal answers prove nothing: not compared.")
+        return []
+    difference = equality.difference(ours, outputs)
+    allowed = equality.allowed(kernels, outputs.dtype, integer)
+    agreed = difference.agreed(allowed)
+    if not agreed:
+        warnings.append(
+            f"{file} answers otherwise than on this machine: {difference.same_top1} of {len(ours)} inputs get the same "
+            f"answer, the largest difference is {difference.largest_difference:.3g} and {allowed:.3g} is allowed."
+        )
+    return [{**configuration, "reference": name, **vars(difference), "allowed": allowed, "agreed": agreed}]
+
+
+def _instructions(
+    regions: list[Counts], configuration: Finding, board: Board, integer: bool, warnings: list[str]
+) -> list[Finding]:
+    if not regions:
+        return []
+    spread, classes = count.spread(regions), count.median(regions)
+    if spread > count.REPEATABLE:
+        warnings.append(
+            f"{configuration['file']}: the instructions of {len(regions)} equal inferences lie {spread:.2%} apart, "
+            "their median is given."
+        )
+    counted = {"processor": board.processor, "integer": integer, "total": count.total(classes), "classes": classes}
+    return [{**configuration, **counted, "inferences": len(regions), "spread": spread}]
+
+
+def _estimate(instructions: list[Finding], board: Board, integer: bool, no_counter: str | None) -> Finding:
+    unknown = {"board": board.name, "milliseconds": None, "reason": f"instructions are not counted: {no_counter}"}
+    if not instructions:
+        return unknown
+    (counted,) = instructions
+    share = counted["classes"]["float_mac"] / counted["total"]
+    if integer and share > MOSTLY_INTEGER:
+        reason = f"{share:.0%} of its instructions multiply floats, and the constants are of integers"
+        return {**unknown, "reason": reason}
+    return estimate(counted["total"], board, integer, counted["kernels"]).content()
