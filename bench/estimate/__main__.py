@@ -3,11 +3,13 @@
 python -m bench.estimate [--measured FOLDER]
 """
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from bench.estimate import calibration, check, refit
 from bench.estimate.calibration import Observation
+from bench.targets import boards
 from tinyasc import recipe
 
 NOTE = "No board was ever at hand for this project: every published time below is someone else's."
@@ -50,6 +52,7 @@ def content(measured: list[Observation]) -> dict[str, Any]:
     return {
         "note": NOTE,
         "band": calibration.data()["band"],
+        "boards": {key: asdict(boards.load(key)) for key in boards.known()},
         "processors": {
             name: _processor(calibration.observations(name, measured))
             for name in sorted({one.processor for one in [*calibration.published(), *measured]})
