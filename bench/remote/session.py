@@ -65,7 +65,7 @@ class Session:
         device = self._first_word()
         warnings = probe.warnings(device)
         for warning in warnings:
-            self.say(f"{self.transport.name}: {warning}")
+            self.say(warning)
         try:
             self._send(device)
             self._start(device)
