@@ -51,10 +51,11 @@ def measure(target: str, subject: Subject, clips: Clips | None, *, emulator: Pat
     """
     names = [*subject.main, *(name for name, network in subject.drop_ins.items() if network in subject.main)]
     paths = {name: subject.files[name].path for name in names}
-    integer = [name for name in names if subject.files[name].integer]
+    integer = {name: subject.files[name].integer for name in names}
     raw = _inputs(subject, names, clips)
     if not target.startswith(SSH):
-        return emulate(emulated.prepare(emulator), boards.load(target), paths, integer, raw)
+        whole = [name for name, is_integer in integer.items() if is_integer]
+        return emulate(emulated.prepare(emulator), boards.load(target), paths, whole, raw)
     with tempfile.TemporaryDirectory(prefix="tinyasc-bundle-") as folder:
         packed = bundle.write(Path(folder), paths, raw, Settings())
         with closing(ssh.Ssh(ssh.parse(target))) as transport:
