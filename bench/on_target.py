@@ -33,7 +33,9 @@ def check(target: str) -> None:
         raise UserError(f"no target {target!r}: take {', '.join(boards.known())} (emulated), or ssh:user@host[:port]")
 
 
-def measure(target: str, subject: Subject, clips: Clips | None, *, emulator: Path, keep: bool) -> dict[str, Any]:
+def measure(
+    target: str, subject: Subject, clips: Clips | None, *, emulator: Path, steady_seconds: float, keep: bool
+) -> dict[str, Any]:
     """Run the networks and their drop-ins there, on test clips where there are any, else on varied random inputs.
 
     Args:
@@ -41,6 +43,7 @@ def measure(target: str, subject: Subject, clips: Clips | None, *, emulator: Pat
         subject: whose files.
         clips: whose test split is heard; none: random inputs.
         emulator: folder where the emulated machines are set up; what is missing is set up first.
+        steady_seconds: how long each file runs on end on a device, for a power meter.
         keep: leave the work folder on the device.
 
     Returns:
@@ -57,7 +60,7 @@ def measure(target: str, subject: Subject, clips: Clips | None, *, emulator: Pat
         whole = [name for name, is_integer in integer.items() if is_integer]
         return emulate(emulated.prepare(emulator), boards.load(target), paths, whole, raw)
     with tempfile.TemporaryDirectory(prefix="tinyasc-bundle-") as folder:
-        packed = bundle.write(Path(folder), paths, raw, Settings())
+        packed = bundle.write(Path(folder), paths, raw, Settings(steady_seconds=steady_seconds))
         with closing(ssh.Ssh(ssh.parse(target))) as transport:
             return Session(transport, packed).measure(integer, keep)
 

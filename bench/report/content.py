@@ -21,6 +21,7 @@ from bench.accuracy import drop_ins
 from bench.accuracy import findings as accuracy
 from bench.device import result
 from bench.energy import findings as energy
+from bench.energy.meter import Metered
 from bench.figure import MEASURED, QUOTED, Figure, path_of
 from bench.graph import cost as graph_cost
 from bench.judge import Judgement
@@ -30,8 +31,8 @@ from bench.report.document import FORMAT
 from bench.verdict import findings as verdict
 from tinyasc.artifact import ModelCard
 
-TARGET = "target/"
-"""Paths of the figures of targets begin so."""
+TARGET, METER = "target/", "energy/meter"
+"""Paths of the figures of targets and of power meters begin so."""
 
 
 def assemble(judged: Judgement, made: str, command: str) -> dict[str, Any]:
@@ -78,6 +79,15 @@ def with_targets(content: Mapping[str, Any], results: Sequence[Mapping[str, Any]
     for one in results:
         own |= {path: figure.to_dict() for path, figure in result.figures(one, paths).items()}
     return {**content, "figures": own, "targets": list(results)}
+
+
+def with_meter(content: Mapping[str, Any], metered: Sequence[Metered]) -> dict[str, Any]:
+    """The same report with the energy of targets by a power meter, in the place of what it had of that."""
+    found = energy.Findings(None, tuple(metered), None)
+    own = content["energy"] or energy.content(found)
+    figures = {path: figure for path, figure in content["figures"].items() if not path.startswith(METER)}
+    figures |= {path: figure.to_dict() for path, figure in energy.figures(found, path_of).items()}
+    return {**content, "figures": figures, "energy": {**own, "meter": energy.content(found)["meter"]}}
 
 
 def _figures(judged: Judgement) -> dict[str, Figure]:
