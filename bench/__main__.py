@@ -6,8 +6,6 @@ python -m bench --model FILE.tflite
 """
 
 import json as json_format
-import shlex
-import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,7 +87,7 @@ def judge(
                 environments=environments,
             )
             made = datetime.now(UTC).isoformat(timespec="seconds")
-            content = contents.assemble(found, made, shlex.join(["python", "-m", "bench", *sys.argv[1:]]))
+            content = contents.assemble(found, made, artifact.command_line())
             document.write(contents.with_targets(content, _results(out, judged)), out)
         if target is not None:
             measured = on_target.measure(target, judged, clips, emulator=emulator, keep=keep)

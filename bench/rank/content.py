@@ -11,8 +11,6 @@ front       macs and memory_bytes -> names of the systems that no other beats in
 comparable  whether all accuracies were measured on one data set; null: a table does not say
 """
 
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -22,6 +20,7 @@ from bench.figure import MEASURED, QUOTED, Figure
 from bench.rank.pareto import front
 from bench.rank.rules import Ranking, Weights
 from bench.rank.system import System
+from tinyasc.artifact import command_line
 
 FORMAT = 1
 
@@ -31,7 +30,7 @@ def content(systems: Sequence[System], rankings: Sequence[Ranking], weights: Wei
     return {
         "format": FORMAT,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["python", "-m", "bench.rank", *sys.argv[1:]]),
+        "command": command_line(),
         "weights": asdict(weights),
         "systems": {system.name: _system(system) for system in systems},
         "rankings": {str(ranking.year): _ranking(ranking) for ranking in rankings},

@@ -22,6 +22,7 @@ from bench.accuracy import findings as accuracy
 from bench.device import result
 from bench.energy import findings as energy
 from bench.figure import MEASURED, QUOTED, Figure, path_of
+from bench.graph import cost as graph_cost
 from bench.judge import Judgement
 from bench.latency import content as latency
 from bench.memory import findings as memory
@@ -44,6 +45,7 @@ def assemble(judged: Judgement, made: str, command: str) -> dict[str, Any]:
     subject, card = judged.subject, judged.subject.card
     parity = None if card is None else subject.files[subject.headline].path.with_name("parity.json")
     held = verdict.content(judged.verdict)
+    costs = {name: graph_cost.read(subject.files[name].path) for name in judged.latency.profiles}
     answered = None
     if judged.accuracy is not None:
         answered = {**accuracy.content(judged.accuracy), "drop_ins": drop_ins.content(judged.same_answers)}
@@ -57,7 +59,7 @@ def assemble(judged: Judgement, made: str, command: str) -> dict[str, Any]:
         "verdict": held,
         "layers": [{**asdict(layer), "constant_bytes": layer.constant_bytes} for layer in judged.verdict.cost.layers],
         "accuracy": answered,
-        "latency": latency.content(judged.latency),
+        "latency": latency.content(judged.latency, costs),
         "memory": memory.content(judged.memory),
         "energy": None if judged.energy is None else energy.content(judged.energy),
         "targets": [],
