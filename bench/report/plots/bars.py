@@ -90,7 +90,8 @@ def _draw(canvas: Canvas, row: Bar, top: float, scale: Scale) -> None:
             canvas.line(scale(row.value), edge - 2, scale(row.value), edge + THICK + 2, "span")
         else:
             canvas.line(low, middle, high, middle, "span")
-            for end in (low, high):
-                canvas.line(end, middle - 3.5, end, middle + 3.5, "span")
+            for end, place in zip(row.span, (low, high), strict=True):
+                if end <= scale.high:  # beyond, the line goes on
+                    canvas.line(place, middle - 3.5, place, middle + 3.5, "span")
     if row.tick is not None:
         canvas.line(scale(row.tick), edge - 2, scale(row.tick), edge + THICK + 2, "mark")
