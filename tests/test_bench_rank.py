@@ -237,12 +237,12 @@ def test_the_command_ranks_reports_and_tables_and_draws_them(
     assert Path("pareto.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_figures_are_quoted_where_what_they_rest_on_is(tmp_path: Path) -> None:
+def test_ranks_are_quoted_where_what_they_rest_on_is(tmp_path: Path) -> None:
     own = read.report(write_report(tmp_path / "bench"))
-    both = [own, system("other", accuracy=0.5)]
-    alone, beside = (content.figures(s, rules.rank(s, Weights())) for s in ([own], both))
-    assert alone[f"ranking/2025/{own.name}"].how == MEASURED
-    assert (beside[f"ranking/2025/{own.name}"].value, beside[f"ranking/2025/{own.name}"].how) == (1, QUOTED)
+    for systems, how in (([own], MEASURED), ([own, system("other", accuracy=0.5)], QUOTED)):
+        rankings = content.content(systems, rules.rank(systems, Weights()), Weights())["rankings"]
+        assert rankings["2025"]["how"] == how
+        assert rankings["2025"]["places"][0]["name"] == own.name
 
 
 @pytest.mark.parametrize(
