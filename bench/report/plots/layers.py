@@ -16,6 +16,8 @@ COLUMNS = (
     ("constant_bytes", "bytes", "float", kilobytes),
 )
 """Key of a layer, its heading, class of its bars, how a number is written."""
+BAR = 0.6
+"""The longest bar, as a part of its column; its per cent stand behind it."""
 GAP = 0.05
 """Between the columns, as a fraction of the picture."""
 
@@ -37,7 +39,7 @@ def layers(found: Sequence[Mapping[str, Any]], most: int = 14) -> Markup:
         largest = max([1, *(cost[key] for _, cost in rows)])
         for row, (words, cost) in enumerate(rows):
             y = ROW * row + (ROW - THICK) / 2
-            long = width * 0.72 * cost[key] / largest
+            long = width * BAR * cost[key] / largest
             hint = f"{words}: {write(cost[key])} {heading}, {percent(cost[key] / total)}"
             canvas.rectangle(left, y, long, THICK, kind, hint=hint)
             canvas.text(left + long, ROW * row + ROW / 2, percent(cost[key] / total, 0), "tick", right=5)
