@@ -14,6 +14,8 @@ from markupsafe import Markup
 
 LONG = 1000
 """Units of a curve's own coordinates, across and down."""
+LETTER = 6.4
+"""Pixels of a letter, on average."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,6 @@ class Canvas:
 
     def __init__(self, title: str, height: float, margins: Margins) -> None:
         """`title`: what a screen reader says of the picture."""
-        self.height = height
         margin = f"{margins.top}px {margins.right}px {margins.bottom}px {margins.left}px"
         across = margins.left + margins.right
         style = f"margin:{margin};width:calc(100% - {across}px);height:{height:g}px"
@@ -123,6 +124,12 @@ class Scale:
         step = next(n * power for n in (1, 2, 2.5, 5, 10) if n * power >= rough * (1 - 1e-9))
         first = math.ceil(self.low / step - 1e-9)
         return [n * step for n in range(first, math.floor(self.high / step + 1e-9) + 1)]
+
+
+def fitted(words: str, pixels: float) -> str:
+    """Words that come from elsewhere, cut to what a margin of so many pixels holds."""
+    most = int(pixels / LETTER)
+    return words if len(words) <= most else f"{words[: most - 1]}…"
 
 
 def _percent(fraction: float) -> str:
