@@ -6,8 +6,6 @@ python -m bench --model FILE.tflite
 """
 
 import json as json_format
-import shlex
-import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +18,8 @@ from bench.compare import reports
 from bench.compare.change import DEFAULT
 from bench.device import result
 from bench.emulate import emulator as emulated
+from bench.energy import meter as power_meter
+from bench.energy.reading import read
 from bench.latency.measure import SECONDS
 from bench.report import content as contents
 from bench.report import document
@@ -45,6 +45,7 @@ def judge(
     environments: Path = other_runtimes.FOLDER,
     emulator: Path = emulated.FOLDER,
     keep: bool = False,
+    meter: Path | None = None,
     compare: Path | None = None,
     json: Path | None = None,
 ) -> None:
@@ -60,16 +61,19 @@ def judge(
         reference: float twin (.tflite or .onnx) of a file, to compare it with.
         mel: front-end of a file that takes spectrograms; a run brings its own.
         latency_seconds: time for the latencies, seconds.
-        energy_seconds: time under load for each network's energy by codecarbon, seconds; default: not measured.
+        energy_seconds: time under load of each file for its energy, seconds; on this machine by codecarbon, on an ssh
+            target for the reading of your power meter. Default: no energy.
         environments: where tflite-runtime and tflite-micro are, if they are (`python -m bench.environments`).
         emulator: where the emulated machines are set up.
         keep: leave the work folder on the device of an ssh target.
+        meter: reading (CSV) of a power meter that an ssh target was on while it was measured.
         compare: older report.json; whatever is worse than in it ends the command with 1.
         json: one more place for report.json.
     """
     if latency_seconds <= 0:
         raise UserError(f"latency_seconds is {latency_seconds}: take more than 0")
     artifact.check_files(json)
+    reading = None if meter is None else read(meter)
     if target is not None:
         on_target.check(target)
     old = None if compare is None else document.read(compare)
@@ -79,22 +83,27 @@ def judge(
         raise UserError(f"{out} is a file: give --out a folder")
     with ExitStack() as opened:
         clips = None if data is None else opened.enter_context(Clips(data))
-        content = None if target is None else _report_of(out, judged)
+        content = None if target is None and reading is None else _report_of(out, judged)
         if content is None:
             found = judging.judge(
                 judged,
                 clips,
                 latency_seconds=latency_seconds,
-                energy_seconds=energy_seconds,
+                energy_seconds=energy_seconds if target is None else None,
                 environments=environments,
             )
             made = datetime.now(UTC).isoformat(timespec="seconds")
-            content = contents.assemble(found, made, shlex.join(["python", "-m", "bench", *sys.argv[1:]]))
+            content = contents.assemble(found, made, artifact.command_line())
             document.write(contents.with_targets(content, _results(out, judged)), out)
         if target is not None:
-            measured = on_target.measure(target, judged, clips, emulator=emulator, keep=keep)
+            measured = on_target.measure(
+                target, judged, clips, emulator=emulator, steady_seconds=energy_seconds or 0.0, keep=keep
+            )
             result.write(out / TARGETS / f"{measured['target']}.json", measured)
-    content = contents.with_targets(content, _results(out, judged))
+    results = _results(out, judged)
+    content = contents.with_targets(content, results)
+    if reading is not None:
+        content = contents.with_meter(content, power_meter.of_results(reading, results))
     document.write(content, out)
     if json is not None:
         json.parent.mkdir(parents=True, exist_ok=True)

@@ -31,13 +31,23 @@ def make(*, environments: Path = FOLDER, names: list[str] | None = None) -> None
     Args:
         environments: folder in which they are made.
         names: those to make; default: all.
+
+    Raises:
+        UserError: an unknown name, before anything is made; packages that cannot be installed here, after the others.
     """
     chosen = list(PACKAGES) if names is None else names
     if unknown := set(chosen) - set(PACKAGES):
         raise UserError(f"no environment {', '.join(sorted(unknown))}: there are {', '.join(PACKAGES)}")
+    failed = []
     for name in tqdm(chosen, "environments", leave=False):
-        prepared(environments / name, PACKAGES[name])
-    print("\n".join(f"{environments / name}: {', '.join(PACKAGES[name])}" for name in chosen))
+        try:
+            prepared(environments / name, PACKAGES[name])
+        except UserError as error:  # a package may have no wheel for this Python, and the next one have it
+            failed.append(str(error))
+        else:
+            tqdm.write(f"{environments / name}: {', '.join(PACKAGES[name])}")
+    if failed:
+        raise UserError("; ".join(failed))
 
 
 def prepared(environment: Path, packages: Sequence[str]) -> Path:

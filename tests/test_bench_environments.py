@@ -35,6 +35,19 @@ def test_none_is_there_where_none_was_made(tmp_path: Path) -> None:
     assert environments.found(environments.TFLITE_MICRO, tmp_path) is None
 
 
+def test_one_that_cannot_be_made_does_not_keep_the_others_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def prepared(environment: Path, packages: tuple[str, ...]) -> None:
+        if environment.name == environments.TFLITE_RUNTIME:
+            raise UserError("no wheel for this Python")
+
+    monkeypatch.setattr(environments, "prepared", prepared)
+    with pytest.raises(UserError, match="no wheel for this Python"):
+        environments.make(environments=tmp_path)
+    assert f"{tmp_path / environments.TFLITE_MICRO}: tflite-micro, numpy" in capsys.readouterr().out
+
+
 def test_unknown_names_are_refused_before_anything_is_made(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no environment tflite_macro: there are tflite_runtime_interpreter, "):
         environments.make(environments=tmp_path / "e", names=["tflite_macro"])

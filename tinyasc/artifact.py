@@ -135,7 +135,7 @@ def new_run(out: Path) -> Iterator[Run]:
         if resolved is not None:
             run.path("recipe.yaml").write_text(resolved)
         card = replace(
-            run.card, files=_describe(temporary), git_commit=_git_commit(), command=_command(), versions=_versions()
+            run.card, files=_describe(temporary), git_commit=_git_commit(), command=command_line(), versions=_versions()
         )
         run.path(CARD).write_text(json.dumps(asdict(card), indent=1) + "\n")
         for file in temporary.rglob("*"):
@@ -203,6 +203,13 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def command_line() -> str:
+    """The running command as a person would type it."""
+    main = sys.modules["__main__"].__spec__
+    program = ["python", "-m", main.name.removesuffix(".__main__")] if main else sys.argv[:1]
+    return shlex.join([*program, *sys.argv[1:]])
+
+
 def atomic_write(path: Path, content: bytes | memoryview) -> None:
     """Write a file that is there whole or not at all."""
     temporary = path.with_name(path.name + ".tmp")
@@ -227,12 +234,6 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _command() -> str:
-    main = sys.modules["__main__"].__spec__
-    program = ["python", "-m", main.name.removesuffix(".__main__")] if main else sys.argv[:1]
-    return shlex.join([*program, *sys.argv[1:]])
 
 
 def _git_commit() -> str | None:

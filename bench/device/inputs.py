@@ -35,7 +35,7 @@ def of_clips(models: dict[str, Model], clips: Clips, card: ModelCard, count: int
 
 
 def varied(model: Model, count: int = COUNT, seed: int = 0) -> np.ndarray:
-    """Random raw inputs (n, *input shape) that are unlike each other: each with a mean, a contrast and a grain of its own.
+    """Random raw inputs (n, *input shape) unlike each other: each with a mean, a contrast and a grain of its own.
 
     Reals vary around 0 by about 1, as spectrograms do that were normalised; integers over most of their range.
     """
@@ -52,7 +52,7 @@ def varied(model: Model, count: int = COUNT, seed: int = 0) -> np.ndarray:
 
 
 def vary(outputs: np.ndarray) -> bool:
-    """Whether the answers (n, ...) to different inputs differ so much that equal answers of two machines mean something.
+    """Whether answers (n, ...) to different inputs differ so much that equal ones of two machines mean something.
 
     A network that answers everything alike agrees with itself on any machine, right or wrong.
     """

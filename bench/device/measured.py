@@ -1,8 +1,6 @@
 """What the runner brought back from a device, made into the result of a target."""
 
 import json
-import shlex
-import sys
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 from bench.device import equality, result, runner
 from bench.device.bundle import Bundle
 from bench.targets import boards
+from tinyasc.artifact import command_line
 from tinyasc.bootstrap import interval
 from tinyasc.errors import UserError
 
@@ -59,7 +58,7 @@ def target_result(
         "kind": result.DEVICE,
         "board": {**_board(measured), "clock_offset_seconds": clock_offset_seconds},
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["python", *sys.argv]),
+        "command": command_line(),
         "models": {entry["file"]: entry["sha256"] for entry in measured["models"]},
         "latency": [_latency(entry, bundle) for entry in measured["models"]],
         "equality": comparisons,
@@ -144,21 +143,20 @@ def _equality(
 
 def _warnings(measured: Mapping[str, Any]) -> list[str]:
     before, after = measured["before"], measured["after"]
-    found = [f"{one['file']} was not run: {one['reason']}" for one in measured["skipped"]]
+    found = [f"{one['file']} was not run: {one['reason']}." for one in measured["skipped"]]
     if before["governor"] not in (None, FIXED_CLOCK):
         found.append(
-            f"the clock governor is {before['governor']}: for steadier times, "
-            "`echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor`"
+            f"The clock governor is {before['governor']}: for steadier times, "
+            "`echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor`."
         )
     if before["load"] > BUSY:
-        found.append(f"others kept the machine busy: a load of {before['load']:.2f} before the first run")
-    for when, state in (("before", before), ("after", after)):
+        found.append(f"Others kept the machine busy: a load of {before['load']:.2f} before the first run.")
+    for when, state in (("Before", before), ("After", after)):
         if state["throttled"] and state["throttled"]["now"]:
-            found.append(f"{when} the measurement the firmware reports: {', '.join(state['throttled']['now'])}")
+            found.append(f"{when} the measurement the firmware reports: {', '.join(state['throttled']['now'])}.")
     if after["throttled"]:
-        during = set(after["throttled"]["since_boot"]) - set((before["throttled"] or {}).get("since_boot", ()))
+        known = set((before["throttled"] or {}).get("since_boot", ()))
+        during = [fault for fault in after["throttled"]["since_boot"] if fault not in known]
         if during:
-            found.append(
-                f"during the measurement the firmware reported: {', '.join(sorted(during))}: times are too long"
-            )
+            found.append(f"During the measurement the firmware reported: {', '.join(during)}. Times are too long.")
     return found

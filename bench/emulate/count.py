@@ -13,8 +13,8 @@ WORD = "counted"
 CLASSES = ("load", "store", "branch", "sdot", "integer_mac", "float_mac", "other_simd", "integer")
 """Classes of instructions (counter/classify.c says what is in them); an inference's instructions are their sum."""
 REPEATABLE = 1e-4
-"""Largest difference, as a part, between the instructions of equal inferences that needs no word. ai-edge-litert repeats
-to the instruction; onnxruntime asks for memory in every run, and what that takes depends on what is free."""
+"""Largest difference, as a part, between the instructions of equal inferences that needs no word. ai-edge-litert
+repeats to the instruction; onnxruntime asks for memory in every run, and that takes as long as it takes."""
 
 Counts = dict[str, int]
 

@@ -5,8 +5,9 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,13 @@ import numpy as np
 from tqdm import tqdm
 
 from bench.device import bundle, equality, inputs, result
-from bench.device.bundle import Bundle, Settings
+from bench.device.bundle import Settings
 from bench.emulate import count
 from bench.emulate.count import Counts
 from bench.emulate.emulator import Emulator
 from bench.estimate.estimate import estimate
 from bench.targets.boards import Board
+from tinyasc.artifact import command_line
 from tinyasc.errors import UserError
 
 SETTINGS = Settings(mode=bundle.COUNT, threads=(1,), warm_up=2, runs=5)
@@ -33,13 +35,24 @@ Finding = dict[str, Any]
 """What was found of one file: sha256, versions, and entries of the parts of a result under their names."""
 
 
+@dataclass(frozen=True)
+class Case:
+    """A file that is to run."""
+
+    file: str
+    path: Path
+    integer: bool
+    """Whether its network computes in integers."""
+    raw: np.ndarray
+    """(n, *input shape)."""
+
+
 def emulate(
     emulator: Emulator,
     board: Board,
     models: Mapping[str, Path],
-    integer: Mapping[str, bool],
+    integer: Collection[str],
     raw: Mapping[str, np.ndarray],
-    command: str,
 ) -> dict[str, Any]:
     """Run files on a board and say what was found, as `bench.device.result` has it.
 
@@ -50,22 +63,22 @@ def emulate(
         emulator: ready.
         board: which one.
         models: file name in the result -> .tflite or .onnx file with one input and one output.
-        integer: file name -> whether the network inside computes in integers.
+        integer: the files whose network computes in integers.
         raw: file name -> raw inputs (n, *input shape).
-        command: what the result says made it.
 
     Raises:
         UserError: no file runs there.
     """
 
-    def one(file: str) -> Finding:
+    def one(case: Case) -> Finding:
         try:
-            return _judge(emulator, board, file, models[file], integer[file], raw[file])
+            return _judge(emulator, board, case)
         except UserError as error:
             return {"warnings": [f"{error}."]}
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        progress = tqdm(pool.map(one, models), desc=f"emulated {board.key}", unit="file", total=len(models))
+    cases = [Case(file, path, file in integer, raw[file]) for file, path in models.items()]
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        progress = tqdm(pool.map(one, cases), desc=f"emulated {board.key}", unit="file", total=len(cases))
         found = dict(zip(models, progress, strict=True))
     ran = {file: finding for file, finding in found.items() if "sha256" in finding}
     warnings = [warning for finding in found.values() for warning in finding["warnings"]]
@@ -89,7 +102,7 @@ def emulate(
             "runtimes": {name: version for finding in ran.values() for name, version in finding["runtimes"].items()},
         },
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": command,
+        "command": command_line(),
         "models": {file: finding["sha256"] for file, finding in ran.items()},
         "latency": [],
         **{
@@ -103,41 +116,38 @@ def emulate(
     return content
 
 
-def _judge(emulator: Emulator, board: Board, file: str, path: Path, integer: bool, raw: np.ndarray) -> Finding:
+def _judge(emulator: Emulator, board: Board, case: Case) -> Finding:
     with tempfile.TemporaryDirectory(prefix="tinyasc-emulated-") as folder:
-        written = bundle.write(Path(folder, "bundle"), {file: path}, {file: raw}, SETTINGS)
-        measured, outputs, regions = _run(emulator, board, file, written)
+        measured, outputs, regions = _run(emulator, board, case, Path(folder))
     (entry,) = measured["models"]
     configuration = {key: entry[key] for key in ("file", "runtime", "kernels", "threads")}
     runtime, version = entry["runtime"].split()
-    finding: Finding = {
+    warnings: list[str] = []
+    instructions = _instructions(regions, configuration, board, case.integer, warnings)
+    return {
         "sha256": entry["sha256"],
         "runtimes": {"python": measured["python"], "numpy": measured["numpy"], runtime: version},
-        "warnings": [],
+        "equality": _equality(case, outputs, configuration, warnings),
+        "instructions": instructions,
+        "estimates": [{**configuration, **_estimate(instructions, board, case.integer, emulator.no_counter)}],
+        "warnings": warnings,
     }
-    finding["equality"] = _equality(path, raw, outputs, configuration, integer, finding["warnings"])
-    finding["instructions"] = _instructions(regions, configuration, board, integer, finding["warnings"])
-    finding["estimates"] = [
-        {**configuration, **_estimate(finding["instructions"], board, integer, emulator.no_counter)}
-    ]
-    return finding
 
 
-def _run(
-    emulator: Emulator, board: Board, file: str, written: Bundle
-) -> tuple[dict[str, Any], np.ndarray, list[Counts]]:
+def _run(emulator: Emulator, board: Board, case: Case, folder: Path) -> tuple[dict[str, Any], np.ndarray, list[Counts]]:
     """What the runner measured, the outputs (n, ...), and the counted regions."""
-    out, counts = written.folder.with_name("out"), written.folder.with_name("counts.txt")
+    work, out, counts = folder / "bundle", folder / "out", folder / "counts.txt"
+    bundle.write(work, {case.file: case.path}, {case.file: case.raw}, SETTINGS)
     counting = {} if emulator.counter is None else count.environment(emulator.counter, counts)
     ran = subprocess.run(
-        [emulator.pythons[board.key], written.folder / bundle.RUNNER.name, written.folder, out],
+        [emulator.pythons[board.key], work / bundle.RUNNER.name, work, out],
         env={**os.environ, **counting},
         capture_output=True,
         text=True,
         check=False,
     )
     if ran.returncode != 0:
-        raise UserError(f"{file} does not run on an emulated {board.name}: {_reason(ran)}")
+        raise UserError(f"{case.file} does not run on an emulated {board.name}: {_reason(ran)}")
     measured = json.loads((out / "measured.json").read_text())
     outputs = np.load(out / measured["models"][0]["outputs"], allow_pickle=False)
     return measured, outputs, count.read(counts.read_text()) if counting else []
@@ -149,11 +159,9 @@ def _reason(ran: subprocess.CompletedProcess[str]) -> str:
     return (ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"])[-1]
 
 
-def _equality(
-    path: Path, raw: np.ndarray, outputs: np.ndarray, configuration: Finding, integer: bool, warnings: list[str]
-) -> list[Finding]:
-    file, kernels = configuration["file"], configuration["kernels"]
-    name, ours = equality.reference(path, kernels, raw)
+def _equality(case: Case, outputs: np.ndarray, configuration: Finding, warnings: list[str]) -> list[Finding]:
+    file, kernels = case.file, configuration["kernels"]
+    name, ours = equality.reference(case.path, kernels, case.raw)
     if not name.endswith(kernels):
         warnings.append(f"{file} ran in {kernels} there and in {name} here: not compared.")
         return []
@@ -161,7 +169,7 @@ def _equality(
         warnings.append(f"{file} answers {len(ours)} inputs nearly alike, equal answers prove nothing: not compared.")
         return []
     difference = equality.difference(ours, outputs)
-    allowed = equality.allowed(kernels, outputs.dtype, integer)
+    allowed = equality.allowed(kernels, outputs.dtype, case.integer)
     agreed = difference.agreed(allowed)
     if not agreed:
         warnings.append(

@@ -137,6 +137,26 @@ def of_target(reading: Reading, result: Mapping[str, Any]) -> list[Metered]:
     ]
 
 
+def of_results(reading: Reading, results: Sequence[Mapping[str, Any]]) -> list[Metered]:
+    """The energy of every target that was measured while the meter read; as `of_target`.
+
+    Raises:
+        UserError: none of them was.
+    """
+    covered = []
+    for result in results:
+        offset = result["board"].get("clock_offset_seconds") or 0.0
+        times = [phase[end] + offset for phase in result["phases"] for end in ("started", "ended")]
+        if times and reading.seconds[0] <= min(times) and max(times) <= reading.seconds[-1]:
+            covered += of_target(reading, result)
+    if not covered:
+        raise UserError(
+            f"{reading.path} covers no measurement of a device: measure one with --target ssh:... --energy_seconds 20 "
+            "while the meter reads"
+        )
+    return covered
+
+
 def _energy(reading: Reading, count: int, load: Sequence[Window], idle: Sequence[Window]) -> PerInference:
     at_rest = powers(reading, idle) if idle else None
     return PerInference(powers(reading, load), at_rest, count)

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bench.figure import MEASURED, Figure
+from bench.graph.cost import GraphCost
 from bench.latency.end_to_end import PARTS, EndToEnd
 from bench.latency.measure import Latencies
 from bench.latency.profile import Profile
@@ -12,10 +13,14 @@ from bench.latency.rounds import SURE, Latency
 from bench.latency.variants import Variant
 
 
-def content(found: Latencies) -> dict[str, Any]:
+def content(found: Latencies, costs: dict[str, GraphCost]) -> dict[str, Any]:
     """What was found, for report.json.
 
     Times are milliseconds, in profiles microseconds. Intervals are of 95 %, and null where there were too few runs.
+
+    Args:
+        found: what `bench.latency.measure` gave.
+        costs: at least of the profiled files, by name, as `bench.graph.cost.read` counts them.
 
     Returns:
         sure: half an interval as a share of its median from which on a median counts as known.
@@ -49,7 +54,7 @@ def content(found: Latencies) -> dict[str, Any]:
         ],
         "starts": {file: asdict(one) for file, one in found.starts.items()},
         "end_to_end": {file: _end_to_end(one) for file, one in found.end_to_end.items()},
-        "profiles": {file: _profile(one) for file, one in found.profiles.items()},
+        "profiles": {file: _profile(one, costs[file]) for file, one in found.profiles.items()},
         "absent": [asdict(one) for one in found.absent],
     }
 
@@ -121,7 +126,7 @@ def _end_to_end(one: EndToEnd) -> dict[str, Any]:
     }
 
 
-def _profile(one: Profile) -> dict[str, Any]:
+def _profile(one: Profile, cost: GraphCost) -> dict[str, Any]:
     return {
         "method": one.method,
         "call": one.call,
@@ -134,8 +139,8 @@ def _profile(one: Profile) -> dict[str, Any]:
             {
                 "name": step.name,
                 "layers": list(step.layers),
-                "operations": [one.layers[place].operation for place in step.layers],
-                "macs": sum(one.layers[place].macs for place in step.layers),
+                "operations": [cost.layers[place].operation for place in step.layers],
+                "macs": sum(cost.layers[place].macs for place in step.layers),
                 "microseconds": step.microseconds,
                 "interval": step.interval,
                 "share": step.microseconds / one.sum,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from bench import environments as other_runtimes
 from bench.latency import end_to_end, profile_onnx, profile_tflite, start, variants
 from bench.latency.end_to_end import EndToEnd, Sound
 from bench.latency.order_statistics import Median
@@ -24,8 +25,6 @@ SHARES = {"one thread": 0.4, "more threads": 0.15, "start": 0.2, "end to end": 0
 """Of the time. What is sure earlier leaves the rest unused."""
 LEAST_ROUNDS_OF_MORE_THREADS = 10
 """Where other processes want the cores, a call on several threads may take a hundred times as long as alone."""
-ENVIRONMENTS = Path(".venv-referees")
-"""Where `make crosscheck` makes them."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +61,14 @@ def measure(
     thorough: Collection[str],
     sound: Sound | None = None,
     seconds: float = SECONDS,
-    environments: Path = ENVIRONMENTS,
+    environments: Path = other_runtimes.FOLDER,
 ) -> Latencies:
     """Time files of one subject.
 
     Args:
-        files: by name, such as model.tflite or drop_in.onnx. `x_float.tflite` beside `x.tflite` is its float twin, and
-            `drop_in.tflite` is the drop-in of `model.tflite`.
-        thorough: those that are timed in all ways, profiled (of several, the integer ones) and timed from the waveform;
-            the others in the usual way alone.
+        files: by name, such as model.tflite or drop_in.onnx, which is the drop-in of model.onnx.
+        thorough: those that are timed in all ways, profiled and timed from the waveform (where some are INT8, those);
+            the others in the usual way alone. An INT8 file and the one float file of its format are twins.
         sound: what one inference hears; none: that is not known, and the front-end is not timed.
         seconds: to spend; a little more where the least number of runs takes it.
         environments: folder of tflite-runtime's environment.
@@ -80,11 +78,12 @@ def measure(
     """
     begin = time.perf_counter()
     budget = {what: share * seconds for what, share in SHARES.items()}
-    cores, python = machine.usable_cores(), variants.other_python(environments)
+    cores, python = machine.usable_cores(), other_runtimes.found(other_runtimes.TFLITE_RUNTIME, environments)
     counts = [count for count in variants.THREADS if count <= cores]
     asked = variants.variants(list(files), thorough, counts, python is not None)
     integer = [name for name in thorough if runtime.load(files[name]).integer]
     chosen = {name: files[name] for name in integer or thorough}
+    twins = _twins(thorough, integer)
     latencies: dict[Variant, Latency] = {}
     ratios: list[Ratio] = []
     absent = _left_out(cores, python, environments, thorough, sound)
@@ -96,9 +95,9 @@ def measure(
             with ExitStack() as open_:
                 watches, gone = variants.opened(same, files, python, open_)
                 timing = interleaved(watches, share, least)
-            found = {one.name: one for one in same if one.name in watches}
-            latencies |= {one: timing.latency(name) for name, one in found.items()}
-            ratios += _ratios(found, timing)
+            timed = [one for one in same if one.name in watches]
+            latencies |= {one: timing.latency(one.name) for one in timed}
+            ratios += _ratios(timed, twins, timing)
             absent += gone
             progress.update()
         starts = start.measure(files, budget["start"])
@@ -115,27 +114,35 @@ def _left_out(
     cores: int, python: Path | None, environments: Path, thorough: Collection[str], sound: Sound | None
 ) -> list[Absent]:
     """What is not tried here."""
-    found = [
+    left_out = [
         Absent(f"{count} threads", f"this process may use {cores} cores: threads would wait for one another")
         for count in variants.THREADS
         if count > cores
     ]
     if python is None and any(name.endswith(".tflite") for name in thorough):
-        where = environments / variants.TFLITE_RUNTIME
-        found.append(Absent("tflite-runtime", f"there is no environment {where}: `make crosscheck` makes it"))
+        where = environments / other_runtimes.TFLITE_RUNTIME
+        left_out.append(Absent("tflite-runtime", f"no environment {where}: `python -m bench.environments` makes it"))
     if sound is None:
-        found.append(Absent("from the waveform", "the front-end is not known: only the model card of a run has it"))
+        left_out.append(
+            Absent("from the waveform", "the front-end is not known: a run's model card names it, --mel a file's")
+        )
+    return left_out
+
+
+def _twins(files: Collection[str], integer: Collection[str]) -> dict[str, str]:
+    """INT8 file -> its float twin."""
+    found = {}
+    for name in integer:
+        real = [other for other in files if other not in integer and Path(other).suffix == Path(name).suffix]
+        if len(real) == 1:
+            (found[name],) = real
     return found
 
 
-def _ratios(found: Mapping[str, Variant], timing: Timing) -> list[Ratio]:
+def _ratios(timed: Collection[Variant], twins: Mapping[str, str], timing: Timing) -> list[Ratio]:
     """Of every file over its float twin in the same way."""
-    ratios = []
-    for variant in found.values():
-        twin = replace(variant, file=f"{Path(variant.file).stem}_float{Path(variant.file).suffix}")
-        if twin.name in found:
-            ratios.append(Ratio(variant, twin, timing.quotient(variant.name, twin.name)))
-    return ratios
+    both = [(one, replace(one, file=twins[one.file])) for one in timed if one.file in twins]
+    return [Ratio(one, twin, timing.quotient(one.name, twin.name)) for one, twin in both if twin in timed]
 
 
 def _from_the_waveform(

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from bench.graph.cost import Layer
-
 ADDS_UP = 0.1
 """How far the sum of the steps may be off the whole, as a share of it, before a profile is not believed."""
 
@@ -13,7 +11,7 @@ class Step:
     """Operations that are timed together, mostly one."""
 
     layers: tuple[int, ...]
-    """Places in `Profile.layers`; none: something that the runtime put in."""
+    """Which of the file's layers, in the order of `bench.graph.cost`; none: something that the runtime put in."""
     name: str
     """Of the last of them, or what the runtime calls it."""
     microseconds: float
@@ -27,8 +25,6 @@ class Profile:
 
     method: str
     """How it was measured, in a sentence."""
-    layers: tuple[Layer, ...]
-    """All of the file."""
     steps: tuple[Step, ...]
     call: float | None
     """Microseconds of the call around them; None: the method does not tell."""

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from bench.graph import cost
 from bench.graph.read_tflite import read_tflite
 from bench.latency import order_statistics, prefixes, rounds
 from bench.latency.profile import Profile, Step
@@ -31,10 +30,8 @@ def measure(path: Path, seconds: float) -> Profile:
     """Profile one file on one thread.
 
     Raises:
-        UserError: a file that cannot be counted, one so large that its prefixes do not fit in memory, or a prefix that
-            does not load.
+        UserError: so large that its prefixes do not fit in memory, or a prefix that does not load.
     """
-    layers = cost.read(path).layers
     content = path.read_bytes()
     graph = read_tflite(content)
     cuts = prefixes.cuts(graph)
@@ -48,12 +45,12 @@ def measure(path: Path, seconds: float) -> Profile:
     steps, noise = [], 0.0
     for before, behind in pairwise(cuts):
         taken = order_statistics.median(microseconds[str(behind)] - microseconds[str(before)])
-        steps.append(Step(tuple(range(before, behind)), layers[behind - 1].name, taken.value, taken.interval))
+        name = graph.tensors[graph.operations[behind - 1].outputs[0]].name
+        steps.append(Step(tuple(range(before, behind)), name, taken.value, taken.interval))
         noise += _half(taken.interval) ** 2
     whole = order_statistics.median(microseconds["whole"])
     return Profile(
         method=METHOD,
-        layers=layers,
         steps=tuple(steps),
         call=float(np.median(microseconds["0"])),
         whole=whole.value,

@@ -79,10 +79,6 @@ class Timing:
         both = min(len(one), len(other))
         return order_statistics.median(one[:both] / other[:both])
 
-    def ratio(self, name: str, reference: str) -> float:
-        """The median alone."""
-        return self.quotient(name, reference).value
-
 
 def measure(models: Mapping[str, Model], seconds: float = 10.0, seed: int = 0) -> Timing:
     """Time models, by name, against one another; see `interleaved`."""

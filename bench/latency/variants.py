@@ -19,8 +19,6 @@ from tinyasc.errors import UserError
 Kernels = Literal["default", "built_in", "tflite_runtime"]
 """What `deploy.runtime` takes, its built-in kernels without XNNPACK, or the last tflite-runtime in its environment."""
 THREADS = (1, 2, 4)
-TFLITE_RUNTIME = "tflite_runtime_interpreter"
-"""The environment of tflite-runtime, in the folder of environments: it needs a NumPy before 2."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +46,6 @@ class Absent:
 
     what: str
     why: str
-
-
-def other_python(environments: Path) -> Path | None:
-    """The Python of tflite-runtime, where its environment was made."""
-    python = environments / TFLITE_RUNTIME / "bin/python"
-    return python if python.is_file() else None
 
 
 def variants(

@@ -85,6 +85,6 @@ def warnings(device: Device) -> list[str]:
     if device.bits == 64:
         return []
     return [
-        f"32-bit system on {device.machine}: its kernels are others than those of a 64-bit one, and slower; "
-        "the newest runtimes are built for 64 bits alone"
+        f"A 32-bit system on {device.machine}: its kernels are others than those of a 64-bit one, and slower; "
+        "current runtimes are built for 64 bits alone."
     ]

@@ -65,7 +65,7 @@ class Session:
         device = self._first_word()
         warnings = probe.warnings(device)
         for warning in warnings:
-            self.say(f"{self.transport.name}: {warning}")
+            self.say(warning)
         try:
             self._send(device)
             self._start(device)
@@ -126,7 +126,7 @@ class Session:
     def _wait(self) -> None:
         """Until the runner has ended; raises FailedError where it failed."""
         last_word = time.monotonic()
-        with tqdm(desc=f"rounds on {self.transport.name}", unit="round") as bar:
+        with tqdm(desc=self.transport.name, unit="", leave=False) as bar:
             while True:
                 try:
                     state, line = self._look()
@@ -135,10 +135,10 @@ class Session:
                     if time.monotonic() - last_word > self.patience_seconds:
                         raise
                     state, line = "running", ""
-                found = re.match(r"round (\d+) of (\d+)", line)
+                found = re.fullmatch(r"([a-z ]+) (\d+) of (\d+)", line)
                 if found:
-                    bar.total = int(found[2])
-                    bar.update(int(found[1]) - bar.n)
+                    bar.n, bar.total = int(found[2]), int(found[3])
+                    bar.set_description(f"{self.transport.name}, {found[1]}")
                 if state == "ended 0":
                     return
                 if state != "running":

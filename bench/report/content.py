@@ -21,7 +21,9 @@ from bench.accuracy import drop_ins
 from bench.accuracy import findings as accuracy
 from bench.device import result
 from bench.energy import findings as energy
+from bench.energy.meter import Metered
 from bench.figure import MEASURED, QUOTED, Figure, path_of
+from bench.graph import cost as graph_cost
 from bench.judge import Judgement
 from bench.latency import content as latency
 from bench.memory import findings as memory
@@ -29,8 +31,8 @@ from bench.report.document import FORMAT
 from bench.verdict import findings as verdict
 from tinyasc.artifact import ModelCard
 
-TARGET = "target/"
-"""Paths of the figures of targets begin so."""
+TARGET, METER = "target/", "energy/meter"
+"""Paths of the figures of targets and of power meters begin so."""
 
 
 def assemble(judged: Judgement, made: str, command: str) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def assemble(judged: Judgement, made: str, command: str) -> dict[str, Any]:
     subject, card = judged.subject, judged.subject.card
     parity = None if card is None else subject.files[subject.headline].path.with_name("parity.json")
     held = verdict.content(judged.verdict)
+    costs = {name: graph_cost.read(subject.files[name].path) for name in judged.latency.profiles}
     answered = None
     if judged.accuracy is not None:
         answered = {**accuracy.content(judged.accuracy), "drop_ins": drop_ins.content(judged.same_answers)}
@@ -57,7 +60,7 @@ def assemble(judged: Judgement, made: str, command: str) -> dict[str, Any]:
         "verdict": held,
         "layers": [{**asdict(layer), "constant_bytes": layer.constant_bytes} for layer in judged.verdict.cost.layers],
         "accuracy": answered,
-        "latency": latency.content(judged.latency),
+        "latency": latency.content(judged.latency, costs),
         "memory": memory.content(judged.memory),
         "energy": None if judged.energy is None else energy.content(judged.energy),
         "targets": [],
@@ -76,6 +79,15 @@ def with_targets(content: Mapping[str, Any], results: Sequence[Mapping[str, Any]
     for one in results:
         own |= {path: figure.to_dict() for path, figure in result.figures(one, paths).items()}
     return {**content, "figures": own, "targets": list(results)}
+
+
+def with_meter(content: Mapping[str, Any], metered: Sequence[Metered]) -> dict[str, Any]:
+    """The same report with the energy of targets by a power meter, in the place of what it had of that."""
+    found = energy.Findings(None, tuple(metered), None)
+    own = content["energy"] or energy.content(found)
+    figures = {path: figure for path, figure in content["figures"].items() if not path.startswith(METER)}
+    figures |= {path: figure.to_dict() for path, figure in energy.figures(found, path_of).items()}
+    return {**content, "figures": figures, "energy": {**own, "meter": energy.content(found)["meter"]}}
 
 
 def _figures(judged: Judgement) -> dict[str, Figure]:

@@ -1,0 +1,144 @@
+"""Milliseconds from counted instructions: the published constants, their check, and the refit.
+
+Goldens: arithmetic on the figures of bench/estimate/published.yaml, whose sources stand there.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.device import result
+from bench.estimate import __main__ as command
+from bench.estimate import calibration, check, grounds, refit
+from bench.estimate.estimate import estimate
+from bench.figure import ESTIMATED
+from bench.targets import boards
+from tests import tiny_results
+from tests.tiny_results import instructions, latency
+from tinyasc.errors import UserError
+
+
+@pytest.mark.parametrize(("processor", "ipc"), [("cortex-a53", 0.83), ("cortex-a72", 1.16), ("cortex-a76", 1.28)])
+def test_the_published_times_imply_these_instructions_per_cycle(processor: str, ipc: float) -> None:
+    assert calibration.ipc(calibration.observations(processor)) == pytest.approx(ipc, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("processor", "error", "error_by_macs"), [("cortex-a72", -0.08, -0.25), ("cortex-a53", -0.10, -0.19)]
+)
+def test_left_out_the_second_network_is_predicted_better_than_by_its_macs(
+    processor: str, error: float, error_by_macs: float
+) -> None:
+    predictions = {one.observation.network: one for one in check.leave_one_out(calibration.observations(processor))}
+    second = predictions["MobileNetV2 224"]
+    assert second.error == pytest.approx(error, abs=0.005)
+    assert second.error_by_macs == pytest.approx(error_by_macs, abs=0.005)
+    band = calibration.data()["band"]
+    for one in predictions.values():
+        assert abs(one.error) < abs(one.error_by_macs or 0)
+        truth = one.observation.milliseconds / one.milliseconds
+        assert band["low"] < truth < band["high"]  # the band holds what was never looked at
+    assert check.leave_one_out(calibration.observations("cortex-a76")) == []  # one network would fit itself
+
+
+@pytest.mark.parametrize(
+    ("board", "millions", "milliseconds"), [("pi3", 4.446, 3.8), ("zero2", 4.446, 5.4), ("pi4", 4.665, 2.7)]
+)
+def test_an_estimate_carries_band_and_sources(board: str, millions: float, milliseconds: float) -> None:
+    found = estimate(1e6 * millions, boards.load(board), integer=True, kernels="XNNPACK")
+    assert found.milliseconds == pytest.approx(milliseconds, abs=0.05)
+    assert found.milliseconds is not None
+    assert found.low == pytest.approx(0.7 * found.milliseconds)
+    assert found.high == pytest.approx(1.5 * found.milliseconds)
+    assert any("XNNPACK README" in source for source in found.sources)
+
+
+@pytest.mark.parametrize(
+    ("integer", "kernels", "reason"), [(False, "XNNPACK", "memory"), (True, "MLAS", "not of MLAS")]
+)
+def test_what_no_constant_is_known_of_gets_a_reason_instead(integer: bool, kernels: str, reason: str) -> None:
+    found = estimate(1e6, boards.load("pi4"), integer, kernels)
+    assert (found.milliseconds, found.low, found.high) == (None, None, None)
+    assert reason in str(found.reason)
+
+
+def test_an_unknown_core_is_refused() -> None:
+    with pytest.raises(UserError, match=r"nothing is known of the speed of a cortex-x1: .*cortex-a53"):
+        calibration.observations("cortex-x1")
+
+
+def write(folder: Path, **results: dict[str, Any]) -> Path:
+    for name, content in results.items():
+        result.write(folder / f"{name}.json", content)
+    return folder
+
+
+def test_own_measurements_refit_the_constant_and_state_its_error(tmp_path: Path) -> None:
+    # At 1.5 GHz, 3 M instructions in 2 ms are 1.0 a cycle, 9 M in 5 ms are 1.2.
+    counts = tiny_results.result(
+        "emulated", instructions=[instructions(3_000_000), instructions(9_000_000, file="other.tflite")]
+    )
+    times = tiny_results.result(
+        "device",
+        latency=[
+            latency(2.0),
+            latency(0.1, threads=4),  # says nothing of one core
+            latency(0.1, kernels="built-in kernels"),  # was not counted
+            latency(5.0, file="other.tflite"),
+        ],
+    )
+    found = refit.observations(write(tmp_path, counts=counts, times=times))
+    assert [one.ipc for one in found] == [pytest.approx(1.0), pytest.approx(1.2)]
+    own = calibration.observations("cortex-a72", found)
+    assert own == found
+    assert [one.error for one in check.leave_one_out(own)] == [pytest.approx(1 / 1.2 - 1), pytest.approx(1.2 - 1)]
+    refitted = estimate(3_300_000, boards.load("pi4"), True, "XNNPACK", found)
+    assert refitted.milliseconds == pytest.approx(2.0)
+    assert "measured on Raspberry Pi 4" in refitted.sources[1]
+    untouched = estimate(1e6, boards.load("pi5"), True, "XNNPACK", found)
+    assert untouched == estimate(1e6, boards.load("pi5"), True, "XNNPACK")
+
+
+def test_the_clock_that_a_board_kept_counts_not_the_one_it_was_sold_with(tmp_path: Path) -> None:
+    times = tiny_results.result("device", latency=[latency(2.0)])
+    times["board"]["during"] = {"lowest_frequency_hz": 0.6e9, "highest_temperature_c": 80.0}
+    counts = tiny_results.result("emulated", instructions=[instructions(3_000_000)])
+    (found,) = refit.observations(write(tmp_path, counts=counts, times=times))
+    assert found.ipc == pytest.approx(2.5)
+
+
+def test_a_count_of_another_core_or_file_does_not_fit(tmp_path: Path) -> None:
+    times = tiny_results.result("device", latency=[latency(2.0)])
+    other_core = tiny_results.result("emulated", instructions=[instructions(3_000_000, processor="cortex-a53")])
+    other_file = tiny_results.result("emulated", instructions=[instructions(3_000_000)])
+    other_file["models"] = {"model.tflite": "c" * 64}
+    floats = tiny_results.result("emulated", instructions=[instructions(3_000_000, integer=False)])
+    folder = write(tmp_path, times=times, core=other_core, file=other_file, floats=floats)
+    assert refit.observations(folder) == []
+    with pytest.raises(UserError, match="no folder"):
+        refit.observations(tmp_path / "none")
+
+
+def test_the_command_says_that_no_board_was_at_hand_and_what_one_point_is_worth(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = tiny_results.result("emulated", instructions=[instructions(3_000_000)])
+    folder = write(tmp_path, counts=counts, times=tiny_results.result("device", latency=[latency(2.0)]))
+    command.show()
+    published = capsys.readouterr().out
+    assert "No board was ever at hand" in published
+    assert "predicted from the others: -8% (by MACs alone -25%)" in published
+    command.show(measured=folder)
+    assert "cortex-a72: 1.00 instructions per cycle, measured" in (own := capsys.readouterr().out)
+    assert own.count("one network alone: it fits itself") == 2  # of the A72 and the A76
+    command.show(measured=write(tmp_path / "empty", counts=counts))
+    assert "nothing refitted" in capsys.readouterr().out
+
+
+def test_a_report_gets_constants_and_their_largest_error_as_estimates() -> None:
+    found = grounds.figures(grounds.content())
+    ipc, error = found["estimate/cortex-a72/instructions_per_cycle"], found["estimate/cortex-a72/largest_error"]
+    assert (ipc.how, error.how) == (ESTIMATED, ESTIMATED)
+    assert error.value == pytest.approx(0.088, abs=0.001)  # MobileNetV1 from V2
+    assert found["estimate/cortex-a76/largest_error"].value is None
