@@ -8,14 +8,15 @@ in margins that style.css keeps free. Colours are classes of style.css, so that 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from xml.etree import ElementTree
 
 from markupsafe import Markup
 
 LONG = 1000
 """Units of a curve's own coordinates, across and down."""
-LETTER = 6.4
-"""Pixels of a letter, on average."""
+LETTER, CAPITAL = 6.4, 8.6
+"""Pixels of a letter of 13, on average, in a wide font."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,10 @@ class Scale:
 
 def fitted(words: str, pixels: float) -> str:
     """Words that come from elsewhere, cut to what a margin of so many pixels holds."""
-    most = int(pixels / LETTER)
-    return words if len(words) <= most else f"{words[: most - 1]}…"
+    ends = list(accumulate(CAPITAL if letter.isupper() else LETTER for letter in words))
+    if not ends or ends[-1] <= pixels:
+        return words
+    return f"{words[: sum(end <= pixels - CAPITAL for end in ends)]}…"
 
 
 def _percent(fraction: float) -> str:

@@ -38,7 +38,7 @@ def latency(
         lambda time: f"{time:g}",
         axis="milliseconds",
         left=150,
-        right=72,
+        right=78,
     )
 
 
