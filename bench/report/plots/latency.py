@@ -37,7 +37,7 @@ def latency(
         Scale(0, most),
         lambda time: f"{time:g}",
         axis="milliseconds",
-        left=150,
+        left=156,
         right=78,
     )
 
