@@ -106,7 +106,7 @@ def interleaved(
     share = (seconds - (time.perf_counter() - start)) / max(1, len(stopwatches))
     taken: dict[str, list[int]] = {name: [] for name in stopwatches}
     spent = dict.fromkeys(stopwatches, 0.0)
-    active, rounds, look = list(stopwatches), 0, enough
+    active, rounds, look = list(stopwatches), 0, enough or 0
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -118,10 +118,10 @@ def interleaved(
             rounds += 1
             if rounds < least:
                 continue
-            if look is None:
+            if enough is None:
                 active = active if sum(spent.values()) < share * len(spent) else []
-            else:
-                active = [name for name in active if spent[name] < share]
+                continue
+            active = [name for name in active if spent[name] < share]
             if rounds == look:
                 look += look // 2
                 active = [name for name in active if not _sure(taken[name])]
