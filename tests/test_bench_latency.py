@@ -48,6 +48,14 @@ def test_who_is_sure_leaves_and_the_others_go_on() -> None:
     assert timing.quotient("wild", "steady").value == 1.5  # over the rounds that both were in
 
 
+def test_those_who_are_compared_within_rounds_stay_in_all_of_them() -> None:
+    watches = {"steady": reading([1_000_000]), "wild": reading([1_000_000, 2_000_000])}
+    timing = rounds.interleaved(watches, seconds=LONG, enough=None)
+    assert timing.latency("steady").runs == timing.latency("wild").runs == rounds.MOST_ROUNDS
+    timing = rounds.interleaved(watches, seconds=0.0, least=7, enough=None)
+    assert timing.latency("steady").runs == timing.latency("wild").runs == 7
+
+
 def test_without_time_the_least_number_of_rounds_is_made() -> None:
     timing = rounds.interleaved({"one": reading([1])}, seconds=0.0)
     assert timing.latency("one").runs == rounds.LEAST_ROUNDS

@@ -8,6 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from bench.graph import cost
+from bench.graph.graph import Graph, Key, Operation
 from bench.graph.read_tflite import read_tflite
 from bench.latency import prefixes, profile_onnx, profile_tflite
 from bench.latency.profile import Profile, Step
@@ -48,22 +49,27 @@ def test_a_prefix_gives_what_the_whole_computes_by_then(tflite: Path) -> None:
             np.testing.assert_array_equal(values, expected[name])
 
 
-def test_nothing_is_cut_between_what_is_fused(tmp_path: Path, tflite: Path) -> None:
-    assert prefixes.cuts(read_tflite(tflite.read_bytes())) == [0, 2, 3, 4, 5, 6]  # 1: a padding
-    file = tiny_models.Flatbuffer()
-    held, given, real, total = (
-        file.tensor(name, (2,), kind, data, grid)
-        for name, kind, data, grid in (
-            ("held", "int8", [1, 2], (0.5, 0)),
-            ("given", "float32", None, None),
-            ("real", "float32", None, None),
-            ("total", "float32", None, None),
-        )
-    )
-    file.operation("DEQUANTIZE", [held], [real])  # of a constant: done once
-    file.operation("ADD", [given, real], [total], kind="AddOptions")
-    file.write(tmp_path / "weights.tflite", [given], [total])
-    assert prefixes.cuts(read_tflite((tmp_path / "weights.tflite").read_bytes())) == [0, 2]
+def operation(kind: str, inputs: list[Key], output: Key) -> Operation:
+    return Operation(kind, tuple(inputs), (output,), 0)
+
+
+@pytest.mark.parametrize(
+    ("operations", "cuts", "live"),
+    [
+        # a padding is taken into its only reader, wherever that is
+        ([("PAD", [0], 1), ("RELU", [0], 2), ("CONV_2D", [1], 3), ("ADD", [2, 3], 9)], [0, 3, 4], [2, 3]),
+        # but not into one of two
+        ([("PAD", [0], 1), ("RELU", [1], 2), ("CONV_2D", [1], 3), ("ADD", [2, 3], 9)], [0, 1, 2, 3, 4], [2, 3]),
+        # constants that are unpacked are no part of what flows
+        ([("DEQUANTIZE", [7], 1), ("DEQUANTIZE", [8], 2), ("MUL", [0, 1], 3), ("ADD", [2, 3], 9)], [0, 3, 4], [3]),
+    ],
+)
+def test_nothing_is_cut_between_what_is_fused(
+    operations: list[tuple[str, list[Key], Key]], cuts: list[int], live: list[Key]
+) -> None:
+    graph = Graph({}, tuple(operation(*one) for one in operations), (0,), (9,))
+    assert prefixes.cuts(graph) == cuts
+    assert list(prefixes.live(graph, 3)) == live
 
 
 def test_steps_of_a_tflite_hold_every_layer_once(tflite: Path, monkeypatch: pytest.MonkeyPatch) -> None:

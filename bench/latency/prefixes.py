@@ -1,11 +1,14 @@
 """A .tflite cut off behind one of its operations: what was computed by then becomes its outputs."""
 
+from collections import Counter
 from typing import Any
 
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
 from bench.graph.graph import Graph, Key
+
+PADDINGS = ("PAD", "PADV2")
 
 
 def cut(content: bytes, graph: Graph, count: int) -> bytes:
@@ -29,10 +32,14 @@ def cut(content: bytes, graph: Graph, count: int) -> bytes:
 
 
 def live(graph: Graph, count: int) -> tuple[Key, ...]:
-    """Tensors that the first `count` operations leave to the others and to whoever asked; the input behind none."""
+    """Tensors that the first `count` operations leave to the others and to whoever asked; the input behind none.
+
+    What is computed from constants alone is none of them: a runtime does that once, when it loads the file.
+    """
     if count == 0:
         return graph.inputs
-    made = [key for operation in graph.operations[:count] for key in operation.outputs]
+    flowing = _flowing(graph)
+    made = [key for operation in graph.operations[:count] for key in operation.outputs if key in flowing]
     read = {key for operation in graph.operations[count:] for key in operation.inputs} | set(graph.outputs)
     last = graph.operations[count - 1].outputs
     return tuple(key for key in made if key in read or key in last)
@@ -41,14 +48,25 @@ def live(graph: Graph, count: int) -> tuple[Key, ...]:
 def cuts(graph: Graph) -> list[int]:
     """Behind how many operations it makes sense to cut: 0, ..., all.
 
-    Not behind a padding, which XNNPACK takes into the convolution that reads it, and not behind what is computed from
-    constants alone, which is done once: cut off there, they would take a time that they do not take in the whole.
+    Not behind what is computed from constants alone, and not between a padding and its only reader, into which XNNPACK
+    takes it: cut off there, it would take a time that it does not take in the whole.
     """
-    flowing = set(graph.inputs)
+    flowing, readers = _flowing(graph), Counter(key for one in graph.operations for key in one.inputs)
+    padded = {
+        key for one in graph.operations if one.kind in PADDINGS for key in one.outputs if readers[key] == 1
+    } - set(graph.outputs)
     found = [0]
     for count, operation in enumerate(graph.operations, start=1):
-        flows = not flowing.isdisjoint(operation.inputs)
-        flowing.update(operation.outputs if flows else ())
-        if count == len(graph.operations) or (flows and operation.kind not in ("PAD", "PADV2")):
+        apart = not flowing.isdisjoint(operation.outputs) and padded.isdisjoint(live(graph, count))
+        if apart or count == len(graph.operations):
             found.append(count)
+    return found
+
+
+def _flowing(graph: Graph) -> set[Key]:
+    """The input and all that depends on it."""
+    found = set(graph.inputs)
+    for operation in graph.operations:
+        if not found.isdisjoint(operation.inputs):
+            found.update(operation.outputs)
     return found

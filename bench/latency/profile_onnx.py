@@ -22,7 +22,7 @@ from bench.latency.profile import Profile, Step
 from bench.latency.stopwatch import Stopwatch, settled
 from deploy import runtime
 
-METHOD = "the profiler of ONNX Runtime, mean of the middle half of the runs"
+METHOD = "the profiler of ONNX Runtime, whose own time is in it; means of the middle half of the runs"
 EVENT = "_kernel_time"
 """How the events of nodes end."""
 

@@ -39,9 +39,9 @@ def measure(path: Path, seconds: float) -> Profile:
         raise UserError(f"{path.name}: {len(cuts)} prefixes of {len(content):,} bytes take too much memory")
     watches = {str(count): _stopwatch(path, prefixes.cut(content, graph, count)) for count in cuts}
     watches["whole"] = _stopwatch(path, content)
-    timing = rounds.interleaved(watches, seconds, least=LEAST_ROUNDS, enough=rounds.MOST_ROUNDS)
-    together = min(map(len, timing.milliseconds.values()))  # differences are taken within rounds
-    microseconds = {name: 1e3 * times[:together] for name, times in timing.milliseconds.items()}
+    # Differences are taken within rounds, so all stay in all of them.
+    timing = rounds.interleaved(watches, seconds, least=LEAST_ROUNDS, enough=None)
+    microseconds = {name: 1e3 * times for name, times in timing.milliseconds.items()}
     steps, noise = [], 0.0
     for before, behind in pairwise(cuts):
         taken = order_statistics.median(microseconds[str(behind)] - microseconds[str(before)])
@@ -55,7 +55,7 @@ def measure(path: Path, seconds: float) -> Profile:
         call=float(np.median(microseconds["0"])),
         whole=whole.value,
         noise=(noise + _half(whole.interval) ** 2) ** 0.5,
-        runs=together,
+        runs=len(microseconds["whole"]),
     )
 
 

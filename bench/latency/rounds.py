@@ -80,17 +80,16 @@ class Timing:
         return order_statistics.median(one[:both] / other[:both])
 
 
-def measure(models: Mapping[str, Model], seconds: float = 10.0, seed: int = 0) -> Timing:
+def measure(models: Mapping[str, Model], seconds: float) -> Timing:
     """Time models, by name, against one another; see `interleaved`."""
-    return interleaved({name: stopwatch.of_model(model, seed) for name, model in models.items()}, seconds, seed=seed)
+    return interleaved({name: stopwatch.of_model(model) for name, model in models.items()}, seconds)
 
 
 def interleaved(
     stopwatches: Mapping[str, Stopwatch],
     seconds: float,
     least: int = LEAST_ROUNDS,
-    enough: int = ENOUGH_ROUNDS,
-    seed: int = 0,
+    enough: int | None = ENOUGH_ROUNDS,
 ) -> Timing:
     """Time all against one another, until all are sure or the time is up.
 
@@ -98,17 +97,16 @@ def interleaved(
         stopwatches: by name.
         seconds: time to spend, warm-up included.
         least: rounds that are made however long they take.
-        enough: rounds after which a stopwatch that is sure may leave.
-        seed: of the orders.
+        enough: rounds after which a stopwatch that is sure may leave; None: nobody leaves, and all have as many rounds.
     """
     start = time.perf_counter()
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     for one in stopwatches.values():
         _warm_up(one)
     share = (seconds - (time.perf_counter() - start)) / max(1, len(stopwatches))
     taken: dict[str, list[int]] = {name: [] for name in stopwatches}
     spent = dict.fromkeys(stopwatches, 0.0)
-    active, rounds, look = list(stopwatches), 0, enough
+    active, rounds, look = list(stopwatches), 0, enough or 0
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -118,8 +116,12 @@ def interleaved(
                 taken[name].append(stopwatches[name].time())
                 spent[name] += time.perf_counter() - before
             rounds += 1
-            if rounds >= least:
-                active = [name for name in active if spent[name] < share]
+            if rounds < least:
+                continue
+            if enough is None:
+                active = active if sum(spent.values()) < share * len(spent) else []
+                continue
+            active = [name for name in active if spent[name] < share]
             if rounds == look:
                 look += look // 2
                 active = [name for name in active if not _sure(taken[name])]

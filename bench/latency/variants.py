@@ -31,7 +31,7 @@ class Variant:
 
     @property
     def way(self) -> str:
-        """ "" for the usual one, else what it differs by, such as "built_in/2_threads"."""
+        """Empty for the usual one, else what it differs by, such as "built_in/2_threads"."""
         parts = [self.kernels] if self.kernels != "default" else []
         return "/".join([*parts, *([f"{self.threads}_threads"] if self.threads != 1 else [])])
 
