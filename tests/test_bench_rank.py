@@ -3,14 +3,17 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from bench.figure import MEASURED, QUOTED, Figure
+from bench.accuracy import findings as accuracy
+from bench.figure import MEASURED, QUOTED, Figure, path_of
 from bench.rank import __main__ as command
 from bench.rank import content, read, rules
 from bench.rank.pareto import front
 from bench.rank.rules import Ranking, Weights
 from bench.rank.system import UNITS, System
+from tests import tiny_answers, tiny_report
 from tinyasc import recipe
 from tinyasc.errors import UserError
 
@@ -163,26 +166,28 @@ def test_a_broken_table_is_refused_by_line(tmp_path: Path, text: str | bytes, me
     assert "\n" not in str(error.value)
 
 
-def write_report(folder: Path, accuracy: float | None) -> Path:
+def answered() -> dict[str, Figure]:
+    """Of a model that is right on 11 of 20 clips of each of three classes: 8 of 10 by device a, 3 of 10 by s4."""
+    clip = np.arange(60)
+    label, device, place = clip % 3, clip // 3 % 2, clip // 6
+    answer = np.where(place < np.where(device == 0, 8, 3), label, (label + 1) % 3)
+    network = tiny_answers.model("model.tflite", lambda one: np.eye(3)[answer[int(one[0, 0])]][None], samples=1)
+    clips = tiny_answers.clips_of(label, clip, clip[:, None], device=device)
+    found = accuracy.judge({"model.tflite": network}, clips, clips.labels, None, train_devices=["a"], pairs=[])
+    return accuracy.figures(found, path_of)
+
+
+def write_report(folder: Path, accuracies: bool = True) -> Path:
     """A report.json as the schema has it, with what a ranking reads."""
-    figures = {
-        "accuracy/tflite/int8/macro": Figure(accuracy, "fraction", MEASURED, "model.tflite", (0.4, 0.7)),
-        "accuracy/tflite/int8/log_loss": Figure(1.2, "nats", MEASURED, "model.tflite"),
-        "accuracy/tflite/int8/group/seen": Figure(0.6, "fraction", MEASURED, "model.tflite"),
+    figures = answered() if accuracies else {}
+    figures |= {
         "cost/network/macs": Figure(9e6, "MACs", QUOTED, "model card"),
         "cost/network/parameters": Figure(30_000, "parameters", QUOTED, "model card"),
     }
-    if accuracy is None:
-        figures = {name: figure for name, figure in figures.items() if not name.startswith("accuracy")}
     memory = {"year": 2025, "rule": "parameter memory", "decides": True, "how": QUOTED, "counting": "1 byte"}
     checks = [{**memory, "decides": False, "value": 40_000}, {**memory, "value": 30_000}]
-    texts = dict.fromkeys(("made", "command", "sentence"), "x")
-    blocks: dict[str, object] = {key: {} for key in ("accuracy", "latency", "memory", "machine")}
-    blocks |= {key: [] for key in ("layers", "targets", "lineage")}
-    subject = {"kind": "run", "name": "export", "headline": "model.tflite", "reference": None, "files": {}}
-    report = {"format": 2, **texts, **blocks, "energy": None, "model": None, "parity": None, "subject": subject}
+    report = tiny_report.run() | {"data": {"file": "data.h5", "checksum": "c0ffee00c0ffee"}}
     report |= {"figures": {name: figure.to_dict() for name, figure in figures.items()}, "verdict": {"checks": checks}}
-    report |= {"data": {"file": "data.h5", "checksum": "c0ffee00c0ffee"}}
     folder.mkdir()
     (folder / "report.json").write_text(json.dumps(report))
     return folder
@@ -192,7 +197,7 @@ def test_the_command_ranks_reports_and_tables_and_draws_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    write_report(tmp_path / "bench", 0.55)
+    write_report(tmp_path / "bench")
     others = (
         "name,accuracy,memory_bytes,macs\nlight,50,20000,3000000\nbetter,60,31000,9000000\nhuge,70,500000,90000000\n"
     )
@@ -207,14 +212,18 @@ def test_the_command_ranks_reports_and_tables_and_draws_them(
     assert "not known to be measured on one data set" in shown
 
     found = json.loads(Path("out/ranking.json").read_text())
-    assert found["systems"]["bench"]["figures"]["accuracy"] == {
-        "value": 0.55,
-        "unit": "fraction",
-        "how": "measured",
-        "source": "model.tflite",
-        "interval": [0.4, 0.7],
+    figures = found["systems"]["bench"]["figures"]
+    values = {name: (pytest.approx(figure["value"]), figure["how"]) for name, figure in figures.items()}
+    assert values.pop("log_loss")[1] == MEASURED
+    assert values == {
+        "accuracy": (0.55, MEASURED),
+        "known_devices": (0.8, MEASURED),
+        "unknown_devices": (0.3, MEASURED),
+        "macs": (9e6, QUOTED),
+        "parameters": (30_000, QUOTED),
+        "memory_bytes": (30_000, QUOTED),  # the count that decides
     }
-    assert found["systems"]["bench"]["figures"]["memory_bytes"]["value"] == 30_000  # the count that decides
+    assert len(figures["accuracy"]["interval"]) == 2
     assert found["systems"]["bench"]["data"] == "data.h5 (c0ffee00)"
     assert [place["name"] for place in found["rankings"]["2025"]["places"]] == ["better", "bench", "light"]
     assert [place["name"] for place in found["rankings"]["2025"]["apart"]] == ["huge"]
@@ -228,12 +237,12 @@ def test_the_command_ranks_reports_and_tables_and_draws_them(
     assert Path("pareto.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_figures_are_quoted_where_what_they_rest_on_is(tmp_path: Path) -> None:
-    own = read.report(write_report(tmp_path / "bench", 0.55))
-    both = [own, system("other", accuracy=0.5)]
-    alone, beside = (content.figures(s, rules.rank(s, Weights())) for s in ([own], both))
-    assert alone[f"ranking/2025/{own.name}"].how == MEASURED
-    assert (beside[f"ranking/2025/{own.name}"].value, beside[f"ranking/2025/{own.name}"].how) == (1, QUOTED)
+def test_ranks_are_quoted_where_what_they_rest_on_is(tmp_path: Path) -> None:
+    own = read.report(write_report(tmp_path / "bench"))
+    for systems, how in (([own], MEASURED), ([own, system("other", accuracy=0.5)], QUOTED)):
+        rankings = content.content(systems, rules.rank(systems, Weights()), Weights())["rankings"]
+        assert rankings["2025"]["how"] == how
+        assert rankings["2025"]["places"][0]["name"] == own.name
 
 
 @pytest.mark.parametrize(
@@ -255,7 +264,7 @@ def test_bad_input_gets_one_line(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    write_report(tmp_path / "bare", None)
+    write_report(tmp_path / "bare", accuracies=False)
     assert recipe.run(command.rank_systems, arguments) == 1
     error = capsys.readouterr().err.strip()
     assert message in error

@@ -15,7 +15,7 @@ import pytest
 from bench.report import page, words
 from bench.report.document import SCHEMA
 from bench.report.plots import macs
-from bench.report.plots.canvas import Scale
+from bench.report.plots.canvas import Scale, fitted
 from bench.report.views import others
 from tests import tiny_report
 
@@ -169,6 +169,12 @@ def luminance(colour: str) -> float:
     parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_long_names_are_cut_to_their_margin() -> None:
+    assert fitted("street pedestrian", 109) == "street pedestrian"
+    assert fitted("a device in the kitchen upstairs", 109) == "a device in the…"
+    assert fitted("FULLY_CONNECTED", 60) == "FULLY_…"
 
 
 def test_numbers_of_published_systems_stand_apart() -> None:

@@ -1,12 +1,13 @@
-"""What a ranking says to programs: `--out` of the command, and figures for a report.
+"""What a ranking says to programs: `--out` of the command.
 
 format      1
 made        time of it, ISO 8601
 command     that made it
 weights     of the ranks of 2023: accuracy, memory, macs
 systems     name -> team, data (what its accuracy was measured on), figures (`system.UNITS`)
-rankings    year -> rule, remark, unit of the score, lower_is_better; places and apart: lists of name, rank, score,
-            team_rank, ranks, best first; above: name -> limits; unchecked: names; lacking: name -> numbers
+rankings    year -> rule, remark, how (quoted where a number that it rests on is), unit of the score, lower_is_better;
+            places and apart: lists of name, rank, score, team_rank, ranks, best first; above: name -> limits;
+            unchecked: names; lacking: name -> numbers
 front       macs and memory_bytes -> names of the systems that no other beats in accuracy at that cost, by cost
 comparable  whether all accuracies were measured on one data set; null: a table does not say
 """
@@ -16,7 +17,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from bench.figure import MEASURED, QUOTED, Figure
+from bench.figure import MEASURED, QUOTED
 from bench.rank.pareto import front
 from bench.rank.rules import Ranking, Weights
 from bench.rank.system import System
@@ -33,22 +34,10 @@ def content(systems: Sequence[System], rankings: Sequence[Ranking], weights: Wei
         "command": command_line(),
         "weights": asdict(weights),
         "systems": {system.name: _system(system) for system in systems},
-        "rankings": {str(ranking.year): _ranking(ranking) for ranking in rankings},
+        "rankings": {str(ranking.year): _ranking(ranking, systems) for ranking in rankings},
         "front": {cost: front_of(systems, cost) for cost in ("macs", "memory_bytes")},
         "comparable": comparable(systems),
     }
-
-
-def figures(systems: Sequence[System], rankings: Sequence[Ranking]) -> dict[str, Figure]:
-    """Every rank by its path, `ranking/2025/NAME`; quoted where a number that it rests on is."""
-    named, found = {system.name: system for system in systems}, {}
-    for ranking in rankings:
-        for place in ranking.places:
-            used = [figure for system in named.values() for figure in _used(system, ranking)]
-            how = QUOTED if any(figure.how == QUOTED for figure in used) else MEASURED
-            source = f"{ranking.rule.text} ({ranking.rule.remark}), among {len(ranking.places)}"
-            found[f"ranking/{ranking.year}/{place.name}"] = Figure(place.rank, "rank", how, source)
-    return found
 
 
 def front_of(systems: Sequence[System], cost: str) -> list[str]:
@@ -70,10 +59,12 @@ def _system(system: System) -> dict[str, Any]:
     return {"team": system.team, "data": system.data, "figures": figures}
 
 
-def _ranking(ranking: Ranking) -> dict[str, Any]:
+def _ranking(ranking: Ranking, systems: Sequence[System]) -> dict[str, Any]:
+    used = [system.figures[need] for system in systems for need in ranking.rule.needs if need in system.figures]
     return {
         "rule": ranking.rule.text,
         "remark": ranking.rule.remark,
+        "how": QUOTED if any(figure.how == QUOTED for figure in used) else MEASURED,
         "unit": ranking.rule.unit,
         "lower_is_better": ranking.rule.lower,
         "places": [asdict(place) for place in ranking.places],
@@ -82,7 +73,3 @@ def _ranking(ranking: Ranking) -> dict[str, Any]:
         "unchecked": ranking.unchecked,
         "lacking": ranking.lacking,
     }
-
-
-def _used(system: System, ranking: Ranking) -> list[Figure]:
-    return [system.figures[need] for need in ranking.rule.needs if need in system.figures]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.figure import QUOTED, Figure
+from bench.figure import QUOTED, Figure, path_of
 from bench.rank.system import UNITS, System
 from bench.report import document
 from tinyasc.errors import UserError
@@ -42,15 +42,14 @@ def report(path: Path) -> System:
     path = path / "report.json" if path.is_dir() else path
     content = document.read(path)
     figures, file = content["figures"], content["subject"]["headline"]
-    stem, suffix = file.rsplit(".", 1)
-    place = f"accuracy/{suffix}/{'int8' if stem == 'model' else stem}"
+    place = f"accuracy/{path_of(file)}"
     if f"{place}/macro" not in figures:
         raise UserError(f"{path} has no accuracy of {file}: judge it with `python -m bench --data FILE.h5`")
     where = {
         "accuracy": f"{place}/macro",
         "log_loss": f"{place}/log_loss",
-        "known_devices": f"{place}/group/seen",
-        "unknown_devices": f"{place}/group/unseen",
+        "known_devices": f"{place}/group/seen/macro",
+        "unknown_devices": f"{place}/group/unseen/macro",
         "macs": "cost/network/macs",
         "parameters": "cost/network/parameters",
     }

@@ -22,7 +22,7 @@ from bench.report.plots.margins import margins
 from bench.report.plots.parts import parts
 from bench.report.plots.profile import profile
 from bench.report.plots.stacked import colours, stacked
-from bench.report.views import files, memory, others, targets, timing, verdict
+from bench.report.views import files, others, targets, timing, verdict
 
 TEMPLATES = Path(__file__).with_name("templates")
 STYLE = Path(__file__).with_name("style.css")
@@ -42,7 +42,7 @@ SECTIONS = {
 }
 """Template -> heading, in the order of the page."""
 
-VIEWS = {"files": files, "memory": memory, "others": others, "targets": targets, "timing": timing, "verdict": verdict}
+VIEWS = {"files": files, "others": others, "targets": targets, "timing": timing, "verdict": verdict}
 PICTURES = {"most_classes": MOST_CLASSES} | {
     picture.__name__: picture
     for picture in (

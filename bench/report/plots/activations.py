@@ -39,7 +39,7 @@ def activations(found: Mapping[str, Any]) -> Markup:
     )
     for name, level in marks.items():
         y = HEIGHT * (1 - scale(level))
-        canvas.line(0, y, 1, y, "limit")
+        canvas.line(0, y, 1, y, "level")
         canvas.text(1, y - 9, f"{name}: {kilobytes(level)}", "faint over", anchor="end")
     canvas.text(0, HEIGHT + 14, "first operation", "tick")
     canvas.text(1, HEIGHT + 14, f"last of {len(live_bytes)}", "tick", anchor="end")

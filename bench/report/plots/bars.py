@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from bench.report.plots.canvas import Canvas, Margins, Scale
+from bench.report.plots.canvas import Canvas, Margins, Scale, fitted
 
 ROW, THICK, HEADING = 26, 15, 24
 """Pixels: from bar to bar, of a bar, and of a heading between bars."""
@@ -20,7 +20,7 @@ class Bar:
     text: str
     """Written at the right end of the row."""
     kind: str
-    """Class of style.css: int8, float, seen, unseen, over, ..."""
+    """Class of style.css: int8, float, unseen or drop-in."""
     span: tuple[float, float] | None = None
     """Interval or percentile range, drawn as a line over the bar."""
     tick: float | None = None
@@ -71,6 +71,7 @@ def bars(
         if row.heading and row.heading != heading:
             canvas.text(0, top - HEADING / 2 + 2, row.heading, "heading", right=8 - left)
         heading = row.heading
+        canvas.text(0, top + ROW / 2, fitted(row.name, left - 9), anchor="end", right=-9)
         _draw(canvas, row, top, scale)
     return canvas.markup()
 
@@ -79,7 +80,6 @@ def _draw(canvas: Canvas, row: Bar, top: float, scale: Scale) -> None:
     edge, middle = top + (ROW - THICK) / 2, top + ROW / 2
     start = scale(scale.low)
     hint = row.hint or f"{row.name}: {row.text}"
-    canvas.text(0, middle, row.name, anchor="end", right=-9)
     canvas.text(1, middle, row.text, "value", right=9)
     kind = "hollow" if row.estimated else f"bar {row.kind}"
     canvas.rectangle(start, edge, scale(row.value) - start, THICK, kind, hint=hint)
@@ -90,7 +90,8 @@ def _draw(canvas: Canvas, row: Bar, top: float, scale: Scale) -> None:
             canvas.line(scale(row.value), edge - 2, scale(row.value), edge + THICK + 2, "span")
         else:
             canvas.line(low, middle, high, middle, "span")
-            for end in (low, high):
-                canvas.line(end, middle - 3.5, end, middle + 3.5, "span")
+            for end, place in zip(row.span, (low, high), strict=True):
+                if end <= scale.high:  # beyond, the line goes on
+                    canvas.line(place, middle - 3.5, place, middle + 3.5, "span")
     if row.tick is not None:
         canvas.line(scale(row.tick), edge - 2, scale(row.tick), edge + THICK + 2, "mark")

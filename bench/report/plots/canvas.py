@@ -8,12 +8,15 @@ in margins that style.css keeps free. Colours are classes of style.css, so that 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from xml.etree import ElementTree
 
 from markupsafe import Markup
 
 LONG = 1000
 """Units of a curve's own coordinates, across and down."""
+LETTER, CAPITAL = 6.4, 8.6
+"""Pixels of a letter of 13, on average, in a wide font."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,6 @@ class Canvas:
 
     def __init__(self, title: str, height: float, margins: Margins) -> None:
         """`title`: what a screen reader says of the picture."""
-        self.height = height
         margin = f"{margins.top}px {margins.right}px {margins.bottom}px {margins.left}px"
         across = margins.left + margins.right
         style = f"margin:{margin};width:calc(100% - {across}px);height:{height:g}px"
@@ -123,6 +125,14 @@ class Scale:
         step = next(n * power for n in (1, 2, 2.5, 5, 10) if n * power >= rough * (1 - 1e-9))
         first = math.ceil(self.low / step - 1e-9)
         return [n * step for n in range(first, math.floor(self.high / step + 1e-9) + 1)]
+
+
+def fitted(words: str, pixels: float) -> str:
+    """Words that come from elsewhere, cut to what a margin of so many pixels holds."""
+    ends = list(accumulate(CAPITAL if letter.isupper() else LETTER for letter in words))
+    if not ends or ends[-1] <= pixels:
+        return words
+    return f"{words[: sum(end <= pixels - CAPITAL for end in ends)]}…"
 
 
 def _percent(fraction: float) -> str:

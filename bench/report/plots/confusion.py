@@ -4,20 +4,21 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from bench.report.plots.canvas import Canvas, Margins
+from bench.report.plots.canvas import Canvas, Margins, fitted
 
-ROW = 27
-"""Pixels."""
+ROW, LEFT = 27, 118
+"""Pixels: of a row, and for the names of the classes."""
 HALF = 0.5
+"""Share from which on a cell is dark in light, light in dark."""
 MOST_CLASSES = 16
 """More do not fit beside one another on a phone; the list of the commonest confusions stands alone then."""
 
 
 def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
     """The picture. counts (K, K): row = true class, column = answer."""
-    words = [label.replace("_", " ") for label in labels]
+    words = [fitted(label.replace("_", " "), LEFT - 9) for label in labels]
     each, height = 1 / len(labels), ROW * len(labels)
-    margins = Margins(left=118, right=4, top=22, bottom=92)
+    margins = Margins(left=LEFT, right=4, top=22, bottom=92)
     canvas = Canvas("Confusion matrix, per cent of each true class", height, margins)
     canvas.text(0, -13, "truth ↓   answer →", "faint", anchor="end", right=-9)
     for row, name in enumerate(words):

@@ -5,17 +5,19 @@ from typing import Any
 
 from markupsafe import Markup
 
-from bench.report.plots.canvas import Canvas, Margins
+from bench.report.plots.canvas import Canvas, Margins, fitted
 from bench.report.words import kilobytes, percent, short
 
-ROW, THICK = 26, 13
-"""Pixels."""
+ROW, THICK, LEFT = 26, 13, 112
+"""Pixels: of a row, of a bar, and for the names."""
 COLUMNS = (
     ("macs", "MACs", "int8", short),
     ("parameters", "parameters", "third", short),
     ("constant_bytes", "bytes", "float", kilobytes),
 )
 """Key of a layer, its heading, class of its bars, how a number is written."""
+BAR = 0.6
+"""The longest bar, as a part of its column; its per cent stand behind it."""
 GAP = 0.05
 """Between the columns, as a fraction of the picture."""
 
@@ -29,7 +31,7 @@ def layers(found: Sequence[Mapping[str, Any]], most: int = 14) -> Markup:
         others = {key: sum(costs[place][key] for place in rest) for key, *_ in COLUMNS}
         rows.append((f"{len(rest)} others", others))
     width = (1 - GAP * (len(COLUMNS) - 1)) / len(COLUMNS)
-    canvas = Canvas("Cost of the dearest operations", ROW * len(rows), Margins(left=112, right=4, top=24, bottom=4))
+    canvas = Canvas("Cost of the dearest operations", ROW * len(rows), Margins(left=LEFT, right=4, top=24, bottom=4))
     for number, (key, heading, kind, write) in enumerate(COLUMNS):
         left = number * (width + GAP)
         total = max(1, sum(cost[key] for cost in costs))
@@ -37,15 +39,15 @@ def layers(found: Sequence[Mapping[str, Any]], most: int = 14) -> Markup:
         largest = max([1, *(cost[key] for _, cost in rows)])
         for row, (words, cost) in enumerate(rows):
             y = ROW * row + (ROW - THICK) / 2
-            long = width * 0.72 * cost[key] / largest
+            long = width * BAR * cost[key] / largest
             hint = f"{words}: {write(cost[key])} {heading}, {percent(cost[key] / total)}"
             canvas.rectangle(left, y, long, THICK, kind, hint=hint)
             canvas.text(left + long, ROW * row + ROW / 2, percent(cost[key] / total, 0), "tick", right=5)
     for row, (words, _) in enumerate(rows):
-        canvas.text(0, ROW * row + ROW / 2, words, anchor="end", right=-9)
+        canvas.text(0, ROW * row + ROW / 2, fitted(words, LEFT - 9), anchor="end", right=-9)
     return canvas.markup()
 
 
 def short_name(operation: str) -> str:
-    """DEPTHWISE_CONV_2D -> DEPTHWISE, CONV_2D -> CONV: what a margin holds."""
-    return operation.removesuffix("_2D").replace("DEPTHWISE_CONV", "DEPTHWISE")[:13]
+    """DEPTHWISE_CONV_2D -> DEPTHWISE, CONV_2D -> CONV."""
+    return operation.removesuffix("_2D").replace("DEPTHWISE_CONV", "DEPTHWISE")

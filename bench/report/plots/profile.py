@@ -11,6 +11,7 @@ from bench.report.plots.layers import short_name
 from bench.report.words import percent, three_digits
 
 MOST = 12
+"""Steps that are shown one by one."""
 
 
 def profile(found: Mapping[str, Any]) -> Markup:
@@ -39,7 +40,7 @@ def _bar(step: Mapping[str, Any]) -> Bar:
 def _name(step: Mapping[str, Any]) -> str:
     """Its places in running order and the operation that counts most among them, the last one."""
     if not step["layers"]:
-        return step["name"][:16]
+        return str(step["name"])
     first, last = step["layers"][0] + 1, step["layers"][-1] + 1
     return f"{first if first == last else f'{first}–{last}'}  {short_name(step['operations'][-1])}"
 

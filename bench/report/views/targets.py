@@ -11,24 +11,29 @@ Content = Mapping[str, Any]
 
 
 def slowest(content: Content) -> dict[str, Any] | None:
-    """What the headline takes on the slowest target that it was measured on, else estimated for."""
-    headline, found = content["subject"]["headline"], []
+    """Where the headline file takes longest on one thread: value, board, words, how, source.
+
+    An estimate counts only for processors that nothing was measured on.
+    """
+    headline, found, known = content["subject"]["headline"], [], set()
     for target in content["targets"]:
-        board = target["board"]["name"]
         for one in target["latency"]:
             if one["file"] == headline and one["threads"] == 1:
-                found.append(
-                    (one["median"], board, "median, one thread", MEASURED, f"{one['runtime']}, {one['kernels']}")
-                )
+                known.add(target["board"]["processor"])
+                source = f"{one['runtime']}, {one['kernels']}, {one['runs']} runs"
+                found.append((one["median"], target["board"]["name"], "median, one thread", MEASURED, source))
+    for target in content["targets"]:
         for one in target["estimates"]:
-            if one["file"] == headline and one["milliseconds"] is not None:
+            if (
+                one["file"] == headline
+                and one["milliseconds"] is not None
+                and target["board"]["processor"] not in known
+            ):
                 band = f"{words.span((one['low'], one['high']))} ms, from counted instructions"
                 found.append((one["milliseconds"], one["board"], band, ESTIMATED, "; ".join(one["sources"])))
-    measured = [one for one in found if one[3] == MEASURED]
     if not found:
         return None
-    value, board, text, how, source = max(measured or found)
-    return {"label": f"On a {board}", "value": value, "words": text, "how": how, "source": source}
+    return dict(zip(("value", "board", "words", "how", "source"), max(found), strict=True))
 
 
 def estimates(content: Content) -> list[Content]:
@@ -42,13 +47,15 @@ def sources(target: Content) -> list[str]:
 
 
 def states(board: Content) -> list[dict[str, str]]:
-    """What a board's clocks did before, during and after: when, governor, clock, temperature."""
+    """What a board's clocks did before, during and after: when, governor, clock, temperature; empty if it is silent."""
     rows = []
     for when in ("before", "after"):
         if state := board.get(when):
             clock, heat = words.gigahertz(state.get("frequency_hz")), words.celsius(state.get("temperature_c"))
             governor = state.get("governor") or words.NONE
             rows.append({"when": when, "governor": governor, "clock": clock, "temperature": heat})
+    if all({row["governor"], row["clock"], row["temperature"]} == {words.NONE} for row in rows):
+        return []
     if during := board.get("during"):
         clock = words.gigahertz(during.get("lowest_frequency_hz"))
         heat = words.celsius(during.get("highest_temperature_c"))

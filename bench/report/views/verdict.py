@@ -7,8 +7,6 @@ from bench.figure import ESTIMATED, MEASURED
 from bench.report import words
 
 Content = Mapping[str, Any]
-LABELS = {"MACs": "MACs", "bytes": "Parameter memory", "parameters": "Parameters", "weights": "Weights wider than INT8"}
-"""By the unit of a check."""
 DEAREST = {
     "MACs": "Most multiply-accumulates:",
     "parameter memory": "Most parameter memory:",
@@ -26,17 +24,16 @@ def rules(checks: Sequence[Content]) -> list[dict[str, Any]]:
 
 
 def deciding(checks: Sequence[Content]) -> list[dict[str, Any]]:
-    """MACs and memory (or the number of parameters) at their tightest limit, for a tile each."""
+    """The tightest check of the MACs and that of the parameters' memory, each with a label, number, unit and limit."""
     tiles = []
-    for unit in ("MACs", "bytes"):
+    for label, unit, size, letter, write in (
+        ("MACs", "MACs", 1e6, "M", words.short),
+        ("Parameter memory", "bytes", 1e3, "kB", words.kilobytes),
+    ):
         found = [check for check in checks if check["decides"] and check["unit"] == unit]
-        if found:
-            worst = max(found, key=lambda check: check["share"])
-            number, letter = f"{worst['value'] / 1e6:.2f}", "M"
-            if unit == "bytes":
-                number, letter = f"{worst['value'] / 1e3:.1f}", "kB"
-            limit = (words.kilobytes if unit == "bytes" else words.short)(worst["limit"])
-            tiles.append({**worst, "label": LABELS[unit], "number": number, "unit": letter, "limit": limit})
+        worst = max(found, key=lambda check: check["share"])
+        number, limit = f"{worst['value'] / size:.{2 if unit == 'MACs' else 1}f}", write(worst["limit"])
+        tiles.append({**worst, "label": label, "number": number, "unit": letter, "limit": limit})
     return tiles
 
 
