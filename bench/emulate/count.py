@@ -58,10 +58,10 @@ def read(text: str) -> list[Counts]:
     regions = []
     for line in text.splitlines():
         word, *pairs = line.split()
-        counts = {name: int(value) for name, _, value in (pair.partition("=") for pair in pairs)}
-        if word != WORD or tuple(counts) != CLASSES:
+        said = {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
+        if word != WORD or tuple(said) != CLASSES or not all(value.isdigit() for value in said.values()):
             raise ValueError(f"not a line of the counter: {line[:100]!r}")
-        regions.append(counts)
+        regions.append({name: int(value) for name, value in said.items()})
     return regions
 
 
