@@ -190,8 +190,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize("key", ["pi3", "pi4", "pi5"])
 def test_a_program_answers_on_a_board_as_it_does_here(ready: Emulator, files: dict[str, Path], key: str) -> None:
     board, names = boards.load(key), list(files) if key == "pi5" else ["model.tflite"]
-    log_mel = tiny_programs.log_mel(inputs.COUNT)[:, 0]
-    raw = {name: runtime.load(files[name]).quantize(log_mel) for name in names}
+    steps = runtime.load(files["model.tflite"]).quantize(tiny_programs.log_mel(inputs.COUNT)[:, 0])
+    unsigned = (steps.astype(np.int16) + 128).astype(np.uint8)  # as the .onnx takes them
+    raw = {"model.tflite": steps, "model.onnx": unsigned.reshape(-1, 1, 1, tiny_programs.F, tiny_programs.T)}
     found = run.emulate(ready, board, {name: files[name] for name in names}, names, raw)
     assert list(found["models"]) == names
     assert [entry["agreed"] for entry in found["equality"]] == [True] * len(names)

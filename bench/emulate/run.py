@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from bench.device import bundle, equality, inputs, result
+from bench.device import bundle, equality, result
 from bench.device.bundle import Settings
 from bench.emulate import count
 from bench.emulate.count import Counts
@@ -122,12 +122,13 @@ def _judge(emulator: Emulator, board: Board, case: Case) -> Finding:
     (entry,) = measured["models"]
     configuration = {key: entry[key] for key in ("file", "runtime", "kernels", "threads")}
     runtime, version = entry["runtime"].split()
-    warnings: list[str] = []
+    expected = equality.reference(case.path, entry["kernels"], case.raw)
+    compared, warnings = equality.compare(configuration, expected, outputs, case.integer)
     instructions = _instructions(regions, configuration, board, case.integer, warnings)
     return {
         "sha256": entry["sha256"],
         "runtimes": {"python": measured["python"], "numpy": measured["numpy"], runtime: version},
-        "equality": _equality(case, outputs, configuration, warnings),
+        "equality": compared,
         "instructions": instructions,
         "estimates": [{**configuration, **_estimate(instructions, board, case.integer, emulator.no_counter)}],
         "warnings": warnings,
@@ -157,26 +158,6 @@ def _reason(ran: subprocess.CompletedProcess[str]) -> str:
     if ran.returncode < 0:
         return f"stopped by {signal.Signals(-ran.returncode).name}"
     return (ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"])[-1]
-
-
-def _equality(case: Case, outputs: np.ndarray, configuration: Finding, warnings: list[str]) -> list[Finding]:
-    file, kernels = case.file, configuration["kernels"]
-    name, ours = equality.reference(case.path, kernels, case.raw)
-    if not name.endswith(kernels):
-        warnings.append(f"{file} ran in {kernels} there and in {name} here: not compared.")
-        return []
-    if not inputs.vary(ours):
-        warnings.append(f"{file} answers {len(ours)} inputs nearly alike, equal answers prove nothing: not compared.")
-        return []
-    difference = equality.difference(ours, outputs)
-    allowed = equality.allowed(kernels, outputs.dtype, case.integer)
-    agreed = difference.agreed(allowed)
-    if not agreed:
-        warnings.append(
-            f"{file} answers otherwise than on this machine: {difference.same_top1} of {len(ours)} inputs get the same "
-            f"answer, the largest difference is {difference.largest_difference:.3g} and {allowed:.3g} is allowed."
-        )
-    return [{**configuration, "reference": name, **vars(difference), "allowed": allowed, "agreed": agreed}]
 
 
 def _instructions(
