@@ -4,6 +4,7 @@
 #   RUNS   where runs are written (default: runs)                                  RECIPE  of the one stage being made
 #   ARGS   more flags for the one stage being made                                 PYTHON  interpreter of the environment
 #   QUANTIZED    what is exported: qat, made with training (default), or ptq, made without (`make ptq`)
+#   TARGET       of bench: pi3, pi4, pi5, zero2 (emulated) or ssh:user@host; default: this machine
 #   REPLACE=yes  make a stage anew though it was made with a variable that is not given now
 
 RUNS ?= runs
@@ -41,13 +42,18 @@ $(if $(filter student,$(ACTIVE)),$(eval STUDENT_RECIPE = $(RECIPE)))
 $(if $(filter qat,$(ACTIVE)),$(eval QAT_RECIPE = $(RECIPE)))
 $(if $(filter ptq,$(ACTIVE)),$(eval PTQ_RECIPE = $(RECIPE)))
 endif
+# On a target the judge runs whenever it is asked to: a device is not a file that could be up to date.
+ifdef TARGET
+$(if $(filter bench,$(ACTIVE)),,$(if $(filter command,$(firstword $(origin TARGET))),$(error TARGET is where bench measures: make bench with it)))
+BENCHED := bench
+endif
 ifdef ARGS
 ifneq ($(filter-out 0 1,$(words $(ACTIVE))),)
 $(error ARGS are flags of one stage: make one stage with them)
 endif
 endif
 
-.PHONY: demo setup test perf crosscheck referee lint $(STAGES) FORCE
+.PHONY: demo setup test perf crosscheck referee environments emulator lint $(STAGES) FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -106,7 +112,12 @@ $$(RUNS)/.$1.flags: FORCE
 	done; \
 	if test -e $$@; then mv $$@ $$@.old; fi; mv $$@.new $$@
 endef
-$(foreach stage,$(ACTIVE),$(eval $(call STAGE_RULE,$(stage))))
+$(foreach stage,$(filter-out $(BENCHED),$(ACTIVE)),$(eval $(call STAGE_RULE,$(stage))))
+
+ifdef TARGET
+bench: $(bench_IN) | $(READY)
+	$(PY) -m $(bench_RUN) --target '$(TARGET)' $(ARGS)
+endif
 
 ifneq ($(EMBEDDED),)
 $(RUNS)/scenes/meta.csv: | $(READY)
@@ -137,6 +148,12 @@ referee: $(READY) ## TensorFlow's converter judges two tiny networks, without an
 		$(PY) -m tests.crosscheck.tiny --out "$$folder/$$normed" --normed $$normed && $(PY) -m tests.crosscheck \
 			--model "$$folder/$$normed" --referees '[tensorflow_twin]' --required true || exit 1; \
 	done
+
+environments: $(READY) ## tflite-runtime and tflite-micro beside, for what bench can measure with them
+	$(PY) -m bench.environments
+
+emulator: $(READY) ## the emulated Raspberry Pi of `make bench TARGET=pi4`, ahead of time; 320 MB
+	$(PY) -m bench.emulate.prepare
 
 lint: $(READY) ## ruff, pyright, import contracts
 	$(PY) -m ruff check .

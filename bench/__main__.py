@@ -1,155 +1,143 @@
-"""Command: judge an exported run.
+"""Command: judge an exported run or any .tflite or .onnx file, here, on an emulated Raspberry Pi or on a real device.
 
 python -m bench --model RUN --data FILE.h5
+python -m bench --model RUN --data FILE.h5 --target pi4
+python -m bench --model FILE.tflite
 """
 
 import json as json_format
-import shlex
-import sys
-from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import companions
-from bench.accuracy import answers as accuracy
-from bench.graph import cost as graph_cost
-from bench.latency import rounds as latency
-from bench.report import content as report
-from bench.verdict import checks as verdict
-from deploy import runtime
-from deploy.runtime import Model
-from tinyasc import artifact, machine, metrics, recipe
+from bench import environments as other_runtimes
+from bench import judge as judging
+from bench import on_target, subject, table
+from bench.compare import reports
+from bench.compare.change import DEFAULT
+from bench.device import result
+from bench.emulate import emulator as emulated
+from bench.energy import meter as power_meter
+from bench.energy.reading import read
+from bench.latency.measure import SECONDS
+from bench.report import content as contents
+from bench.report import document
+from bench.subject import Subject
+from tinyasc import artifact, recipe
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
+from tinyasc.mel import MelConfig
 
-MADE_UP = "tinyasc.scenes"
-"""In the source of a data set whose sounds this project made up."""
+REPORT, TARGETS = "report.json", "targets"
 
 
 def judge(
-    model: Path, data: Path, out: Path | None = None, json: Path | None = None, latency_seconds: float = 10.0
+    *,
+    model: Path,
+    data: Path | None = None,
+    out: Path | None = None,
+    target: str | None = None,
+    reference: Path | None = None,
+    mel: MelConfig | None = None,
+    latency_seconds: float = SECONDS,
+    energy_seconds: float | None = None,
+    environments: Path = other_runtimes.FOLDER,
+    emulator: Path = emulated.FOLDER,
+    keep: bool = False,
+    meter: Path | None = None,
+    compare: Path | None = None,
+    json: Path | None = None,
 ) -> None:
-    """Measure accuracy, size, cost and latency of the shipped files and write report.html and report.json.
+    """Measure accuracy, size, cost, latency and memory of shipped files and write report.html and report.json.
+
+    With a target, that machine is measured, and added to the report of this one, which is made first if need be.
 
     Args:
-        model: export run (`make export`).
-        data: prepared data set (.h5); its test split is judged.
-        out: folder for the report; default: `bench` beside the run.
+        model: export run (`make export`), or any .tflite or .onnx file.
+        data: prepared data set (.h5), whose test split is answered; without, accuracy is left out.
+        out: folder for the report; default: `bench` beside a run, NAME.bench beside a file.
+        target: pi3, pi4, pi5 or zero2 (emulated Raspberry Pi), or ssh:user@host[:port].
+        reference: float twin (.tflite or .onnx) of a file, to compare it with.
+        mel: front-end of a file that takes spectrograms; a run brings its own.
+        latency_seconds: time for the latencies, seconds.
+        energy_seconds: time under load of each file for its energy, seconds; on this machine by codecarbon, on an ssh
+            target for the reading of your power meter. Default: no energy.
+        environments: where tflite-runtime and tflite-micro are, if they are (`python -m bench.environments`).
+        emulator: where the emulated machines are set up.
+        keep: leave the work folder on the device of an ssh target.
+        meter: reading (CSV) of a power meter that an ssh target was on while it was measured.
+        compare: older report.json; whatever is worse than in it ends the command with 1.
         json: one more place for report.json.
-        latency_seconds: time for the latency rounds, seconds.
     """
     if latency_seconds <= 0:
         raise UserError(f"latency_seconds is {latency_seconds}: take more than 0")
-    out = model.resolve().parent / "bench" if out is None else out
+    artifact.check_files(json)
+    reading = None if meter is None else read(meter)
+    if target is not None:
+        on_target.check(target)
+    old = None if compare is None else document.read(compare)
+    judged = subject.of(model, reference, mel)
+    out = _default_out(model) if out is None else out
     if out.is_file():
         raise UserError(f"{out} is a file: give --out a folder")
-    card = artifact.load_card(model, "export")
-    missing = [file for file in report.FILES if file not in card.files]
-    if missing:
-        raise UserError(f"{model} lacks {', '.join(missing)}: make it again with `make export`")
-    beside = [file for file in (*companions.DROP_INS, *companions.VARIANTS) if file in card.files]
-    models = {file: runtime.load(model / file, threads=1) for file in (*report.FILES, *beside)}
-    with Clips(data) as clips:
-        findings = _find_out(card, model, models, clips, latency_seconds)
-    content = report.write(findings, out)
+    with ExitStack() as opened:
+        clips = None if data is None else opened.enter_context(Clips(data))
+        content = None if target is None and reading is None else _report_of(out, judged)
+        if content is None:
+            found = judging.judge(
+                judged,
+                clips,
+                latency_seconds=latency_seconds,
+                energy_seconds=energy_seconds if target is None else None,
+                environments=environments,
+            )
+            made = datetime.now(UTC).isoformat(timespec="seconds")
+            content = contents.assemble(found, made, artifact.command_line())
+            document.write(contents.with_targets(content, _results(out, judged)), out)
+        if target is not None:
+            measured = on_target.measure(
+                target, judged, clips, emulator=emulator, steady_seconds=energy_seconds or 0.0, keep=keep
+            )
+            result.write(out / TARGETS / f"{measured['target']}.json", measured)
+    results = _results(out, judged)
+    content = contents.with_targets(content, results)
+    if reading is not None:
+        content = contents.with_meter(content, power_meter.of_results(reading, results))
+    document.write(content, out)
     if json is not None:
         json.parent.mkdir(parents=True, exist_ok=True)
         artifact.atomic_write(json, (json_format.dumps(content, indent=1) + "\n").encode())
-    _print_table(content)
-    places = [out / "report.html", out / "report.json", *([json] if json is not None else [])]
+    print(table.of(content))
+    places = [out / "report.html", out / REPORT, *([json] if json is not None else [])]
     print("\nwrote " + ", ".join(map(str, places)))
+    if old is not None:
+        changes = reports.changes(old, content, DEFAULT)
+        print(f"\nagainst {compare}:\n{reports.table(changes)}")
+        reports.need_no_regression(changes)
 
 
-def _find_out(
-    card: artifact.ModelCard, run: Path, models: Mapping[str, Model], clips: Clips, latency_seconds: float
-) -> report.Findings:
-    here = machine.describe()  # before the work, so that the load it reports is the others'
-    networks = {file: models[file] for file in report.FILES}
-    others = {file: model for file, model in models.items() if file not in networks}
-    logits = accuracy.logits_of(networks, clips, card)
-    trained_on = card.data.get("checksum")
-    train_devices = card.data.get("train_devices") or clips.train_devices
-    cost = graph_cost.read(run / report.INT8)
-    network = verdict.network_of(card, cost)
-    parity = run / "parity.json"
-    return report.Findings(
-        card=card,
-        parity=json_format.loads(parity.read_text()) if parity.is_file() else None,
-        scores={file: metrics.score_test(found, clips, train_devices) for file, found in logits.items()},
-        agreements={
-            "float": accuracy.agreement(logits[report.INT8], logits[report.FLOAT]),
-            "onnx": accuracy.agreement(logits[report.INT8], logits["model.onnx"]),
-        },
-        cost=cost,
-        network=network,
-        checks=verdict.checks(cost, network),
-        timing=latency.measure(networks, latency_seconds),
-        companions=companions.Companions(
-            latency.measure(others, latency_seconds),
-            companions.same_answers(others, clips, logits),
-            len(clips.labelled("test")),
-        )
-        if others
-        else None,
-        machine=here,
-        data={
-            "file": clips.path.name,
-            "source": clips.source,
-            "checksum": clips.checksum,
-            "trained_on": trained_on,
-            "train_devices": train_devices,
-            "test_clips": len(clips.indices("test")),
-            "test_recordings": len(set(clips.recording[clips.indices("test")].tolist())),
-            "test_moments": len(set(clips.moment[clips.indices("test")].tolist())),
-            "made_up": MADE_UP in clips.source,
-        },
-        command=shlex.join(["python", "-m", "bench", *sys.argv[1:]]),
-        made=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
+def _default_out(model: Path) -> Path:
+    model = model.resolve()
+    return model.with_suffix(".bench") if model.is_file() else model.parent / "bench"
 
 
-def _print_table(content: dict[str, Any]) -> None:
-    """The figures people ask for first, each with its origin."""
-    print(f"\n{content['sentence']}\n")
-    shown = {
-        "teacher accuracy": "accuracy/teacher/macro",
-        "student accuracy": "accuracy/student/macro",
-        "float .tflite accuracy": "accuracy/tflite/float/macro",
-        "INT8 .tflite accuracy": "accuracy/tflite/int8/macro",
-        "INT8 .onnx accuracy": "accuracy/onnx/int8/macro",
-        "  on devices heard in training": "accuracy/tflite/int8/group/seen",
-        "  on unheard devices": "accuracy/tflite/int8/group/unseen",
-        "MACs": "cost/network/macs",
-        "parameters": "cost/network/parameters",
-        "constants in the file": "cost/int8/constant_bytes",
-        "INT8 .tflite size": "size/tflite/int8",
-        "peak activations": "cost/int8/peak_activation_bytes",
-        "INT8 .tflite latency": "latency/tflite/int8/median",
-        "float .tflite latency": "latency/tflite/float/median",
-        "INT8 over float, .tflite": "latency/tflite/int8_over_float",
-        "INT8 .onnx latency": "latency/onnx/int8/median",
-        "float .onnx latency": "latency/onnx/float/median",
-        "INT8 over float, .onnx": "latency/onnx/int8_over_float",
-        "drop-in .tflite size": "size/tflite/drop_in",
-        "drop-in .tflite latency": "latency/tflite/drop_in/median",
-        "drop-in .onnx size": "size/onnx/drop_in",
-        "drop-in .onnx latency": "latency/onnx/drop_in/median",
-    }
-    for name, path in shown.items():
-        figure = content["figures"].get(path)
-        if figure is not None and figure["value"] is not None:
-            print(f"{name:32} {_text(figure):>24}   {figure['how']}")
+def _report_of(out: Path, judged: Subject) -> dict[str, Any] | None:
+    """The report of these very files that is there already."""
+    if not (out / REPORT).is_file():
+        return None
+    try:
+        content = document.read(out / REPORT)
+    except UserError:
+        return None  # of an older version: it is made again
+    return content if content["subject"] == judged.content() else None
 
 
-def _text(figure: dict[str, Any]) -> str:
-    value, unit = figure["value"], figure["unit"]
-    if unit == "fraction":
-        low_high = figure.get("interval")
-        return f"{100 * value:.1f} %" + (f" [{100 * low_high[0]:.1f}, {100 * low_high[1]:.1f}]" if low_high else "")
-    if unit in ("ms", "ratio"):
-        return f"{value:.3g}" + (" ms" if unit == "ms" else "")
-    return f"{value:,.0f} {unit}"
+def _results(out: Path, judged: Subject) -> list[dict[str, Any]]:
+    """What was measured of these very files on other machines."""
+    found = [result.read(path) for path in sorted((out / TARGETS).glob("*.json"))]
+    hashes = {name: file.sha256 for name, file in judged.files.items()}
+    return [one for one in found if all(hashes.get(file) == sha256 for file, sha256 in one["models"].items())]
 
 
 if __name__ == "__main__":

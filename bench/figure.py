@@ -6,6 +6,13 @@ from typing import Any
 MEASURED, ESTIMATED, QUOTED = "measured", "estimated", "quoted"
 
 
+def path_of(file: str) -> str:
+    """A file's part of the path of its figures: model_float.onnx -> onnx/float, model.tflite -> tflite/int8,
+    drop_in.tflite -> tflite/drop_in, kws.tflite -> tflite/kws."""
+    stem, suffix = file.rsplit(".", 1)
+    return f"{suffix}/{'int8' if stem == 'model' else stem.removeprefix('model_')}"
+
+
 @dataclass(frozen=True)
 class Figure:
     """One number. It serialises to {"value", "unit", "how", "source"}, with "interval" where there is one."""
@@ -13,7 +20,8 @@ class Figure:
     value: float | None
     """None: there is no such number, for example a teacher that nobody trained."""
     unit: str
-    """"fraction" for accuracies and shares, else "bytes", "MACs", "parameters", "nats", "ms", "ratio" or "count"."""
+    """"fraction" for accuracies and shares, else "bytes", "MACs", "parameters", "nats", "ms", "joules", "kWh",
+    "instructions", "ratio" or "count"."""
     how: str
     """MEASURED: by this run of the judge. ESTIMATED: from a model of the machine. QUOTED: from a document or card."""
     source: str

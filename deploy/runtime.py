@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -102,43 +102,74 @@ class Model:
         return np.concatenate([self.run(one[None]) for one in waveform.astype(np.float32)])
 
 
-def load(path: Path, threads: int = 1) -> Model:
+Kernels = Literal["default", "built-in"]
+"""Of a .tflite: what the runtime chooses (XNNPACK), or its built-in kernels, which round differently."""
+
+
+def load(path: Path, threads: int = 1, kernels: Kernels = "default") -> Model:
     """Load a .tflite or .onnx file for the CPU.
 
     Args:
         path: the file; its suffix says which runtime runs it.
         threads: CPU threads for one inference.
+        kernels: of a .tflite.
 
     Raises:
         UserError: no such file, an unknown suffix, no runtime for it, a file the runtime refuses, integers without
             a scale, or a model that does not have one input and one output of fixed size.
     """
     path = Path(path)
-    loaders = {".tflite": _load_tflite, ".onnx": _load_onnx}
-    if path.suffix not in loaders:
+    if path.suffix not in (".tflite", ".onnx"):
         raise UserError(f"{path} is neither .tflite nor .onnx: give the file that `make export` wrote")
     if not path.is_file():
         raise UserError(f"no file {path}: `make export` writes it")
-    return loaders[path.suffix](path, threads)
+    return _load_tflite(path, threads, kernels) if path.suffix == ".tflite" else _load_onnx(path, threads)
 
 
-def _load_tflite(path: Path, threads: int) -> Model:
+def tflite_interpreter(
+    path: Path, threads: int = 1, kernels: Kernels = "default", content: bytes | None = None
+) -> tuple[Any, str]:
+    """The allocated interpreter of a .tflite, and the package that it is of.
+
+    Args:
+        path: the file.
+        threads: CPU threads for one inference.
+        kernels: which.
+        content: to be read in the place of the file.
+
+    Raises:
+        UserError: no runtime for it, or a file that the runtime refuses.
+    """
     try:
-        from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType  # noqa: PLC0415
 
         package = "ai-edge-litert"
     except ImportError:
         try:
-            from tflite_runtime.interpreter import Interpreter  # type: ignore[import-not-found]  # noqa: PLC0415
+            from tflite_runtime.interpreter import (  # type: ignore[import-not-found]  # noqa: PLC0415
+                Interpreter,
+                OpResolverType,
+            )
 
             package = "tflite-runtime"
         except ImportError:
             raise UserError("no runtime for .tflite files: pip install ai-edge-litert") from None
+    resolvers = {"default": OpResolverType.AUTO, "built-in": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES}
     try:
-        interpreter: Any = Interpreter(model_path=str(path), num_threads=threads)
+        interpreter: Any = Interpreter(
+            model_path=str(path) if content is None else None,
+            model_content=content,
+            num_threads=threads,
+            experimental_op_resolver_type=resolvers[kernels],
+        )
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise UserError(f"{path} does not load in {package}: {_first_line(error)}") from error
+    return interpreter, package
+
+
+def _load_tflite(path: Path, threads: int, kernels: Kernels) -> Model:
+    interpreter, package = tflite_interpreter(path, threads, kernels)
     ports = []
     for side, details in (("input", interpreter.get_input_details()), ("output", interpreter.get_output_details())):
         _need_one(path, len(details))
@@ -162,11 +193,21 @@ def _load_tflite(path: Path, threads: int) -> Model:
 
     # An applied delegate shows up as an operation of its own; on the CPU the only default delegate is XNNPACK.
     delegated = any(operation["op_name"] == "DELEGATE" for operation in interpreter._get_ops_details())
-    kernels = f"{package} {metadata.version(package)}, {'XNNPACK' if delegated else 'built-in kernels'}"
-    return Model(path, kernels, path.stat().st_size, ports[0], ports[1], run)
+    family = f"{package} {metadata.version(package)}, {'XNNPACK' if delegated else 'built-in kernels'}"
+    return Model(path, family, path.stat().st_size, ports[0], ports[1], run)
 
 
-def _load_onnx(path: Path, threads: int) -> Model:
+def onnx_session(path: Path, threads: int = 1, profile: Path | None = None) -> Any:
+    """The session of an .onnx.
+
+    Args:
+        path: the file.
+        threads: CPU threads for one inference.
+        profile: where its own profiler writes, the beginning of a file's path; none: it is off.
+
+    Raises:
+        UserError: no runtime for it, or a file that the runtime refuses.
+    """
     try:
         import onnxruntime  # noqa: PLC0415
     except ImportError:
@@ -175,10 +216,20 @@ def _load_onnx(path: Path, threads: int) -> Model:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only
+    # Else its threads keep their cores busy for tens of milliseconds after every inference, waiting for the next one.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    if profile is not None:
+        options.enable_profiling, options.profile_file_prefix = True, str(profile)
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions derive from nothing but Exception
         raise UserError(f"{path} does not load in onnxruntime: {_first_line(error)}") from error
+
+
+def _load_onnx(path: Path, threads: int) -> Model:
+    session = onnx_session(path, threads)
+    import onnxruntime  # noqa: PLC0415
+
     carried = session.get_modelmeta().custom_metadata_map
     ports = []
     for side, nodes in (("input", session.get_inputs()), ("output", session.get_outputs())):

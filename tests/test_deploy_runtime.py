@@ -81,6 +81,15 @@ def test_bad_files_get_one_line(tmp_path: Path) -> None:
         runtime.load(good).logits(LOG_MEL.transpose(0, 2, 1))
 
 
+def test_built_in_kernels_are_said_and_near_the_others(tmp_path: Path) -> None:
+    tiny_models.write_tflite(path := tmp_path / "model.tflite", True, tiny_models.random_weights())
+    default, built_in = runtime.load(path), runtime.load(path, kernels="built-in")
+    assert default.kernels.endswith("XNNPACK")
+    assert built_in.kernels.endswith("built-in kernels")
+    off = np.abs(default.logits(LOG_MEL) - built_in.logits(LOG_MEL))
+    assert off.max() <= 2 * tiny_models.OUTPUT_SCALE  # they requantize in fixed point
+
+
 def test_onnx_without_its_grid_is_refused(tmp_path: Path) -> None:
     import onnx  # noqa: PLC0415
 

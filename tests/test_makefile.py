@@ -158,6 +158,15 @@ def test_a_recipe_goes_to_its_stage_and_makes_it_again(made: Workplace, stage: s
     assert made.modules(stage, "RECIPE=own.yaml") == [MODULES[stage]]
 
 
+def test_a_target_is_measured_whenever_it_is_asked_for(made: Workplace) -> None:
+    for _ in range(2):
+        (command,) = made.commands("bench", "TARGET=ssh:pi@pi.local", "ARGS=--keep")
+        assert command.endswith("--out runs/bench --target ssh:pi@pi.local --keep")
+    assert made.modules("bench") == []  # the report of this machine is as it was
+    made.touch("runs/qat/model_card.json")
+    assert made.modules("export", "bench", "TARGET=pi4") == ["export", "bench"]
+
+
 def test_flags_go_to_their_stage_and_make_it_again(made: Workplace) -> None:
     flags = """ARGS=--note "it's 5, %s \\$$HOME" --seed 1"""
     (command,) = made.commands("student", flags)
@@ -174,6 +183,7 @@ def test_flags_go_to_their_stage_and_make_it_again(made: Workplace) -> None:
         (["export", "RECIPE=own.yaml"], "RECIPE is the recipe of one stage"),
         (["ARGS=--seed 1"], "ARGS are flags of one stage"),
         (["export", "bench", "ARGS=--seed 1"], "ARGS are flags of one stage"),
+        (["export", "TARGET=pi4"], "TARGET is where bench measures"),
     ],
 )
 def test_variables_of_one_stage_are_refused_for_more(workplace: Workplace, arguments: list[str], message: str) -> None:

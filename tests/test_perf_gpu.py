@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.perf.gpu.__main__ import run
+from tests.perf.gpu.__main__ import _ordered, run
 from tests.perf.gpu.worker import Worker, WorkerError
 from tests.perf.gpu.workloads import EAGER, Pace, Variant, Workload
 
@@ -46,6 +46,11 @@ def test_every_variant_is_measured_or_said_to_have_failed(tmp_path: Path) -> Non
         assert list(parts["milliseconds"])[-3:] == ["forward", "backward", "optimizer"]
     macs = 1_460_952  # tinyasc.cost, which counts norms and shortcuts too
     assert student["from disk"]["measured"]["parts"]["flops_per_clip"] == pytest.approx(6 * macs, rel=0.03)
+
+
+def test_what_is_most_important_of_each_recipe_comes_first() -> None:
+    order = [(workload.name, variant.name) for workload, variant in _ordered(WORKLOADS)]
+    assert order == [("student", "small"), ("teacher", "small"), ("student", "impossible"), ("student", "from disk")]
 
 
 def test_what_there_is_no_time_for_is_said(tmp_path: Path) -> None:

@@ -6,19 +6,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
 import bench.__main__ as bench_command
 import export.__main__ as export_command
+from bench.report import document
 from compress import program, simulate
 from compress.ptq.__main__ import quantize_trained
 from compress.qat import train_qat
 from compress.quantized_run import simulated
 from compress.sensitivity.__main__ import sensitivity
 from export.runtimes import Runtime
-from tests import tiny_data
+from tests import tiny_data, tiny_run
 from tinyasc import artifact, front_end, metrics, recipe
 from tinyasc.clips import Clips
 from train.student import train_student
@@ -116,7 +118,8 @@ class Line:
 
     def bench(self) -> int:
         flags = [*self._model("export", "bench"), *self.data, "--latency_seconds", "0.3"]
-        return recipe.run(bench_command.judge, flags)
+        with tiny_run.few_processes():
+            return recipe.run(bench_command.judge, flags)
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +162,7 @@ def test_the_report_measures_what_training_said(line: Line) -> None:
     assert page.startswith("<!doctype html>")
     assert "Drop-in files" in page
     assert "1 all zero" in page
+    jsonschema.validate(report, json.loads(document.SCHEMA.read_text()))
 
 
 def test_post_training_quantization_takes_the_place_of_training(line: Line, capsys: pytest.CaptureFixture[str]) -> None:

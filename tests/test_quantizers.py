@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.environments import FOLDER
 from compress.simulate import simulate
 from deploy import runtime
 from tests import tiny_programs
@@ -100,10 +101,9 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray,
 
 def environments(tool: Tool) -> Path:
     """Where `python -m tests.quantizers` keeps them by default."""
-    folder = Path(".venv-referees")
-    if tool.packages and not (folder / tool.script).is_dir():
+    if tool.packages and not (FOLDER / tool.script).is_dir():
         pytest.skip(f"{tool.packages[0]} is not installed: `python -m tests.quantizers` does it")
-    return folder
+    return FOLDER
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.script)

@@ -1,3 +1,5 @@
+from dataclasses import asdict
+
 import pytest
 
 from tinyasc.dcase import DEVICES, LIMITS, SCENES, TauName
@@ -34,5 +36,18 @@ def test_other_names_are_none_of_them(file):
 def test_the_task():
     assert list(SCENES) == sorted(SCENES)
     assert (len(SCENES), len(DEVICES)) == (10, 9)
-    assert all(limits.macs == 30_000_000 for limits in LIMITS.values())
-    assert [year for year, limits in LIMITS.items() if limits.parameter_bytes == 128_000] == [2023, 2024, 2025]
+
+
+@pytest.mark.parametrize(
+    ("year", "limits"),  # as the sources of each entry have them
+    [
+        (2022, {"parameters": 128_000, "parameter_bytes": None, "integer_parameters": True, "each_device": False}),
+        (2023, {"parameters": None, "parameter_bytes": 128_000, "integer_parameters": False, "each_device": False}),
+        (2024, {"parameters": None, "parameter_bytes": 128_000, "integer_parameters": False, "each_device": False}),
+        (2025, {"parameters": None, "parameter_bytes": 128_000, "integer_parameters": False, "each_device": True}),
+    ],
+)
+def test_the_rules_of_each_year(year, limits):
+    found = asdict(LIMITS[year])
+    assert found.pop("source")
+    assert found == {**limits, "macs": 30_000_000}

@@ -50,6 +50,19 @@ def test_patchout_is_that_of_hear21passt_and_lets_the_same_gradient_through(fram
     torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-7)
 
 
+def test_patchout_is_drawn_outside_of_what_is_compiled():
+    """Numbers drawn on the CPU, within, fail where the rest is on a GPU."""
+    graphs, model = [], narrow(s_patchout_f=5)
+
+    def backend(graph, _inputs):
+        graphs.append({str(node.target) for node in graph.graph.nodes})
+        return graph.forward
+
+    torch.compile(model.train(), backend=backend, dynamic=False)(torch.zeros(2, 1, 128, 100))
+    assert any("linear" in name for name in set.union(*graphs))
+    assert not any("randperm" in name or "arange" in name for name in set.union(*graphs))
+
+
 @pytest.mark.parametrize(
     ("frames", "n_classes", "parameters", "macs", "by_torchinfo"),
     [  # computed with hear21passt: parameters, 127.2 G and 9.57 G of MACs without the patches, 320 M and 106 M

@@ -263,6 +263,16 @@ def test_a_loss_that_is_not_finite_stops_with_its_batch_named(clips: Clips, tmp_
     assert all(torch.isfinite(value).all() for value in state["learner"]["objective"].values())
 
 
+def test_the_steps_of_an_average_may_be_counted_on_another_device(clips: Clips, tmp_path: Path) -> None:
+    """On the CPU, while a GPU trains."""
+    learner = task(clips, tmp_path, config(average=0.9)).learner(FABRIC)
+    average: Any = learner._average
+    average.n_averaged = average.n_averaged.to("meta")
+    assert learner.finite()
+    next(learner.network.parameters()).data[0] = torch.nan
+    assert not learner.finite()
+
+
 @pytest.mark.parametrize("place", ["weight", "buffer", "score"])
 def test_what_is_not_finite_is_neither_kept_nor_chosen(
     clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str

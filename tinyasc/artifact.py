@@ -95,6 +95,22 @@ def check_out(out: Path) -> None:
         raise UserError(f"{out} exists and is not a run folder: choose another --out or move it away")
 
 
+def check_files(*paths: Path | None) -> None:
+    """Whether files can be written there, before the work whose result they are to hold; none: not asked for.
+
+    Raises:
+        UserError: a folder, or a place inside of a file.
+    """
+    for path in paths:
+        if path is None:
+            continue
+        if path.is_dir():
+            raise UserError(f"{path} is a folder: name the file to write")
+        for above in path.parents:
+            if above.is_file():
+                raise UserError(f"{path} lies below {above}, which is a file: name another file to write")
+
+
 @contextmanager
 def new_run(out: Path) -> Iterator[Run]:
     """Write a run folder at `out`, complete or not at all; an older run there is replaced only by a complete one.
@@ -119,7 +135,7 @@ def new_run(out: Path) -> Iterator[Run]:
         if resolved is not None:
             run.path("recipe.yaml").write_text(resolved)
         card = replace(
-            run.card, files=_describe(temporary), git_commit=_git_commit(), command=_command(), versions=_versions()
+            run.card, files=_describe(temporary), git_commit=_git_commit(), command=command_line(), versions=_versions()
         )
         run.path(CARD).write_text(json.dumps(asdict(card), indent=1) + "\n")
         for file in temporary.rglob("*"):
@@ -187,6 +203,13 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def command_line() -> str:
+    """The running command as a person would type it."""
+    main = sys.modules["__main__"].__spec__
+    program = ["python", "-m", main.name.removesuffix(".__main__")] if main else sys.argv[:1]
+    return shlex.join([*program, *sys.argv[1:]])
+
+
 def atomic_write(path: Path, content: bytes | memoryview) -> None:
     """Write a file that is there whole or not at all."""
     temporary = path.with_name(path.name + ".tmp")
@@ -211,12 +234,6 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _command() -> str:
-    main = sys.modules["__main__"].__spec__
-    program = ["python", "-m", main.name.removesuffix(".__main__")] if main else sys.argv[:1]
-    return shlex.join([*program, *sys.argv[1:]])
 
 
 def _git_commit() -> str | None:

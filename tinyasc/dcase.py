@@ -86,22 +86,47 @@ class TauName:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one year's rules allow for the inference on one second of sound. None: no such limit."""
+    """What one year's rules allow one model. None: no such limit.
+
+    The rules bind the model that answers: what computes its input (a spectrogram) is no part of it.
+    """
 
     macs: int
-    """Multiply-accumulate operations."""
+    """Multiply-accumulate operations for one second of sound."""
+    source: str
+    """Where the rules of that year are written down."""
     parameter_bytes: int | None = None
-    """Memory of all parameters, kB = 1,000 bytes."""
+    """Memory of all parameters, kB = 1,000 bytes, at any precision."""
     parameters: int | None = None
     """Number of all parameters, zeros too."""
     integer_parameters: bool = False
     """Whether parameters must be INT8."""
+    each_device: bool = False
+    """Whether there may be a model for each recording device, each of which may be as large as this."""
 
 
 LIMITS = {
-    2022: Limits(macs=30_000_000, parameters=128_000, integer_parameters=True),
-    2023: Limits(macs=30_000_000, parameter_bytes=128_000),
-    2024: Limits(macs=30_000_000, parameter_bytes=128_000),
-    2025: Limits(macs=30_000_000, parameter_bytes=128_000),
+    2022: Limits(
+        macs=30_000_000,
+        parameters=128_000,
+        integer_parameters=True,
+        source="Martín-Morató et al., arXiv 2206.03835; README of marmoi/dcase2022_task1_baseline",
+    ),
+    2023: Limits(
+        macs=30_000_000,
+        parameter_bytes=128_000,
+        source="page of Task 1, DCASE 2023; the 128 kB as CPJKU/dcase2024_task1_baseline refers to them",
+    ),
+    2024: Limits(
+        macs=30_000_000,
+        parameter_bytes=128_000,
+        source="Schmid et al., arXiv 2405.10018; README and helpers/nessi.py of CPJKU/dcase2024_task1_baseline",
+    ),
+    2025: Limits(
+        macs=30_000_000,
+        parameter_bytes=128_000,
+        each_device=True,
+        source="Schmid et al., arXiv 2505.01747; README and helpers/complexity.py of CPJKU/dcase2025_task1_baseline",
+    ),
 }
-"""By year. 2022: at most 128,000 INT8 parameters; later: 128 kB at any precision; 30 M MACs in each."""
+"""By year. 2022: at most 128,000 INT8 parameters; later: 128 kB at any precision; 30 M MACs for one second in each."""

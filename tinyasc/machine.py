@@ -1,4 +1,4 @@
-"""The machine a figure was measured on: CPU, instructions that decide INT8 speed, clock governor, versions."""
+"""The machine a figure was measured on: CPU, instructions that decide INT8 speed, clock, cores, versions."""
 
 import os
 import platform
@@ -11,6 +11,8 @@ FLAGS = ("avx2", "avx_vnni", "avx512_vnni", "amx_int8", "asimd", "asimddp", "i8m
 PACKAGES = ("ai-edge-litert", "tflite-runtime", "onnxruntime", "numpy")
 CPUINFO = Path("/proc/cpuinfo")
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+FREQUENCY = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")
+"""kHz."""
 
 
 @dataclass(frozen=True)
@@ -20,14 +22,26 @@ class Machine:
     cpu: str
     cores: int
     """CPU cores that the operating system shows."""
+    usable_cores: int
+    """Those of them that this process may run on."""
     flags: list[str]
     """Those of FLAGS that this CPU has."""
     governor: str | None
     """Clock governor of the first core; None where it cannot be read, as in most virtual machines."""
+    frequency: float | None
+    """Clock of the first core at this moment, MHz; a virtual machine says what it was promised."""
+    virtual: bool | None
+    """Whether the CPU says that it is a virtual machine's; None where it does not say, as on Arm."""
     load: float | None
     """Processes that wanted a core in the last minute, on average; a busy machine blurs latencies."""
     system: str
+    """Operating system, kernel and instruction set."""
     versions: dict[str, str]
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on: those of its affinity, where the system has one."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def describe() -> Machine:
@@ -47,9 +61,18 @@ def describe() -> Machine:
     return Machine(
         cpu=fields.get("model name") or fields.get("model") or platform.processor() or platform.machine(),
         cores=os.cpu_count() or 1,
+        usable_cores=usable_cores(),
         flags=[flag for flag in FLAGS if flag in features],
         governor=GOVERNOR.read_text().strip() if GOVERNOR.is_file() else None,
+        frequency=_frequency(fields),
+        virtual="hypervisor" in features if "flags" in fields else None,
         load=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         versions=versions,
     )
+
+
+def _frequency(fields: dict[str, str]) -> float | None:
+    if FREQUENCY.is_file():
+        return int(FREQUENCY.read_text()) / 1e3
+    return float(fields["cpu mhz"]) if "cpu mhz" in fields else None

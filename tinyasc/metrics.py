@@ -70,6 +70,11 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
+def losses(logits: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """-ln p(true class) of each clip, nats: (N, K), integer (N,) -> float64 (N,)."""
+    return -log_softmax(logits)[np.arange(len(label)), label]
+
+
 def macro_accuracy(correct: np.ndarray, label: np.ndarray, n_classes: int) -> float:
     """Mean over the classes that occur of (correct / clips). correct (N,) bool, label (N,) integer; NaN when N is 0."""
     if len(label) == 0:
@@ -78,6 +83,21 @@ def macro_accuracy(correct: np.ndarray, label: np.ndarray, n_classes: int) -> fl
     right_K = np.bincount(label, weights=correct, minlength=n_classes)
     occurs_K = clips_K > 0
     return float(np.mean(right_K[occurs_K] / clips_K[occurs_K]))
+
+
+def clusters(label: np.ndarray, moment: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What intervals are drawn from: the moments of each class. A moment has one label.
+
+    Args:
+        label: (N,) integer.
+        moment: (N,) integer.
+
+    Returns:
+        The class of each, int64 (M,) in ascending order, and which of them each clip belongs to, int64 (N,).
+    """
+    moments, of = np.unique(moment, return_inverse=True)
+    found, cluster = np.unique(label * len(moments) + of, return_inverse=True)
+    return found // len(moments), cluster
 
 
 def score_part(correct: np.ndarray, loss: np.ndarray, label: np.ndarray, moment: np.ndarray, n_classes: int) -> Part:
@@ -94,9 +114,7 @@ def score_part(correct: np.ndarray, loss: np.ndarray, label: np.ndarray, moment:
         moment: (N,) integer, equal where clips were recorded at one time and place.
         n_classes: K.
     """
-    moments, of = np.unique(moment, return_inverse=True)
-    clusters, cluster = np.unique(label * len(moments) + of, return_inverse=True)  # a moment has one label
-    class_M = clusters // len(moments)
+    class_M, cluster = clusters(label, moment)
     totals = [np.bincount(cluster, weights=values) for values in (np.ones(len(label)), correct, loss)]
     interval = log_loss_interval = None
     if np.unique(class_M, return_counts=True)[1].min() > 1:
@@ -109,7 +127,7 @@ def score_part(correct: np.ndarray, loss: np.ndarray, label: np.ndarray, moment:
         log_loss=float(loss.mean()),
         log_loss_interval=log_loss_interval,
         n=len(label),
-        moments=len(moments),
+        moments=len(np.unique(moment)),
     )
 
 
@@ -149,7 +167,7 @@ def score(
         raise ValueError(f"{int((~np.isfinite(logits)).sum())} of {logits.size} logits are not finite")
     predicted = logits.argmax(axis=1)
     correct = predicted == label
-    loss = -log_softmax(logits)[np.arange(n), label]
+    loss = losses(logits, label)
 
     def part(chosen: np.ndarray) -> Part:
         return score_part(correct[chosen], loss[chosen], label[chosen], moment[chosen], n_classes)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from tinyasc import artifact, recipe
-from tinyasc.errors import UserError
 from train import curves
 from train.runs import FIGURES, read_all
 from train.seeds import Group, differences, grouped
@@ -38,9 +37,7 @@ def compare(*runs: Path, out: Path = Path("compare.png"), json: Path | None = No
         out: picture to draw (.png).
         json: file for all figures.
     """
-    for path in (out, json):
-        if path is not None and path.is_dir():
-            raise UserError(f"{path} is a folder: name the file to write")
+    artifact.check_files(out, json)
     found = read_all(runs)
     groups = grouped(found)
     print("\n".join([*table(groups), "", *what_differs(groups)]).rstrip())

@@ -90,9 +90,7 @@ def evaluate(
         device: auto, cpu or cuda.
         threads: CPU threads.
     """
-    for path in (json, plot):
-        if path is not None and path.is_dir():
-            raise UserError(f"{path} is a folder: name the file to write")
+    artifact.check_files(json, plot)
     card = artifact.load_card(model)
     if card.stage in ("qat", "ptq", "export"):
         raise UserError(f"{model} is of the stage {card.stage}: `make bench` judges what is quantized, as it ships")

@@ -1,8 +1,6 @@
 """What the runner brought back from a device, made into the result of a target."""
 
 import json
-import shlex
-import sys
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 from bench.device import equality, result, runner
 from bench.device.bundle import Bundle
 from bench.targets import boards
+from tinyasc.artifact import command_line
 from tinyasc.bootstrap import interval
 from tinyasc.errors import UserError
 
@@ -59,7 +58,7 @@ def target_result(
         "kind": result.DEVICE,
         "board": {**_board(measured), "clock_offset_seconds": clock_offset_seconds},
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["python", *sys.argv]),
+        "command": command_line(),
         "models": {entry["file"]: entry["sha256"] for entry in measured["models"]},
         "latency": [_latency(entry, bundle) for entry in measured["models"]],
         "equality": comparisons,

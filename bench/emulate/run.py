@@ -2,10 +2,8 @@
 
 import json
 import os
-import shlex
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +22,7 @@ from bench.emulate.count import Counts
 from bench.emulate.emulator import Emulator
 from bench.estimate.estimate import estimate
 from bench.targets.boards import Board
+from tinyasc.artifact import command_line
 from tinyasc.errors import UserError
 
 SETTINGS = Settings(mode=bundle.COUNT, threads=(1,), warm_up=2, runs=5)
@@ -103,7 +102,7 @@ def emulate(
             "runtimes": {name: version for finding in ran.values() for name, version in finding["runtimes"].items()},
         },
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["python", *sys.argv]),
+        "command": command_line(),
         "models": {file: finding["sha256"] for file, finding in ran.items()},
         "latency": [],
         **{

@@ -1,1 +1,1 @@
-"""The report: `report.json` for programs, `report.html` for people, and the comparison of two."""
+"""The report: `report.json` for programs, `report.html` for people."""

@@ -8,10 +8,12 @@ is written as a convolution, and zeros that make a layer faster.
 """
 
 from dataclasses import asdict, dataclass
+from math import ceil
 from typing import Any
 
-from bench.figure import MEASURED, QUOTED
+from bench.figure import ESTIMATED, MEASURED, QUOTED
 from bench.graph.cost import GraphCost
+from bench.verdict.window import Window
 from tinyasc.artifact import ModelCard
 from tinyasc.dcase import LIMITS
 
@@ -28,10 +30,21 @@ class Network:
     parameters: int
     """Weights and biases, zeros too."""
     macs: int
-    """Multiply-accumulates for one second of sound."""
+    """Multiply-accumulates for one inference."""
     how: str
     """QUOTED from a model card, or MEASURED in the file where no card has counts."""
     source: str
+    window: Window
+    """What one inference hears."""
+
+    def per_second(self, macs: int) -> int:
+        """MACs of one inference as those of one second of sound."""
+        return ceil(macs / (self.window.seconds or 1))
+
+    @property
+    def macs_how(self) -> str:
+        """Of the MACs for one second: ESTIMATED where an inference is only taken for one."""
+        return ESTIMATED if self.window.seconds is None else self.how
 
 
 @dataclass(frozen=True)
@@ -47,7 +60,7 @@ class Check:
     limit: int
     unit: str
     how: str
-    """MEASURED or QUOTED."""
+    """MEASURED, QUOTED or, where the length of an inference is not known, ESTIMATED."""
     decides: bool
     """Whether the year is passed or failed by it; the others are the file's own counts, for information."""
 
@@ -60,19 +73,24 @@ class Check:
     def passed(self) -> bool:
         return self.value <= self.limit
 
+    @property
+    def over(self) -> int:
+        """How far the value is above the limit, 0 where it is not."""
+        return max(0, self.value - self.limit)
+
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "share": self.share, "passed": self.passed}
+        return {**asdict(self), "share": self.share, "passed": self.passed, "over": self.over}
 
 
-def network_of(card: ModelCard, cost: GraphCost) -> Network:
+def network_of(cost: GraphCost, card: ModelCard | None, window: Window) -> Network:
     """The counts of the newest card in the line that has them, else those of the file."""
-    entries = [*card.lineage, {"stage": card.stage, "cost": card.cost}]
+    entries = [] if card is None else [*card.lineage, {"stage": card.stage, "cost": card.cost}]
     for entry in reversed(entries):
         counted = entry.get("cost") or {}
         if "deployed_parameters" in counted and "deployed_macs" in counted:
             source = f"model card of the {entry['stage']} run"
-            return Network(counted["deployed_parameters"], counted["deployed_macs"], QUOTED, source)
-    return Network(cost.parameters, cost.macs, MEASURED, "counted in the graph of the file")
+            return Network(counted["deployed_parameters"], counted["deployed_macs"], QUOTED, source, window)
+    return Network(cost.parameters, cost.macs, MEASURED, "counted in the graph of the file", window)
 
 
 def checks(cost: GraphCost, network: Network) -> list[Check]:
@@ -80,29 +98,38 @@ def checks(cost: GraphCost, network: Network) -> list[Check]:
     weights = sum(layer.weights for layer in cost.layers)
     bytes_each = cost.weight_bytes / max(1, weights)
     size = f"{bytes_each:.3g} byte{'s' if bytes_each != 1 else ''}"
+    scaled, file_how = network.window.words, ESTIMATED if network.window.seconds is None else MEASURED
     found: list[Check] = []
     for year, limits in sorted(LIMITS.items()):
         rows = [
             (
                 ("MACs", "MACs", limits.macs),
-                (MACS_COUNTED[network.how], network.macs),
-                ("in the file by NeSsi's rule: no biases, but pooling and additions", cost.macs),
+                (MACS_COUNTED[network.how] + scaled, network.per_second(network.macs), network.macs_how),
+                (
+                    f"in the file by NeSsi's rule: no biases, but pooling and additions{scaled}",
+                    network.per_second(cost.macs),
+                    file_how,
+                ),
             ),
             (
                 ("parameter memory", "bytes", limits.parameter_bytes),
-                (f"network, every weight and bias {size}", round(network.parameters * bytes_each)),
-                ("in the file by NeSsi's rule: biases as stored (int32: 4 bytes), shapes too", cost.constant_bytes),
+                (f"network, every weight and bias {size}", round(network.parameters * bytes_each), network.how),
+                (
+                    "in the file by NeSsi's rule: biases as stored (int32: 4 bytes), shapes too",
+                    cost.constant_bytes,
+                    MEASURED,
+                ),
             ),
             (
                 ("parameters", "parameters", limits.parameters),
-                ("network, every weight and bias, zeros too", network.parameters),
-                ("in the file, every weight and bias, zeros too", cost.parameters),
+                ("network, every weight and bias, zeros too", network.parameters, network.how),
+                ("in the file, every weight and bias, zeros too", cost.parameters, MEASURED),
             ),
         ]
-        for (rule, unit, limit), (counting, value), (counting_file, value_file) in rows:
+        for (rule, unit, limit), (counting, value, how), (counting_file, value_file, how_file) in rows:
             if limit is not None:
-                found.append(Check(year, rule, counting, value, limit, unit, network.how, decides=True))
-                found.append(Check(year, rule, counting_file, value_file, limit, unit, MEASURED, decides=False))
+                found.append(Check(year, rule, counting, value, limit, unit, how, decides=True))
+                found.append(Check(year, rule, counting_file, value_file, limit, unit, how_file, decides=False))
         if limits.integer_parameters:
             counting, wide = "weights in the file that take more than one byte", cost.wide_weights
             found.append(Check(year, "weights wider than INT8", counting, wide, 0, "weights", MEASURED, decides=True))

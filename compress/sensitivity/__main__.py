@@ -58,9 +58,7 @@ def sensitivity(
         threads: CPU threads.
         seed: of the choice of clips.
     """
-    for path in (json, plot):
-        if path is not None and path.is_dir():
-            raise UserError(f"{path} is a folder: name the file to write")
+    artifact.check_files(json, plot)
     if clips < 1 or calibration_clips < 1:
         raise UserError(f"clips is {clips}, calibration_clips {calibration_clips}: take 1 or more")
     card = artifact.load_card(model)

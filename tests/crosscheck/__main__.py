@@ -5,13 +5,12 @@ A referee whose package cannot be installed here is skipped, unless it is requir
 
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from bench.environments import prepared
+from bench.environments import FOLDER, PACKAGES, prepared
 from deploy import runtime
 from export.front_end.waveforms import sounds
 from tinyasc import artifact, front_end, recipe
@@ -25,29 +24,21 @@ SKIPPED = 77
 HERE = Path(__file__).parent
 
 
-@dataclass(frozen=True)
-class Referee:
-    """A script of this folder and what it needs."""
-
-    script: str
-    packages: tuple[str, ...]
-
-
-REFEREES = (
-    Referee("tensorflow_twin", ("tensorflow==2.21.0",)),
+REFEREES: dict[str, tuple[str, ...]] = {
+    "tensorflow_twin": ("tensorflow==2.21.0",),
     # torch is named so that it is the one of constraints.txt, on a CPU
-    Referee("litert_torch_twin", ("torch==2.13.0", "litert-torch==0.10.0")),
-    Referee("mediapipe_classifier", ("mediapipe==1.2.2",)),
-    Referee("litert_kernels", ("ai-edge-litert==2.3.0", "numpy")),
-    Referee("tflite_runtime_interpreter", ("tflite-runtime==2.14.0", "numpy<2")),
-    Referee("tflite_micro_interpreter", ("tflite-micro", "numpy")),
-)
+    "litert_torch_twin": ("torch==2.13.0", "litert-torch==0.10.0"),
+    "mediapipe_classifier": ("mediapipe==1.2.2",),
+    "litert_kernels": ("ai-edge-litert==2.3.0", "numpy"),
+    **PACKAGES,
+}
+"""The scripts of this folder that judge, and what each needs; some do with the environments of `bench`."""
 
 
 def crosscheck(
     *,
     model: Path,
-    environments: Path = Path(".venv-referees"),
+    environments: Path = FOLDER,
     referees: list[str] | None = None,
     required: bool = False,
 ) -> None:
@@ -59,18 +50,15 @@ def crosscheck(
         referees: names of those to ask; default: all.
         required: fail where a referee cannot be installed or has nothing to judge, instead of skipping it.
     """
-    known = {referee.script: referee for referee in REFEREES}
-    chosen = list(known) if referees is None else referees
-    if unknown := set(chosen) - set(known):
-        raise UserError(f"no referee {', '.join(sorted(unknown))}: there are {', '.join(known)}")
+    chosen = list(REFEREES) if referees is None else referees
+    if unknown := set(chosen) - set(REFEREES):
+        raise UserError(f"no referee {', '.join(sorted(unknown))}: there are {', '.join(REFEREES)}")
     card = artifact.load_card(model, "export")
     with tempfile.TemporaryDirectory(prefix="tinyasc-crosscheck-") as folder:
         for name in FILES:
             Path(folder, name).write_bytes((model / name).read_bytes())
         write_cases(Path(folder), front_end.from_card(card.mel), card.labels)
-        outcomes = [
-            _judge(known[name], environments / name, Path(folder)) for name in tqdm(chosen, "referees", leave=False)
-        ]
+        outcomes = [_judge(name, environments / name, Path(folder)) for name in tqdm(chosen, "referees", leave=False)]
     for line, _ in outcomes:
         print(line)
     if any(agreed is False for _, agreed in outcomes):
@@ -97,16 +85,16 @@ def write_cases(folder: Path, config: FrontEnd, labels: list[str]) -> None:
     )
 
 
-def _judge(referee: Referee, environment: Path, folder: Path) -> tuple[str, bool | None]:
+def _judge(referee: str, environment: Path, folder: Path) -> tuple[str, bool | None]:
     """One line, and whether the referee agrees; None where it is skipped."""
     try:
-        python = prepared(environment, referee.packages)
+        python = prepared(environment, REFEREES[referee])
     except UserError as error:
-        return f"{referee.script}: skipped, {error}", None
-    found = subprocess.run([python, HERE / f"{referee.script}.py", folder], capture_output=True, text=True, check=False)
+        return f"{referee}: skipped, {error}", None
+    found = subprocess.run([python, HERE / f"{referee}.py", folder], capture_output=True, text=True, check=False)
     said = (found.stdout if found.returncode in (0, 1, SKIPPED) and found.stdout else found.stderr).strip().splitlines()
     agreed = None if found.returncode == SKIPPED else found.returncode == 0
-    return f"{referee.script}: {said[-1] if said else 'said nothing'}", agreed
+    return f"{referee}: {said[-1] if said else 'said nothing'}", agreed
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from bench.environments import FOLDER
 from compress import quantized_run
 from compress.lower import lower
 from deploy import runtime
@@ -35,7 +36,7 @@ def study(
     data: Path,
     out: Path,
     runs: list[str],
-    environments: Path = Path(".venv-referees"),
+    environments: Path = FOLDER,
     calibration_clips: int = 256,
     latency_seconds: float = 10.0,
     seed: int = 0,

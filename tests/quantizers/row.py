@@ -131,4 +131,4 @@ def _off_the_simulator(answers: list[Logits], simulator: Model | None, reference
 def _timed(model: Model, real: Path, seconds: float) -> FileFigures:
     timing = latency.measure({"this": model, "float": runtime.load(real)}, seconds)
     milliseconds = timing.latency("this").median
-    return FileFigures(model.bytes, model.kernels, milliseconds, timing.ratio("this", "float"))
+    return FileFigures(model.bytes, model.kernels, milliseconds, timing.quotient("this", "float").value)

@@ -97,9 +97,12 @@ class Learner:
         return {name: value.detach().to("cpu", copy=True) for name, value in self.network.state_dict().items()}
 
     def finite(self) -> bool:
-        """Whether all weights and buffers are finite, those of the average as well; a GPU is waited for once."""
+        """Whether all weights and buffers are finite, those of the average as well; a GPU is waited for once.
+
+        Integers always are; those that count the steps of an average lie on the CPU.
+        """
         modules = [self.objective] if self._average is None else [self.objective, self._average]
-        values = [value for module in modules for value in module.state_dict().values()]
+        values = [value for module in modules for value in module.state_dict().values() if value.is_floating_point()]
         return bool(torch.stack([value.isfinite().all() for value in values]).all())
 
     def state(self) -> dict[str, Any]:

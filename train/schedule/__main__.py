@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 
+from tinyasc import artifact
 from tinyasc import recipe as command_line
 from tinyasc.errors import UserError
 from train import picture
@@ -32,8 +33,7 @@ def show(recipe: Path, /, *, plot: Path | None = None, steps_per_epoch: int | No
         plot: a picture to write (.png).
         steps_per_epoch: updates of the weights in an epoch; default: as many as the training split of TAU would take.
     """
-    if plot is not None and plot.is_dir():
-        raise UserError(f"{plot} is a folder: name the file to write")
+    artifact.check_files(plot)
     fit, examples = read(recipe)
     if steps_per_epoch is not None and steps_per_epoch < 1:
         raise UserError(f"--steps_per_epoch is {steps_per_epoch}: take 1 or more")

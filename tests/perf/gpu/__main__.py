@@ -10,6 +10,7 @@ import tempfile
 import time
 from contextlib import closing
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +23,7 @@ from tests.perf.gpu import report
 from tests.perf.gpu.peak import peak
 from tests.perf.gpu.training import speed
 from tests.perf.gpu.worker import Worker, WorkerError
-from tests.perf.gpu.workloads import FULL, FULL_PACE, Pace, Setting, Workload
+from tests.perf.gpu.workloads import FULL, FULL_PACE, Pace, Setting, Variant, Workload
 from tinyasc import recipe
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
@@ -72,7 +73,7 @@ def run(workloads: tuple[Workload, ...], pace: Pace, *, device: str, clips: int,
         best = None if "failed" in found["peak"] else found["peak"]
         setting = Setting(device, folder / "data.h5", folder / "logits.h5", pace)
         found["workloads"] = {one.name: {"recipe": one.recipe, "variants": {}} for one in workloads}
-        for workload, variant in tqdm([(one, variant) for one in workloads for variant in one.variants], "variants"):
+        for workload, variant in tqdm(_ordered(workloads), "variants"):
             left = end - time.monotonic()
             try:
                 if left <= 0:
@@ -86,6 +87,12 @@ def run(workloads: tuple[Workload, ...], pace: Pace, *, device: str, clips: int,
             (out / "gpu.json").write_text(json.dumps(found, indent=1) + "\n")
             (out / "gpu.txt").write_text(report.table(found))
     return report.table(found)
+
+
+def _ordered(workloads: tuple[Workload, ...]) -> list[tuple[Workload, Variant]]:
+    """The most important variant of every workload first, then their second ones, and so on."""
+    ranks = zip_longest(*([(one, variant) for variant in one.variants] for one in workloads))
+    return [pair for rank in ranks for pair in rank if pair is not None]
 
 
 def _data(folder: Path, clips: int) -> dict[str, float]:

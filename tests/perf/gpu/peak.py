@@ -33,7 +33,7 @@ def peak(device: str) -> Peak:
     for kind in (torch.bfloat16, torch.float32):
         left, right = (torch.randn(size, size, device=where, dtype=kind) for _ in range(2))
         rates[kind] = 2 * size**3 / _seconds(where, lambda left=left, right=right: left @ right) / 1e12
-    values = torch.zeros(size * size, device=where)
+    values = torch.randn(4 * size * size, device=where)  # 1 GiB: waiting for the copy does not count
     copied = 8 * len(values) / _seconds(where, values.clone) / 1e9
     return Peak(_name(where), rates[torch.bfloat16], rates[torch.float32], copied)
 

@@ -98,9 +98,9 @@ def _number(value: float | None, width: int, digits: int) -> str:
 def _legend() -> list[str]:
     return [
         "measured: clips/s (median of blocks of steps through the real loop, after warming up), slowest and fastest",
-        "  block, GB (torch.cuda.max_memory_allocated), busy (the driver's: any kernel at work), steps counted, first",
-        "  step with compiling, parts alone (median, with the time to launch them), kernels and their time (torch's",
-        "  profiler)",
+        "  block, GB (torch.cuda.max_memory_allocated), busy (the driver's: any kernel of any process at work), steps",
+        "  counted, first step with compiling, parts alone (median, with the time to launch them), kernels and their",
+        "  time (torch's profiler)",
         "counted: the network's arithmetic, three times its forward pass; derived: ms/step, TFLOP/s, what bounds",
         f"estimated from clips/s: hours of all the recipe's epochs of {TAU:,} clips, without scoring and checkpoints",
         f"bound by: the processor where kernels take less than {BUSY:.0%} of a step; else arithmetic where it reaches",

@@ -1,4 +1,4 @@
-"""How busy a GPU is, as its driver says: the share of the last moments in which it had any work."""
+"""How busy a GPU is, as its driver says: the share of the last moments in which it had any work, of any process."""
 
 import shutil
 import statistics

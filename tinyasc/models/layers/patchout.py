@@ -13,6 +13,7 @@ class Patchout(nn.Module):
 
     What stays is drawn on the CPU, so that it is the same on every device, and its numbers are sent there without
     waiting: indexing with numbers that lie on the CPU makes a GPU's queue run empty, and does not go into CUDA graphs.
+    It is not compiled: for CUDA graphs, torch 2.11 moves a part of the drawing to the GPU and fails to join the parts.
 
     Args:
         grid_rows: R.
@@ -27,6 +28,7 @@ class Patchout(nn.Module):
         self.grid_rows, self.leading = grid_rows, leading
         self.rows, self.columns, self.patches = rows, columns, patches
 
+    @torch.compiler.disable
     def forward(self, tokens: Tensor) -> Tensor:
         if not (self.training and (self.rows or self.columns or self.patches)):
             return tokens

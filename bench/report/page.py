@@ -1,0 +1,110 @@
+"""The page: `report.html`, made from the content of `report.json` alone, so that it can be made again from that file.
+
+One document, complete in itself: style, pictures and words inside, nothing to load and nothing to run. A section is a
+template of templates/sections; a part that was not measured is one line that names the command that measures it.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from bench.report import words
+from bench.report.plots.activations import activations
+from bench.report.plots.confusion import MOST_CLASSES, commonest, confusion
+from bench.report.plots.latency import latency
+from bench.report.plots.layers import layers
+from bench.report.plots.macs import accuracy_against_macs
+from bench.report.plots.margins import margins
+from bench.report.plots.parts import parts
+from bench.report.plots.profile import profile
+from bench.report.plots.stacked import colours, stacked
+from bench.report.views import files, others, targets, timing, verdict
+
+TEMPLATES = Path(__file__).with_name("templates")
+STYLE = Path(__file__).with_name("style.css")
+SECTIONS = {
+    "verdict": "Verdict",
+    "accuracy": "Accuracy",
+    "precision": "Float against INT8",
+    "latency": "Latency",
+    "memory": "Memory",
+    "layers": "Layer by layer",
+    "map": "Among published systems",
+    "limits": "Limits",
+    "targets": "Targets",
+    "energy": "Energy",
+    "lineage": "Lineage",
+    "again": "How to get this again",
+}
+"""Template -> heading, in the order of the page."""
+
+VIEWS = {"files": files, "others": others, "targets": targets, "timing": timing, "verdict": verdict}
+PICTURES = {"most_classes": MOST_CLASSES} | {
+    picture.__name__: picture
+    for picture in (
+        accuracy_against_macs,
+        activations,
+        colours,
+        commonest,
+        confusion,
+        latency,
+        layers,
+        margins,
+        parts,
+        profile,
+        stacked,
+    )
+}
+WRITERS = {
+    writer.__name__: writer
+    for writer in (
+        words.celsius,
+        words.figure,
+        words.figure_interval,
+        words.gigahertz,
+        words.interval,
+        words.joule_span,
+        words.joules,
+        words.kilobytes,
+        words.milliseconds,
+        words.number,
+        words.percent,
+        words.short,
+        words.signed,
+        words.span,
+        words.thousands,
+        words.three_digits,
+        words.watt_hours,
+        words.watts,
+        words.years,
+    )
+}
+
+
+def render(content: Mapping[str, Any]) -> str:
+    """The page of a report.
+
+    Args:
+        content: what report.json holds (format 2). Everything in it may come from a foreign file: all is escaped.
+    """
+    page = _environment().get_template("page.html.jinja")
+    return page.render(content=content, figures=content["figures"], sections=SECTIONS, style=Markup(STYLE.read_text()))
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,  # a key that is misspelt is an error, not an empty place
+    )
+    environment.filters |= WRITERS
+    environment.globals["views"] = VIEWS
+    environment.globals["pictures"] = PICTURES
+    return environment

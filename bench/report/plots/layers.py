@@ -1,0 +1,53 @@
+"""What each operation of the file costs: its share of all MACs, of all parameters and of all constant bytes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from bench.report.plots.canvas import Canvas, Margins, fitted
+from bench.report.words import kilobytes, percent, short
+
+ROW, THICK, LEFT = 26, 13, 112
+"""Pixels: of a row, of a bar, and for the names."""
+COLUMNS = (
+    ("macs", "MACs", "int8", short),
+    ("parameters", "parameters", "third", short),
+    ("constant_bytes", "bytes", "float", kilobytes),
+)
+"""Key of a layer, its heading, class of its bars, how a number is written."""
+BAR = 0.6
+"""The longest bar, as a part of its column; its per cent stand behind it."""
+GAP = 0.05
+"""Between the columns, as a fraction of the picture."""
+
+
+def layers(found: Sequence[Mapping[str, Any]], most: int = 14) -> Markup:
+    """The picture: the `most` dearest operations by MACs, and the others as one row."""
+    order = sorted(range(len(found)), key=lambda place: (-found[place]["macs"], -found[place]["constant_bytes"]))
+    costs = [{**layer, "parameters": layer["weights"] + layer["biases"]} for layer in found]
+    rows = [(f"{place + 1}  {short_name(found[place]['operation'])}", costs[place]) for place in order[:most]]
+    if rest := order[most:]:
+        others = {key: sum(costs[place][key] for place in rest) for key, *_ in COLUMNS}
+        rows.append((f"{len(rest)} others", others))
+    width = (1 - GAP * (len(COLUMNS) - 1)) / len(COLUMNS)
+    canvas = Canvas("Cost of the dearest operations", ROW * len(rows), Margins(left=LEFT, right=4, top=24, bottom=4))
+    for number, (key, heading, kind, write) in enumerate(COLUMNS):
+        left = number * (width + GAP)
+        total = max(1, sum(cost[key] for cost in costs))
+        canvas.text(left, -12, heading, "tick")
+        largest = max([1, *(cost[key] for _, cost in rows)])
+        for row, (words, cost) in enumerate(rows):
+            y = ROW * row + (ROW - THICK) / 2
+            long = width * BAR * cost[key] / largest
+            hint = f"{words}: {write(cost[key])} {heading}, {percent(cost[key] / total)}"
+            canvas.rectangle(left, y, long, THICK, kind, hint=hint)
+            canvas.text(left + long, ROW * row + ROW / 2, percent(cost[key] / total, 0), "tick", right=5)
+    for row, (words, _) in enumerate(rows):
+        canvas.text(0, ROW * row + ROW / 2, fitted(words, LEFT - 9), anchor="end", right=-9)
+    return canvas.markup()
+
+
+def short_name(operation: str) -> str:
+    """DEPTHWISE_CONV_2D -> DEPTHWISE, CONV_2D -> CONV."""
+    return operation.removesuffix("_2D").replace("DEPTHWISE_CONV", "DEPTHWISE")
