@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -211,8 +212,11 @@ def test_what_does_not_run_or_proves_nothing_is_said(ready: Emulator, files: dic
     broken.write_bytes(b"\0" * 64)
     models = {"model.tflite": files["model.tflite"], "broken.tflite": broken}
     raw = dict.fromkeys(models, np.zeros((inputs.COUNT, 1, tiny_programs.F, tiny_programs.T, 1), np.int8))
-    found = run.emulate(ready, boards.load("zero2"), models, models, raw)
+    uncounted = replace(ready, counter=None, no_counter="there is no C compiler here: install gcc")
+    found = run.emulate(uncounted, boards.load("zero2"), models, models, raw)
     assert list(found["models"]) == ["model.tflite"]
-    assert found["equality"] == []
+    assert (found["equality"], found["instructions"]) == ([], [])
+    (estimated,) = found["estimates"]
+    assert (estimated["milliseconds"], "install gcc" in estimated["reason"]) == (None, True)
     assert any("model.tflite answers 64 inputs nearly alike" in warning for warning in found["warnings"])
     assert any("broken.tflite does not run on an emulated Raspberry Pi Zero 2 W" in one for one in found["warnings"])
