@@ -117,6 +117,10 @@ UPDATE = 'case "$*" in *update*) exit 0;; esac\n'
             'echo "E: Unable to locate package python3-minimal" >&2; exit 100',
             "offer no arm64 packages .W: Failed to fetch: no network.",
         ),
+        (
+            f"{UPDATE}echo \"E: Package 'x' has no installation candidate\" >&2; exit 100",
+            "offer no arm64 .*ports mirror",
+        ),
         (f'{UPDATE}echo "E: No space left" >&2; exit 100', "cannot fetch the emulator's packages: No space left"),
     ],
 )
