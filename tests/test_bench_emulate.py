@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,14 +95,13 @@ def test_a_board_shares_the_tree_and_stays_as_it_is(tmp_path: Path, merged: bool
 
 
 def test_the_script_runs_its_board(tmp_path: Path) -> None:
-    tool(tmp_path, "qemu", 'printf "%s|" "$LD_LIBRARY_PATH" "$@"')
-    program, folder = Qemu(tmp_path / "qemu", tmp_path / "own libraries", "7.2", True), tmp_path / "a board"
+    tool(tmp_path, "qemu", 'printf "%s|" "$PYTHONPATH" "$LD_LIBRARY_PATH" "$@"')
+    program, folder = Qemu(tmp_path / "qemu", tmp_path / "own, libraries", "7.2", True), tmp_path / "a board"
     (tmp_path / "root/usr").mkdir(parents=True)
     python = overlay.write(boards.load("pi3"), folder, tmp_path / "root", tmp_path / "site", program)
     said = subprocess.run([python, "-c", "print(1)"], capture_output=True, text=True, check=True).stdout
-    assert said.startswith(f"{tmp_path}/own libraries|-cpu|cortex-a53|-L|{folder}|")
-    assert said.endswith(f"|{folder}/usr/bin/python3|-c|print(1)|")
-    assert f"|-E|PYTHONPATH={tmp_path}/site|" in said
+    variables, options = f"{tmp_path}/site|{tmp_path}/own, libraries", f"-cpu|cortex-a53|-L|{folder}|-U|LD_LIBRARY_PATH"
+    assert said == f"{variables}|{options}|{folder}/usr/bin/python3|-c|print(1)|"
 
 
 UPDATE = 'case "$*" in *update*) exit 0;; esac\n'
@@ -116,6 +116,10 @@ UPDATE = 'case "$*" in *update*) exit 0;; esac\n'
             'case "$*" in *update*) echo "W: Failed to fetch: no network" >&2; exit 0;; esac\n'
             'echo "E: Unable to locate package python3-minimal" >&2; exit 100',
             "offer no arm64 packages .W: Failed to fetch: no network.",
+        ),
+        (
+            f"{UPDATE}echo \"E: Package 'x' has no installation candidate\" >&2; exit 100",
+            "offer no arm64 .*ports mirror",
         ),
         (f'{UPDATE}echo "E: No space left" >&2; exit 100', "cannot fetch the emulator's packages: No space left"),
     ],
@@ -212,8 +216,11 @@ def test_what_does_not_run_or_proves_nothing_is_said(ready: Emulator, files: dic
     broken.write_bytes(b"\0" * 64)
     models = {"model.tflite": files["model.tflite"], "broken.tflite": broken}
     raw = dict.fromkeys(models, np.zeros((inputs.COUNT, 1, tiny_programs.F, tiny_programs.T, 1), np.int8))
-    found = run.emulate(ready, boards.load("zero2"), models, models, raw)
+    uncounted = replace(ready, counter=None, no_counter="there is no C compiler here: install gcc")
+    found = run.emulate(uncounted, boards.load("zero2"), models, models, raw)
     assert list(found["models"]) == ["model.tflite"]
-    assert found["equality"] == []
+    assert (found["equality"], found["instructions"]) == ([], [])
+    (estimated,) = found["estimates"]
+    assert (estimated["milliseconds"], "install gcc" in estimated["reason"]) == (None, True)
     assert any("model.tflite answers 64 inputs nearly alike" in warning for warning in found["warnings"])
     assert any("broken.tflite does not run on an emulated Raspberry Pi Zero 2 W" in one for one in found["warnings"])

@@ -20,7 +20,7 @@ from bench.device.bundle import Settings
 from bench.emulate import count
 from bench.emulate.count import Counts
 from bench.emulate.emulator import Emulator
-from bench.estimate.estimate import estimate
+from bench.estimate.estimate import Estimate, estimate
 from bench.targets.boards import Board
 from tinyasc.artifact import command_line
 from tinyasc.errors import UserError
@@ -78,8 +78,12 @@ def emulate(
 
     cases = [Case(file, path, file in integer, raw[file]) for file, path in models.items()]
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        progress = tqdm(pool.map(one, cases), desc=f"emulated {board.key}", unit="file", total=len(cases))
-        found = dict(zip(models, progress, strict=True))
+        try:
+            progress = tqdm(pool.map(one, cases), desc=f"emulated {board.key}", unit="file", total=len(cases))
+            found = dict(zip(models, progress, strict=True))
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise
     ran = {file: finding for file, finding in found.items() if "sha256" in finding}
     warnings = [warning for finding in found.values() for warning in finding["warnings"]]
     if not ran:
@@ -125,12 +129,13 @@ def _judge(emulator: Emulator, board: Board, case: Case) -> Finding:
     expected = equality.reference(case.path, entry["kernels"], case.raw)
     compared, warnings = equality.compare(configuration, expected, outputs, case.integer)
     instructions = _instructions(regions, configuration, board, case.integer, warnings)
+    estimated = _estimate(instructions, board, case.integer, emulator.no_counter)
     return {
         "sha256": entry["sha256"],
         "runtimes": {"python": measured["python"], "numpy": measured["numpy"], runtime: version},
         "equality": compared,
         "instructions": instructions,
-        "estimates": [{**configuration, **_estimate(instructions, board, case.integer, emulator.no_counter)}],
+        "estimates": [{**configuration, **estimated.content()}],
         "warnings": warnings,
     }
 
@@ -151,7 +156,12 @@ def _run(emulator: Emulator, board: Board, case: Case, folder: Path) -> tuple[di
         raise UserError(f"{case.file} does not run on an emulated {board.name}: {_reason(ran)}")
     measured = json.loads((out / "measured.json").read_text())
     outputs = np.load(out / measured["models"][0]["outputs"], allow_pickle=False)
-    return measured, outputs, count.read(counts.read_text()) if counting else []
+    if not counting:
+        return measured, outputs, []
+    regions = count.read(counts.read_text() if counts.is_file() else "")
+    if len(regions) != SETTINGS.runs:  # something else in the process calls getpriority
+        raise UserError(f"{case.file}: {len(regions)} regions were counted where {SETTINGS.runs} were marked")
+    return measured, outputs, regions
 
 
 def _reason(ran: subprocess.CompletedProcess[str]) -> str:
@@ -175,13 +185,12 @@ def _instructions(
     return [{**configuration, **counted, "inferences": len(regions), "spread": spread}]
 
 
-def _estimate(instructions: list[Finding], board: Board, integer: bool, no_counter: str | None) -> Finding:
-    unknown = {"board": board.name, "milliseconds": None, "reason": f"instructions are not counted: {no_counter}"}
+def _estimate(instructions: list[Finding], board: Board, integer: bool, no_counter: str | None) -> Estimate:
     if not instructions:
-        return unknown
+        return Estimate(board, None, None, None, None, (), f"instructions are not counted: {no_counter}")
     (counted,) = instructions
     share = counted["classes"]["float_mac"] / counted["total"]
     if integer and share > MOSTLY_INTEGER:
         reason = f"{share:.0%} of its instructions multiply floats, and the constants are of integers"
-        return {**unknown, "reason": reason}
-    return estimate(counted["total"], board, integer, counted["kernels"]).content()
+        return Estimate(board, None, None, None, None, (), reason)
+    return estimate(counted["total"], board, integer, counted["kernels"])
