@@ -197,7 +197,7 @@ def test_a_program_answers_on_a_board_as_it_does_here(ready: Emulator, files: di
     steps = runtime.load(files["model.tflite"]).quantize(tiny_programs.log_mel(inputs.COUNT)[:, 0])
     unsigned = (steps.astype(np.int16) + 128).astype(np.uint8)  # as the .onnx takes them
     raw = {"model.tflite": steps, "model.onnx": unsigned.reshape(-1, 1, 1, tiny_programs.F, tiny_programs.T)}
-    found = run.emulate(ready, board, {name: files[name] for name in names}, names, raw)
+    found = run.emulate(ready, board, [run.Case(name, files[name], True, raw[name]) for name in names])
     assert list(found["models"]) == names
     assert [entry["agreed"] for entry in found["equality"]] == [True] * len(names)
     assert (found["kind"], found["latency"]) == (result.EMULATED, [])
@@ -217,7 +217,9 @@ def test_what_does_not_run_or_proves_nothing_is_said(ready: Emulator, files: dic
     models = {"model.tflite": files["model.tflite"], "broken.tflite": broken}
     raw = dict.fromkeys(models, np.zeros((inputs.COUNT, 1, tiny_programs.F, tiny_programs.T, 1), np.int8))
     uncounted = replace(ready, counter=None, no_counter="there is no C compiler here: install gcc")
-    found = run.emulate(uncounted, boards.load("zero2"), models, models, raw)
+    found = run.emulate(
+        uncounted, boards.load("zero2"), [run.Case(name, path, True, raw[name]) for name, path in models.items()]
+    )
     assert list(found["models"]) == ["model.tflite"]
     assert (found["equality"], found["instructions"]) == ([], [])
     (estimated,) = found["estimates"]

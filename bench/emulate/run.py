@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from bench.device.bundle import Settings
 from bench.emulate import count
 from bench.emulate.count import Counts
 from bench.emulate.emulator import Emulator
+from bench.estimate.calibration import Observation
 from bench.estimate.estimate import Estimate, estimate
 from bench.targets.boards import Board
 from tinyasc.artifact import command_line
@@ -40,7 +41,9 @@ class Case:
     """A file that is to run."""
 
     file: str
+    """Its name in the result."""
     path: Path
+    """.tflite or .onnx."""
     integer: bool
     """Whether its network computes in integers."""
     raw: np.ndarray
@@ -50,9 +53,8 @@ class Case:
 def emulate(
     emulator: Emulator,
     board: Board,
-    models: Mapping[str, Path],
-    integer: Collection[str],
-    raw: Mapping[str, np.ndarray],
+    cases: Sequence[Case],
+    observed: Sequence[Observation] = (),
 ) -> dict[str, Any]:
     """Run files on a board and say what was found, as `bench.device.result` has it.
 
@@ -62,9 +64,8 @@ def emulate(
     Args:
         emulator: ready.
         board: which one.
-        models: file name in the result -> .tflite or .onnx file with one input and one output.
-        integer: the files whose network computes in integers.
-        raw: file name -> raw inputs (n, *input shape).
+        cases: the files, with one input and one output each.
+        observed: times on real boards of one's own, which the estimates then stand on (`bench.estimate.refit`).
 
     Raises:
         UserError: no file runs there.
@@ -72,15 +73,14 @@ def emulate(
 
     def one(case: Case) -> Finding:
         try:
-            return _judge(emulator, board, case)
+            return _judge(emulator, board, case, observed)
         except UserError as error:
             return {"warnings": [f"{error}."]}
 
-    cases = [Case(file, path, file in integer, raw[file]) for file, path in models.items()]
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         try:
             progress = tqdm(pool.map(one, cases), desc=f"emulated {board.key}", unit="file", total=len(cases))
-            found = dict(zip(models, progress, strict=True))
+            found = dict(zip([case.file for case in cases], progress, strict=True))
         except KeyboardInterrupt:
             pool.shutdown(cancel_futures=True)
             raise
@@ -120,7 +120,7 @@ def emulate(
     return content
 
 
-def _judge(emulator: Emulator, board: Board, case: Case) -> Finding:
+def _judge(emulator: Emulator, board: Board, case: Case, observed: Sequence[Observation]) -> Finding:
     with tempfile.TemporaryDirectory(prefix="tinyasc-emulated-") as folder:
         measured, outputs, regions = _run(emulator, board, case, Path(folder))
     (entry,) = measured["models"]
@@ -129,7 +129,7 @@ def _judge(emulator: Emulator, board: Board, case: Case) -> Finding:
     expected = equality.reference(case.path, entry["kernels"], case.raw)
     compared, warnings = equality.compare(configuration, expected, outputs, case.integer)
     instructions = _instructions(regions, configuration, board, case.integer, warnings)
-    estimated = _estimate(instructions, board, case.integer, emulator.no_counter)
+    estimated = _estimate(instructions, board, case.integer, emulator.no_counter, observed)
     return {
         "sha256": entry["sha256"],
         "runtimes": {"python": measured["python"], "numpy": measured["numpy"], runtime: version},
@@ -185,7 +185,9 @@ def _instructions(
     return [{**configuration, **counted, "inferences": len(regions), "spread": spread}]
 
 
-def _estimate(instructions: list[Finding], board: Board, integer: bool, no_counter: str | None) -> Estimate:
+def _estimate(
+    instructions: list[Finding], board: Board, integer: bool, no_counter: str | None, observed: Sequence[Observation]
+) -> Estimate:
     if not instructions:
         return Estimate(board, None, None, None, None, (), f"instructions are not counted: {no_counter}")
     (counted,) = instructions
@@ -193,4 +195,4 @@ def _estimate(instructions: list[Finding], board: Board, integer: bool, no_count
     if integer and share > MOSTLY_INTEGER:
         reason = f"{share:.0%} of its instructions multiply floats, and the constants are of integers"
         return Estimate(board, None, None, None, None, (), reason)
-    return estimate(counted["total"], board, integer, counted["kernels"])
+    return estimate(counted["total"], board, integer, counted["kernels"], observed)
