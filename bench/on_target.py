@@ -14,7 +14,6 @@ from bench.remote import target as device
 from bench.subject import Subject
 from bench.targets import boards
 from tinyasc.clips import Clips
-from tinyasc.errors import UserError
 
 SSH = "ssh:"
 
@@ -27,8 +26,8 @@ def check(target: str) -> None:
     """
     if target.startswith(SSH):
         ssh.parse(target)
-    elif target not in boards.known():
-        raise UserError(f"no target {target!r}: take {', '.join(boards.known())} (emulated), or ssh:user@host[:port]")
+    else:
+        boards.load(target)
 
 
 def measure(
@@ -41,7 +40,7 @@ def measure(
     steady_seconds: float,
     keep: bool,
 ) -> dict[str, Any]:
-    """Run the networks and their drop-ins there, on test clips where there are any, else on varied random inputs.
+    """Run the networks and the drop-in of the headline there, on test clips where there are any, else on varied random inputs.
 
     Args:
         target: key of a board, or ssh:user@host[:port].
@@ -58,7 +57,7 @@ def measure(
     Raises:
         UserError: the target cannot be measured; says why and what to do.
     """
-    names = [*subject.main, *(name for name, network in subject.drop_ins.items() if network in subject.main)]
+    names = subject.costly
     paths = {name: subject.files[name].path for name in names}
     integer = {name: subject.files[name].integer for name in names}
     raw = _inputs(subject, names, clips)
