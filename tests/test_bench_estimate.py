@@ -10,9 +10,8 @@ import pytest
 
 from bench.device import result
 from bench.estimate import __main__ as command
-from bench.estimate import calibration, check, grounds, refit
+from bench.estimate import calibration, check, refit
 from bench.estimate.estimate import estimate
-from bench.figure import ESTIMATED
 from bench.targets import boards
 from tests import tiny_results
 from tests.tiny_results import instructions, latency
@@ -134,11 +133,3 @@ def test_the_command_says_that_no_board_was_at_hand_and_what_one_point_is_worth(
     assert own.count("one network alone: it fits itself") == 2  # of the A72 and the A76
     command.show(measured=write(tmp_path / "empty", counts=counts))
     assert "nothing refitted" in capsys.readouterr().out
-
-
-def test_a_report_gets_constants_and_their_largest_error_as_estimates() -> None:
-    found = grounds.figures(grounds.content())
-    ipc, error = found["estimate/cortex-a72/instructions_per_cycle"], found["estimate/cortex-a72/largest_error"]
-    assert (ipc.how, error.how) == (ESTIMATED, ESTIMATED)
-    assert error.value == pytest.approx(0.088, abs=0.001)  # MobileNetV1 from V2
-    assert found["estimate/cortex-a76/largest_error"].value is None

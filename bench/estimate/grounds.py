@@ -5,13 +5,12 @@ from typing import Any
 
 from bench.estimate import calibration, check
 from bench.estimate.calibration import Observation
-from bench.figure import ESTIMATED, Figure
 
 NOTE = "No board was ever at hand for this project: every published time is someone else's."
 
 
 def content(measured: Sequence[Observation] = ()) -> dict[str, Any]:
-    """For a report.
+    """For people and programs.
 
     Args:
         measured: observations on boards of one's own (`bench.estimate.refit`).
@@ -29,20 +28,6 @@ def content(measured: Sequence[Observation] = ()) -> dict[str, Any]:
         "no_float": calibration.data()["no_float"],
         "processors": {name: _processor(calibration.observations(name, measured)) for name in names},
     }
-
-
-def figures(found: dict[str, Any]) -> dict[str, Figure]:
-    """Constants and their largest errors as numbers of a report, for example "estimate/cortex-a72/largest_error"."""
-    numbers = {}
-    for name, core in found["processors"].items():
-        source = "; ".join(core["sources"])
-        errors = [abs(one["error"]) for one in core["check"]]
-        ipc, largest = core["instructions_per_cycle"], max(errors, default=None)
-        numbers[f"estimate/{name}/instructions_per_cycle"] = Figure(ipc, "ratio", ESTIMATED, source)
-        numbers[f"estimate/{name}/largest_error"] = Figure(
-            largest, "fraction", ESTIMATED, f"each left out once; {source}"
-        )
-    return numbers
 
 
 def _processor(found: list[Observation]) -> dict[str, Any]:
