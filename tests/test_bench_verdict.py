@@ -192,6 +192,7 @@ def test_a_float_onnx_without_a_card_and_a_front_end_beside(tmp_path: Path) -> N
         "source": "counted in the graph of the file",
         "seconds": None,
         "macs_per_second": 144,
+        "uncounted": "",
     }
     assert {year: one["passed"] for year, one in content["years"].items()} == {
         "2022": False,  # float weights
