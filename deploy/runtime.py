@@ -249,7 +249,9 @@ def _load_onnx(path: Path, threads: int) -> Model:
             try:
                 port = Port(shape, dtype, float(carried[f"{side}_scale"]), int(carried[f"{side}_zero_point"]))
             except (KeyError, ValueError):
-                raise UserError(f"{path} does not carry {side}_scale and {side}_zero_point: put them into its metadata") from None
+                raise UserError(
+                    f"{path} does not carry {side}_scale and {side}_zero_point: put them into its metadata"
+                ) from None
         else:
             port = Port(shape, dtype)
         ports.append(port)
