@@ -97,8 +97,13 @@ def network_of(cost: GraphCost, card: ModelCard | None, window: Window) -> Netwo
         if "deployed_parameters" in counted and "deployed_macs" in counted:
             source = f"model card of the {entry['stage']} run"
             return Network(counted["deployed_parameters"], counted["deployed_macs"], QUOTED, source, window)
-    uncounted = ", ".join(f"{name} ({count} time{'s' * (count > 1)})" for name, count in cost.uncounted.items())
-    return Network(cost.parameters, cost.macs, MEASURED, "counted in the graph of the file", window, uncounted)
+    source = "counted in the graph of the file"
+    return Network(cost.parameters, cost.macs, MEASURED, source, window, uncounted(cost))
+
+
+def uncounted(cost: GraphCost) -> str:
+    """Operations that are missing from the MACs of a file, in words; "": none."""
+    return ", ".join(f"{name} ({count} time{'s' * (count > 1)})" for name, count in cost.uncounted.items())
 
 
 def checks(cost: GraphCost, network: Network) -> list[Check]:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.figure import MEASURED, Figure
+from bench.figure import ESTIMATED, MEASURED, Figure
 from bench.graph import cost as graph_cost
 from bench.graph.cost import GraphCost
 from bench.verdict import checks as limits
@@ -137,6 +137,9 @@ def figures(found: Verdict, path: Callable[[str], str]) -> dict[str, Figure]:
         ("float_operations", "count"),
     ):
         made[f"{place}/{name}"] = Figure(getattr(cost, name), unit, MEASURED, counted)
+    if missing := limits.uncounted(cost):
+        source = f"{counted}, a lower bound: not counted: {missing}"
+        made[f"{place}/macs"] = Figure(cost.macs, "MACs", ESTIMATED, source)
     for file, above in found.front_ends.items():
         units = {"macs": "MACs", "parameters": "parameters", "constant_bytes": "bytes", "file_bytes": "bytes"}
         for name, unit in units.items():
