@@ -97,7 +97,13 @@ def judge(
             document.write(contents.with_targets(content, _results(out, judged)), out)
         if target is not None:
             measured = on_target.measure(
-                target, judged, clips, emulator=emulator, steady_seconds=energy_seconds or 0.0, keep=keep
+                target,
+                judged,
+                clips,
+                results=out / TARGETS,
+                emulator=emulator,
+                steady_seconds=energy_seconds or 0.0,
+                keep=keep,
             )
             result.write(out / TARGETS / f"{measured['target']}.json", measured)
     results = _results(out, judged)

@@ -98,7 +98,7 @@ def judge(
         same_answers=same_answers,
         data=None if clips is None else _data(subject, clips),
         latency=timed,
-        memory=memory.measure({name: paths[name] for name in _in_memory(subject)}, environments),
+        memory=memory.measure({name: paths[name] for name in subject.costly}, environments),
         energy=energy,
     )
 
@@ -134,11 +134,6 @@ def _sound(subject: Subject, clips: Clips | None, heard: Window) -> Sound | None
     if subject.mel is None or heard.seconds is None:
         return None
     return Sound(round(heard.seconds * subject.mel.sample_rate), subject.mel)
-
-
-def _in_memory(subject: Subject) -> list[str]:
-    """The networks and the drop-in of the headline: the others cost minutes and tell little."""
-    return [*subject.main, *(name for name, network in subject.drop_ins.items() if network == subject.headline)]
 
 
 def _data(subject: Subject, clips: Clips) -> dict[str, Any]:

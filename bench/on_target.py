@@ -1,22 +1,19 @@
 """Measures on another machine than this one: an emulated board, or a real device over ssh."""
 
-import tempfile
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.device import bundle, inputs
-from bench.device.bundle import Settings
+from bench.device import inputs
 from bench.emulate import emulator as emulated
-from bench.emulate.run import emulate
+from bench.emulate.run import Case, emulate
+from bench.estimate import refit
 from bench.remote import ssh
-from bench.remote.session import Session
+from bench.remote import target as device
 from bench.subject import Subject
 from bench.targets import boards
 from tinyasc.clips import Clips
-from tinyasc.errors import UserError
 
 SSH = "ssh:"
 
@@ -29,19 +26,27 @@ def check(target: str) -> None:
     """
     if target.startswith(SSH):
         ssh.parse(target)
-    elif target not in boards.known():
-        raise UserError(f"no target {target!r}: take {', '.join(boards.known())} (emulated), or ssh:user@host[:port]")
+    else:
+        boards.load(target)
 
 
 def measure(
-    target: str, subject: Subject, clips: Clips | None, *, emulator: Path, steady_seconds: float, keep: bool
+    target: str,
+    subject: Subject,
+    clips: Clips | None,
+    *,
+    results: Path,
+    emulator: Path,
+    steady_seconds: float,
+    keep: bool,
 ) -> dict[str, Any]:
-    """Run the networks and their drop-ins there, on test clips where there are any, else on varied random inputs.
+    """Run the networks and the drop-in of the headline there, on test clips, or without data on varied random inputs.
 
     Args:
         target: key of a board, or ssh:user@host[:port].
         subject: whose files.
         clips: whose test split is heard; none: random inputs.
+        results: folder with results of targets; what real devices took refits the estimates of emulated ones.
         emulator: folder where the emulated machines are set up; what is missing is set up first.
         steady_seconds: how long each file runs on end on a device, for a power meter.
         keep: leave the work folder on the device.
@@ -52,17 +57,15 @@ def measure(
     Raises:
         UserError: the target cannot be measured; says why and what to do.
     """
-    names = [*subject.main, *(name for name, network in subject.drop_ins.items() if network in subject.main)]
+    names = subject.costly
     paths = {name: subject.files[name].path for name in names}
     integer = {name: subject.files[name].integer for name in names}
     raw = _inputs(subject, names, clips)
-    if not target.startswith(SSH):
-        whole = [name for name, is_integer in integer.items() if is_integer]
-        return emulate(emulated.prepare(emulator), boards.load(target), paths, whole, raw)
-    with tempfile.TemporaryDirectory(prefix="tinyasc-bundle-") as folder:
-        packed = bundle.write(Path(folder), paths, raw, Settings(steady_seconds=steady_seconds))
-        with closing(ssh.Ssh(ssh.parse(target))) as transport:
-            return Session(transport, packed).measure(integer, keep)
+    if target.startswith(SSH):
+        return device.measure(target, paths, raw, integer, steady_seconds=steady_seconds, keep=keep)
+    cases = [Case(name, path, integer[name], raw[name]) for name, path in paths.items()]
+    observed = refit.observations(results) if results.is_dir() else []
+    return emulate(emulated.prepare(emulator), boards.load(target), cases, observed)
 
 
 def _inputs(subject: Subject, names: list[str], clips: Clips | None) -> dict[str, np.ndarray]:

@@ -82,6 +82,11 @@ class Subject:
         }
 
     @property
+    def costly(self) -> list[str]:
+        """What is measured where every file costs much time: the main networks, and the drop-in of the headline."""
+        return [*self.main, *(name for name, network in self.drop_ins.items() if network == self.headline)]
+
+    @property
     def pairs(self) -> list[tuple[str, str]]:
         """Networks whose answers are compared: the headline with its float twin, and with its other format."""
         pairs = [] if self.reference is None else [(self.headline, self.reference)]

@@ -152,6 +152,31 @@ def test_targets_of_these_very_files_join_the_report(
     assert contents.with_targets(second, []) == {**first, **contents.with_targets(first, [])}
 
 
+def test_a_power_meter_says_what_an_inference_took_on_the_device(
+    judged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, out = judged / "runs/export", tmp_path / "bench"
+    device = {**measured_on_a_board(run, "model.tflite", "pi"), "kind": "device", "instructions": []}
+    device["board"] |= {"clock_offset_seconds": 5.0}
+    idle = {"phase": "idle", "file": None, "kernels": None, "threads": None, "inferences": 0}
+    ran = {"phase": "inference", "file": "model.tflite", "kernels": "XNNPACK", "threads": 1, "inferences": 1000}
+    device["phases"] = [{**idle, "started": 100.0, "ended": 120.0}, {**ran, "started": 120.0, "ended": 140.0}]
+    result.write(out / "targets/pi.json", device)
+    rows = [f"{second},{2.0 if second < 125 else 3.0}" for second in np.arange(100, 150, 0.5)]  # by the other clock
+    meter = tmp_path / "meter.csv"
+    meter.write_text("\n".join(["time (s),power (W)", *rows]))
+    assert judge(run, "--out", out, "--meter", meter) == 0
+    content = report(out)
+    figure = content["figures"]["energy/meter/tflite/int8/net"]
+    assert (figure["value"], figure["how"]) == (pytest.approx(1.0 * 20 / 1000, rel=0.02), "measured")
+    assert content["energy"]["meter"][0]["file"] == "model.tflite"
+    assert content["energy"]["host"] is None
+    meter.write_text("\n".join(["time (s),power (W)", *rows[:20]]))  # it was switched off before
+    assert judge(run, "--out", out, "--meter", meter) == 1
+    assert "covers no measurement of a device" in capsys.readouterr().err
+    assert report(out) == content
+
+
 def test_bad_input_gets_one_line_and_leaves_nothing(
     judged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -167,7 +192,7 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
         (run, ["--data", tmp_path / "other.h5"], "are not the model's"),
         (run, ["--data", data, "--latency_seconds", "0"], "latency_seconds is 0.0"),
         (run, ["--reference", foreign], "--reference is for a single file"),
-        (run, ["--target", "pi9"], "no target 'pi9': take pi3, pi4, pi5, zero2 (emulated), or ssh:user@host"),
+        (run, ["--target", "pi9"], "there is no target pi9: take pi3, pi4, pi5, zero2 (emulated"),
         (run, ["--compare", tmp_path / "none.json"], "cannot read"),
         (run, ["--compare", tmp_path / "text.tflite"], "is no JSON"),
         (run, ["--json", tmp_path], "is a folder: name the file to write"),

@@ -73,6 +73,14 @@ def test_drift_compares_the_halves(times: list[int], drift: float) -> None:
     assert rounds.Timing({"one": np.array(times)}, {"one": ""}).latency("one").drift == drift
 
 
+@pytest.mark.parametrize(("last", "sure"), [(1.05, True), (1.3, False)])
+def test_what_drifted_is_not_known_however_narrow_its_interval(last: float, sure: bool) -> None:
+    latency = rounds.Timing({"one": np.linspace(1, last, 300)}, {"one": ""}).latency("one")
+    assert latency.interval is not None
+    assert (latency.interval[1] - latency.interval[0]) / 2 < rounds.SURE * latency.median
+    assert latency.sure == sure
+
+
 def test_a_call_is_timed_behind_one_that_is_not() -> None:
     calls: list[int] = []
     port = Port((1, 2), np.dtype(np.int8), 0.5)

@@ -93,7 +93,7 @@ def test_page_of_a_run_says_what_was_found() -> None:
         "teacher, 2 G MACs 81.0 %",  # off the axis: a line
         "no estimate: no constants for these kernels",
         "Throttled after: under-voltage; since boot: under-voltage and throttled.",
-        "The parts do not add up",
+        "a call without the profile to",
         "68.0 Wh",
     ):
         assert words_ in text, words_

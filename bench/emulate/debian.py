@@ -88,7 +88,7 @@ def _why_not(
     complaints = [line for line in updated.stderr.splitlines() if line.startswith(("E:", "W:", "Err:"))]
     refused = [line for line in fetched.stderr.splitlines() if line.startswith("E:")]
     reason = (refused or ["E: no reason given"])[0][3:]
-    if architecture is not None and "Unable to locate" in reason:
+    if architecture is not None and any(words in reason for words in ("Unable to locate", "no installation candidate")):
         lists = f"apt's sources here offer no {architecture} packages"
         if complaints:
             lists += f" ({complaints[0]})"

@@ -41,13 +41,12 @@ def files(board: Board) -> dict[str, str]:
 
 def launcher(board: Board, folder: Path, site: Path, qemu: Qemu) -> str:
     """The board's Python as a shell script: takes the arguments of a Python, needs nothing of its environment."""
-    program = [str(qemu.program), "-cpu", board.processor, "-L", str(folder)]
-    for variable in ("LD_LIBRARY_PATH", "PYTHONHOME", "VIRTUAL_ENV"):
-        program += ["-U", variable]
-    for setting in (f"PYTHONPATH={site}", "PYTHONNOUSERSITE=1", "OPENBLAS_NUM_THREADS=1"):
-        program += ["-E", setting]
-    own = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in qemu.environment().items())
-    return f'#!/bin/sh\n{own}exec {shlex.join([*program, str(folder / "usr/bin/python3")])} "$@"\n'
+    # Not by QEMU's own -E, which takes a comma in a path for the end of it.
+    settings = {"PYTHONPATH": str(site), "PYTHONNOUSERSITE": "1", "OPENBLAS_NUM_THREADS": "1", **qemu.environment()}
+    exported = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in settings.items())
+    program = [str(qemu.program), "-cpu", board.processor, "-L", str(folder), "-U", "LD_LIBRARY_PATH"]
+    command = shlex.join([*program, str(folder / "usr/bin/python3")])
+    return f'#!/bin/sh\n{exported}unset PYTHONHOME\nexec {command} "$@"\n'
 
 
 def write(board: Board, folder: Path, root: Path, site: Path, qemu: Qemu) -> Path:

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from bench.device import bundle, equality, inputs, result
+from bench.device import bundle, equality, result
 from bench.device.bundle import Settings
 from bench.emulate import count
 from bench.emulate.count import Counts
 from bench.emulate.emulator import Emulator
-from bench.estimate.estimate import estimate
+from bench.estimate.calibration import Observation
+from bench.estimate.estimate import Estimate, estimate
 from bench.targets.boards import Board
 from tinyasc.artifact import command_line
 from tinyasc.errors import UserError
@@ -40,7 +41,9 @@ class Case:
     """A file that is to run."""
 
     file: str
+    """Its name in the result."""
     path: Path
+    """.tflite or .onnx."""
     integer: bool
     """Whether its network computes in integers."""
     raw: np.ndarray
@@ -50,9 +53,8 @@ class Case:
 def emulate(
     emulator: Emulator,
     board: Board,
-    models: Mapping[str, Path],
-    integer: Collection[str],
-    raw: Mapping[str, np.ndarray],
+    cases: Sequence[Case],
+    observed: Sequence[Observation] = (),
 ) -> dict[str, Any]:
     """Run files on a board and say what was found, as `bench.device.result` has it.
 
@@ -62,9 +64,8 @@ def emulate(
     Args:
         emulator: ready.
         board: which one.
-        models: file name in the result -> .tflite or .onnx file with one input and one output.
-        integer: the files whose network computes in integers.
-        raw: file name -> raw inputs (n, *input shape).
+        cases: the files, with one input and one output each.
+        observed: times on real boards of one's own, which the estimates then stand on (`bench.estimate.refit`).
 
     Raises:
         UserError: no file runs there.
@@ -72,14 +73,17 @@ def emulate(
 
     def one(case: Case) -> Finding:
         try:
-            return _judge(emulator, board, case)
+            return _judge(emulator, board, case, observed)
         except UserError as error:
             return {"warnings": [f"{error}."]}
 
-    cases = [Case(file, path, file in integer, raw[file]) for file, path in models.items()]
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        progress = tqdm(pool.map(one, cases), desc=f"emulated {board.key}", unit="file", total=len(cases))
-        found = dict(zip(models, progress, strict=True))
+        try:
+            progress = tqdm(pool.map(one, cases), desc=f"emulated {board.key}", unit="file", total=len(cases))
+            found = dict(zip([case.file for case in cases], progress, strict=True))
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise
     ran = {file: finding for file, finding in found.items() if "sha256" in finding}
     warnings = [warning for finding in found.values() for warning in finding["warnings"]]
     if not ran:
@@ -116,20 +120,22 @@ def emulate(
     return content
 
 
-def _judge(emulator: Emulator, board: Board, case: Case) -> Finding:
+def _judge(emulator: Emulator, board: Board, case: Case, observed: Sequence[Observation]) -> Finding:
     with tempfile.TemporaryDirectory(prefix="tinyasc-emulated-") as folder:
         measured, outputs, regions = _run(emulator, board, case, Path(folder))
     (entry,) = measured["models"]
     configuration = {key: entry[key] for key in ("file", "runtime", "kernels", "threads")}
     runtime, version = entry["runtime"].split()
-    warnings: list[str] = []
+    expected = equality.reference(case.path, entry["kernels"], case.raw)
+    compared, warnings = equality.compare(configuration, expected, outputs, case.integer)
     instructions = _instructions(regions, configuration, board, case.integer, warnings)
+    estimated = _estimate(instructions, board, case.integer, emulator.no_counter, observed)
     return {
         "sha256": entry["sha256"],
         "runtimes": {"python": measured["python"], "numpy": measured["numpy"], runtime: version},
-        "equality": _equality(case, outputs, configuration, warnings),
+        "equality": compared,
         "instructions": instructions,
-        "estimates": [{**configuration, **_estimate(instructions, board, case.integer, emulator.no_counter)}],
+        "estimates": [{**configuration, **estimated.content()}],
         "warnings": warnings,
     }
 
@@ -150,33 +156,18 @@ def _run(emulator: Emulator, board: Board, case: Case, folder: Path) -> tuple[di
         raise UserError(f"{case.file} does not run on an emulated {board.name}: {_reason(ran)}")
     measured = json.loads((out / "measured.json").read_text())
     outputs = np.load(out / measured["models"][0]["outputs"], allow_pickle=False)
-    return measured, outputs, count.read(counts.read_text()) if counting else []
+    if not counting:
+        return measured, outputs, []
+    regions = count.read(counts.read_text() if counts.is_file() else "")
+    if len(regions) != SETTINGS.runs:  # something else in the process calls getpriority
+        raise UserError(f"{case.file}: {len(regions)} regions were counted where {SETTINGS.runs} were marked")
+    return measured, outputs, regions
 
 
 def _reason(ran: subprocess.CompletedProcess[str]) -> str:
     if ran.returncode < 0:
         return f"stopped by {signal.Signals(-ran.returncode).name}"
     return (ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"])[-1]
-
-
-def _equality(case: Case, outputs: np.ndarray, configuration: Finding, warnings: list[str]) -> list[Finding]:
-    file, kernels = case.file, configuration["kernels"]
-    name, ours = equality.reference(case.path, kernels, case.raw)
-    if not name.endswith(kernels):
-        warnings.append(f"{file} ran in {kernels} there and in {name} here: not compared.")
-        return []
-    if not inputs.vary(ours):
-        warnings.append(f"{file} answers {len(ours)} inputs nearly alike, equal answers prove nothing: not compared.")
-        return []
-    difference = equality.difference(ours, outputs)
-    allowed = equality.allowed(kernels, outputs.dtype, case.integer)
-    agreed = difference.agreed(allowed)
-    if not agreed:
-        warnings.append(
-            f"{file} answers otherwise than on this machine: {difference.same_top1} of {len(ours)} inputs get the same "
-            f"answer, the largest difference is {difference.largest_difference:.3g} and {allowed:.3g} is allowed."
-        )
-    return [{**configuration, "reference": name, **vars(difference), "allowed": allowed, "agreed": agreed}]
 
 
 def _instructions(
@@ -194,13 +185,14 @@ def _instructions(
     return [{**configuration, **counted, "inferences": len(regions), "spread": spread}]
 
 
-def _estimate(instructions: list[Finding], board: Board, integer: bool, no_counter: str | None) -> Finding:
-    unknown = {"board": board.name, "milliseconds": None, "reason": f"instructions are not counted: {no_counter}"}
+def _estimate(
+    instructions: list[Finding], board: Board, integer: bool, no_counter: str | None, observed: Sequence[Observation]
+) -> Estimate:
     if not instructions:
-        return unknown
+        return Estimate(board, None, None, None, None, (), f"instructions are not counted: {no_counter}")
     (counted,) = instructions
     share = counted["classes"]["float_mac"] / counted["total"]
     if integer and share > MOSTLY_INTEGER:
         reason = f"{share:.0%} of its instructions multiply floats, and the constants are of integers"
-        return {**unknown, "reason": reason}
-    return estimate(counted["total"], board, integer, counted["kernels"]).content()
+        return Estimate(board, None, None, None, None, (), reason)
+    return estimate(counted["total"], board, integer, counted["kernels"], observed)

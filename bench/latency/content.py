@@ -9,7 +9,7 @@ from bench.graph.cost import GraphCost
 from bench.latency.end_to_end import PARTS, EndToEnd
 from bench.latency.measure import Latencies
 from bench.latency.profile import Profile
-from bench.latency.rounds import SURE, Latency
+from bench.latency.rounds import STEADY, SURE, Latency
 from bench.latency.variants import Variant
 
 
@@ -23,7 +23,8 @@ def content(found: Latencies, costs: dict[str, GraphCost]) -> dict[str, Any]:
         costs: at least of the profiled files, by name, as `bench.graph.cost.read` counts them.
 
     Returns:
-        sure: half an interval as a share of its median from which on a median counts as known.
+        sure, steady: up to which half an interval, as a share of its median, and up to which distance of the drift from
+            1 a median counts as known.
         seconds: that all took. cores: that could be used.
         variants: list of {file, kernels, threads, runtime, median, interval, p95, p99, drift, runs, sure}; kernels is
             default, built_in or tflite_runtime, runtime says it in words; p95 and p99 are null after too few runs.
@@ -38,6 +39,7 @@ def content(found: Latencies, costs: dict[str, GraphCost]) -> dict[str, Any]:
     """
     return {
         "sure": SURE,
+        "steady": STEADY,
         "seconds": round(found.seconds, 1),
         "cores": found.cores,
         "variants": [_variant(variant, latency) for variant, latency in found.latencies.items()],

@@ -4,7 +4,8 @@ A round times every stopwatch once, in an order drawn anew, so that slow phases 
 ratios are medians over rounds of paired quotients. A stopwatch leaves the rounds when the 95 % interval of its median
 is narrow enough, or when it has used up its share of the time, which is the same for all. The interval is looked at
 seldom, after half as many rounds again each time, so that looking often does not make it look surer than it is. It
-takes rounds to be independent: where the machine slowed down for good in between, `drift` tells.
+takes rounds to be independent; where the machine slowed down for long in between they are not, so what drifted does
+not count as known, however narrow its interval.
 """
 
 import gc
@@ -21,6 +22,9 @@ from deploy.runtime import Model
 
 SURE = 0.02
 """Half the 95 % interval of a median, as a share of it, from which on a latency counts as known."""
+STEADY = 0.05
+"""How far the medians of the earlier and the later half may be apart then, as a share. Their distance has twice the
+standard error of the whole's median, 2 % where that is as SURE asks; this is two and a half times as much."""
 WARM_UP_RUNS = 20
 """Times each is run before the clock counts: kernels are chosen and caches filled in the first ones."""
 WARM_UP_SECONDS = 0.3
@@ -47,7 +51,7 @@ class Latency:
     """Median of the later half of the runs over that of the earlier: 1 on a machine that did not change."""
     runs: int
     sure: bool
-    """Whether the interval is as narrow as SURE asks."""
+    """Whether the interval is as narrow as SURE asks, and the drift as small as STEADY."""
     kernels: str
     """Runtime and kernel family."""
 
@@ -61,15 +65,15 @@ class Timing:
 
     def latency(self, name: str) -> Latency:
         times = self.milliseconds[name]
-        middle, half = order_statistics.median(times), len(times) // 2
+        middle = order_statistics.median(times)
         return Latency(
             median=middle.value,
             interval=middle.interval,
             p95=order_statistics.percentile(times, 0.95),
             p99=order_statistics.percentile(times, 0.99),
-            drift=float(np.median(times[half:]) / np.median(times[: half or 1])),
+            drift=_drift(times),
             runs=len(times),
-            sure=middle.uncertainty <= SURE,
+            sure=_sure(times),
             kernels=self.kernels[name],
         )
 
@@ -124,7 +128,7 @@ def interleaved(
             active = [name for name in active if spent[name] < share]
             if rounds == look:
                 look += look // 2
-                active = [name for name in active if not _sure(taken[name])]
+                active = [name for name in active if not _sure(np.array(taken[name]))]
     finally:
         if collecting:
             gc.enable()
@@ -140,5 +144,10 @@ def _warm_up(one: Stopwatch) -> None:
             break
 
 
-def _sure(nanoseconds: list[int]) -> bool:
-    return order_statistics.median(np.array(nanoseconds)).uncertainty <= SURE
+def _sure(times: np.ndarray) -> bool:
+    return order_statistics.median(times).uncertainty <= SURE and abs(_drift(times) - 1) <= STEADY
+
+
+def _drift(times: np.ndarray) -> float:
+    half = len(times) // 2
+    return float(np.median(times[half:]) / np.median(times[: half or 1]))

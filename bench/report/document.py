@@ -9,6 +9,7 @@ from typing import Any
 
 import jsonschema
 
+from bench.device import result
 from bench.report import page
 from tinyasc.artifact import atomic_write
 from tinyasc.errors import UserError
@@ -37,6 +38,8 @@ def read(path: Path) -> dict[str, Any]:
         raise UserError(
             f"{path} is no report: {reason.json_path} {reason.message[:200]}: make it again with `make bench`"
         )
+    for target in content["targets"]:
+        result.check(target, str(path))
     return content
 
 

@@ -54,8 +54,8 @@ def load(key: str) -> Board:
     """
     if key not in known():
         raise UserError(
-            f"there is no target {key}: there are {', '.join(known())}, all 64-bit; for the 32-bit Arm of a Pi 1, a "
-            "Pi 2, a Zero or a 32-bit system no current version of the runtimes is published"
+            f"there is no target {key}: take {', '.join(known())} (emulated, all 64-bit: for the 32-bit Arm of a Pi 1, "
+            "a Pi 2, a Zero or a 32-bit system no current runtimes are published) or ssh:user@host[:port]"
         )
     content: dict[str, Any] = yaml.safe_load((FOLDER / f"{key}.yaml").read_text())
     return Board(key=key, **{**content, "core": Core(**content["core"])})

@@ -2,6 +2,7 @@
  * chapter C4: C4.1 has the groups, then "Branches", "Loads and stores" and "Data processing: scalar floating-point and
  * Advanced SIMD". A multiply-accumulate counts as one where it adds to lanes it was given (MLA, SMLAL, FMLA, ...), and
  * so does the widening SMULL or UMULL that begins such a sum; other products (MUL, FMUL, SQRDMULH) are other SIMD.
+ * An atomic operation loads and stores, and counts as a load. What came after Armv8.2 is not told apart in all detail.
  */
 #include "classify.h"
 
@@ -17,9 +18,11 @@ static int load_or_store(uint32_t word)
     if (kind == 3) /* literal; or acquire and release with an offset, of which opc 0 is the store */
         return is(word, 1u << 24, 0) || opc ? LOAD : STORE;
     if (kind == 7 && is(word, 1u << 26, 0)) { /* one general register */
-        int atomic = is(word, 0x01200c00, 0x00200000); /* loads, and stores the sum */
+        int atomic = is(word, 0x01200c00, 0x00200000); /* LDADD, SWP, ... */
         return opc || atomic ? LOAD : STORE;
     }
+    if (is(word, 0x3fa07c00, 0x08a07c00)) /* CAS */
+        return LOAD;
     return opc & 1 ? LOAD : STORE; /* pairs, structures, exclusives, one SIMD register: bit 22 is L */
 }
 
