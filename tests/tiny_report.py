@@ -102,6 +102,7 @@ def verdict(macs: int, how: str) -> dict[str, Any]:
             "source": "model card",
             "seconds": 1.0,
             "macs_per_second": macs,
+            "uncounted": "",
         },
         "dearest": {
             "MACs": {"unit": "MACs", "operations": [operation]},
@@ -131,6 +132,7 @@ def layer(operation: str, macs: int, weights: int, live: int) -> dict[str, Any]:
         "output_type": "INT8",
         "macs": macs,
         "zero_macs": 0,
+        "counted": True,
         "weights": weights,
         "biases": 4,
         "constant_bytes": weights + 16,
