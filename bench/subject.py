@@ -126,7 +126,7 @@ def of(model: Path, reference: Path | None = None, mel: FrontEnd = None) -> Subj
         UserError: neither, a run that lacks a network, a file that no runtime loads, or a reference or a front-end
             for a run.
     """
-    if model.is_file():
+    if model.is_file() or (model.suffix in (".tflite", ".onnx") and not model.exists()):
         return _of_file(model, reference, mel)
     for given, flag in ((reference, "--reference"), (mel, "--mel")):
         if given is not None:

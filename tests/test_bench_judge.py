@@ -197,6 +197,7 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
         (run, ["--compare", tmp_path / "text.tflite"], "is no JSON"),
         (run, ["--json", tmp_path], "is a folder: name the file to write"),
         (tmp_path / "text.tflite", [], "does not load"),
+        (tmp_path / "none.tflite", [], "no file"),
         (foreign, ["--data", data], "give the front-end"),
     ]:
         assert judge(model, *arguments, "--out", tmp_path / "report") == 1

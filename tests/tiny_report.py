@@ -103,6 +103,7 @@ def verdict(macs: int, how: str) -> dict[str, Any]:
             "source": "model card",
             "seconds": 1.0,
             "macs_per_second": macs,
+            "uncounted": "",
         },
         "dearest": {
             "MACs": {"unit": "MACs", "operations": [operation]},
@@ -132,6 +133,7 @@ def layer(operation: str, macs: int, weights: int, live: int) -> dict[str, Any]:
         "output_type": "INT8",
         "macs": macs,
         "zero_macs": 0,
+        "counted": True,
         "weights": weights,
         "biases": 4,
         "weight_bytes": weights,
