@@ -188,6 +188,10 @@ def test_a_power_meter_says_what_an_inference_took_on_the_device(
     assert (figure["value"], figure["how"]) == (pytest.approx(1.0 * 20 / 1000, rel=0.02), "measured")
     assert content["energy"]["meter"][0]["file"] == "model.tflite"
     assert content["energy"]["host"] is None
+    result.write(out / "targets/twin.json", {**device, "target": "twin"})
+    assert judge(run, "--out", out, "--meter", meter) == 1
+    assert "covers measurements of pi and twin" in capsys.readouterr().err
+    (out / "targets/twin.json").unlink()
     meter.write_text("\n".join(["time (s),power (W)", *rows[:20]]))  # it was switched off before
     assert judge(run, "--out", out, "--meter", meter) == 1
     assert "covers no measurement of a device" in capsys.readouterr().err

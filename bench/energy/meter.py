@@ -138,23 +138,26 @@ def of_target(reading: Reading, result: Mapping[str, Any]) -> list[Metered]:
 
 
 def of_results(reading: Reading, results: Sequence[Mapping[str, Any]]) -> list[Metered]:
-    """The energy of every target that was measured while the meter read; as `of_target`.
+    """The energy of the target that was measured while the meter read; as `of_target`.
 
     Raises:
-        UserError: none of them was.
+        UserError: none of them was, or several: a meter feeds one board.
     """
     covered = []
     for result in results:
         offset = result["board"].get("clock_offset_seconds") or 0.0
         times = [phase[end] + offset for phase in result["phases"] for end in ("started", "ended")]
         if times and reading.seconds[0] <= min(times) and max(times) <= reading.seconds[-1]:
-            covered += of_target(reading, result)
+            covered.append(result)
+    if len(covered) > 1:
+        names = " and ".join(result["target"] for result in covered)
+        raise UserError(f"{reading.path} covers measurements of {names}: give the part of it that is of one board")
     if not covered:
         raise UserError(
             f"{reading.path} covers no measurement of a device: measure one with --target ssh:... --energy_seconds 20 "
             "while the meter reads"
         )
-    return covered
+    return of_target(reading, covered[0])
 
 
 def _energy(reading: Reading, count: int, load: Sequence[Window], idle: Sequence[Window]) -> PerInference:
