@@ -147,12 +147,17 @@ def test_a_measurement_becomes_a_result_with_what_a_reader_must_know(work: tuple
     content["machine"]["core_kinds"] = [{"implementer": "0x41", "part": "0xd03"}]
     content["before"] = {**idle, "governor": "ondemand", "load": 2.0}
     content["after"] = {**idle, "throttled": hot}
+    content["ended"] = 900.0  # of its own clock
     content["skipped"] = [{"file": "model.onnx", "reason": "No module named 'onnxruntime'"}]
     (out / "measured.json").write_text(json.dumps(content))
     outputs = np.load(out / content["models"][0]["outputs"])
     outputs[0] += 2 - 4 * (outputs[0] > 0)  # two steps off, one more than XNNPACK is allowed
     np.save(out / content["models"][0]["outputs"], outputs)
-    found = measured.target_result(out, made, "pi3", {"model.tflite": True}, warnings=["A word before."])
+    integer = {"model.tflite": True}
+    found = measured.target_result(
+        out, made, "pi3", integer, clock_offset_seconds=86_400.0, warnings=["A word before."]
+    )
+    assert found["made"] == "1970-01-02T00:15:00+00:00"  # when it was measured, by this machine's clock
     (timed,), (compared,) = found["latency"], found["equality"]
     assert (timed["median"], timed["p99"]) == (np.median(times), np.quantile(times, 0.99))
     assert times.min() <= timed["interval"][0] <= timed["median"] <= timed["interval"][1] <= times.max()

@@ -57,7 +57,10 @@ def target_result(
         "target": target,
         "kind": result.DEVICE,
         "board": {**_board(measured), "clock_offset_seconds": clock_offset_seconds},
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        # Not now: what an earlier call began, or left there, is fetched by a later one.
+        "made": datetime.fromtimestamp(measured["ended"] + (clock_offset_seconds or 0), UTC).isoformat(
+            timespec="seconds"
+        ),
         "command": command_line(),
         "models": {entry["file"]: entry["sha256"] for entry in measured["models"]},
         "latency": [_latency(entry, bundle) for entry in measured["models"]],
