@@ -92,6 +92,8 @@ def test_own_measurements_refit_the_constant_and_state_its_error(tmp_path: Path)
     own = calibration.observations("cortex-a72", found)
     assert own == found
     assert [one.error for one in check.leave_one_out(own)] == [pytest.approx(1 / 1.2 - 1), pytest.approx(1.2 - 1)]
+    published = [pytest.approx(truth / 1.16 - 1, abs=0.005) for truth in (1.0, 1.2)]
+    assert [one.error for one in check.by_published(own)] == published
     refitted = estimate(3_300_000, boards.load("pi4"), True, "XNNPACK", found)
     assert refitted.milliseconds == pytest.approx(2.0)
     assert "measured on Raspberry Pi 4" in refitted.sources[1]
@@ -131,5 +133,6 @@ def test_the_command_says_that_no_board_was_at_hand_and_what_one_point_is_worth(
     command.show(measured=folder)
     assert "cortex-a72: 1.00 instructions per cycle, measured" in (own := capsys.readouterr().out)
     assert own.count("one network alone: it fits itself") == 2  # of the A72 and the A76
+    assert own.count("predicted from the published times: -14%") == 1  # 1.00 where they say 1.16
     command.show(measured=write(tmp_path / "empty", counts=counts))
     assert "nothing refitted" in capsys.readouterr().out

@@ -50,6 +50,7 @@ BASE: dict[str, Any] = {
         "memory/tflite/int8/resident_increment": figure(5_000_000, "bytes"),
         "memory/tflite/int8/resident_peak": figure(60_000_000, "bytes"),
         "size/tflite/int8": figure(147_132, "bytes"),
+        "target/pi4/tflite/int8/instructions": figure(4_665_000, "instructions"),
         "latency/tflite/int8/median": figure(0.4, "ms", interval=[0.39, 0.41]),
         "latency/tflite/int8/p99": figure(0.6, "ms"),
         "latency/tflite/int8/built_in/2_threads/median": figure(0.9, "ms", interval=[0.89, 0.91]),

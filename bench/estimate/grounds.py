@@ -5,6 +5,8 @@ from typing import Any
 
 from bench.estimate import calibration, check
 from bench.estimate.calibration import Observation
+from bench.estimate.check import Prediction
+from bench.figure import MEASURED
 
 NOTE = "No board was ever at hand for this project: every published time is someone else's."
 
@@ -17,8 +19,9 @@ def content(measured: Sequence[Observation] = ()) -> dict[str, Any]:
 
     Returns:
         note, band (low, high, reason), counts (their source), no_float (why floats get no milliseconds), and
-        processors: for each its instructions_per_cycle, how ("measured" or "quoted"), observations, sources, and check:
-        its networks predicted from its other networks, with error and error_by_macs as shares of the true time.
+        processors: for each its instructions_per_cycle, how ("measured" or "quoted"), observations, sources, check (its
+        networks predicted from its other networks) and published_check (own measurements predicted from the published
+        times), both with error and error_by_macs as shares of the true time.
     """
     names = sorted({one.processor for one in [*calibration.published(), *measured]})
     return {
@@ -46,13 +49,18 @@ def _processor(found: list[Observation]) -> dict[str, Any]:
             for one in found
         ],
         "sources": list(dict.fromkeys(one.source for one in found)),
-        "check": [
-            {
-                "network": one.observation.network,
-                "milliseconds": one.milliseconds,
-                "error": one.error,
-                "error_by_macs": one.error_by_macs,
-            }
-            for one in check.leave_one_out(found)
-        ],
+        "check": _checked(check.leave_one_out(found)),
+        "published_check": _checked(check.by_published([one for one in found if one.how == MEASURED])),
     }
+
+
+def _checked(predictions: list[Prediction]) -> list[dict[str, Any]]:
+    return [
+        {
+            "network": one.observation.network,
+            "milliseconds": one.milliseconds,
+            "error": one.error,
+            "error_by_macs": one.error_by_macs,
+        }
+        for one in predictions
+    ]
