@@ -74,7 +74,7 @@ def measure(models: Mapping[str, Model], seconds: float, seed: int = 0) -> Host 
     if seconds < LEAST_SECONDS:
         raise UserError(f"energy over {seconds:g} s is too short a time for codecarbon: take {LEAST_SECONDS:g} or more")
     try:
-        from codecarbon import OfflineEmissionsTracker  # noqa: PLC0415 (an extra)
+        from codecarbon import OfflineEmissionsTracker  # type: ignore[import-not-found]  # noqa: PLC0415 (an extra)
     except ImportError:
         return Unmeasured(MISSING)
     logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
