@@ -5,7 +5,8 @@ ratios are medians over rounds of paired quotients. A stopwatch leaves the round
 is narrow enough, or when it has used up its share of the time, which is the same for all. The interval is looked at
 seldom, after half as many rounds again each time, so that looking often does not make it look surer than it is. It
 takes rounds to be independent; where the machine slowed down for long in between they are not, so what drifted does
-not count as known, however narrow its interval.
+not count as known, however narrow its interval. And it is of these minutes: on a shared machine the same files had
+medians an eighth apart from one run to the next, each within 1 % by its interval, and ratios within 1 %.
 """
 
 import gc
