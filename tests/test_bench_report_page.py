@@ -16,7 +16,8 @@ from bench.report import page, words
 from bench.report.document import SCHEMA
 from bench.report.plots import macs
 from bench.report.plots.canvas import Scale, fitted
-from bench.report.views import others
+from bench.report.plots.profile import profile
+from bench.report.views import others, timing
 from tests import tiny_report
 
 CONTENTS = {"run": tiny_report.run, "foreign": tiny_report.foreign}
@@ -303,3 +304,14 @@ def test_page_holds_in_a_browser(scheme: str, tmp_path: Path) -> None:
         assert not one["cut"]
         assert one["dark"] == (scheme == "dark")
     assert {one["bar"] for one in said} == {"rgb(15, 118, 110)" if scheme == "light" else "rgb(53, 179, 164)"}
+
+
+def test_operations_shorter_than_the_profilers_microsecond_are_drawn() -> None:
+    step = {"name": "x", "layers": [0], "operations": ["Add"], "macs": 1, "microseconds": 0.0, "interval": None}
+    assert "Add" in profile({"steps": [{**step, "share": 0.0}]})
+
+
+def test_the_way_from_the_waveform_is_as_long_as_one_call_of_all() -> None:
+    content = tiny_report.run()
+    (whole,) = {one["parts"]["whole"]["median"] for one in content["latency"]["end_to_end"].values()}
+    assert timing.end_to_end(content)[0].text == words.milliseconds(whole)

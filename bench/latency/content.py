@@ -145,7 +145,7 @@ def _profile(one: Profile, cost: GraphCost) -> dict[str, Any]:
                 "macs": sum(cost.layers[place].macs for place in step.layers),
                 "microseconds": step.microseconds,
                 "interval": step.interval,
-                "share": step.microseconds / one.sum,
+                "share": step.microseconds / one.sum if one.sum else 0.0,  # ONNX Runtime counts whole microseconds
             }
             for step in one.steps
         ],

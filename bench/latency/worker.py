@@ -82,6 +82,7 @@ def main(path: str, threads: str) -> None:
     """The side that is asked."""
     try:
         one = stopwatch.of_model(runtime.load(Path(path), int(threads)))
+        one.time()  # what cannot run ends here, and not in the rounds of others
     except UserError as error:
         print(json.dumps({"error": str(error)}), flush=True)
         return

@@ -21,7 +21,7 @@ def profile(found: Mapping[str, Any]) -> Markup:
     if rest := steps[MOST:]:
         microseconds, share = (sum(step[key] for step in rest) for key in ("microseconds", "share"))
         rows.append(Bar(f"{len(rest)} others", microseconds, _text(microseconds, share), "float"))
-    most = max((row.value for row in rows), default=1)
+    most = max((row.value for row in rows), default=1) or 1
     title = "Microseconds by operation"
     return bars(title, rows, Scale(0, most), lambda time: f"{time:g}", axis="microseconds", left=132, right=88)
 
