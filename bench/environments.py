@@ -4,7 +4,6 @@ python -m bench.environments [--names '[tflite_micro_interpreter]'] [--environme
 """
 
 import re
-import subprocess
 import sys
 from collections.abc import Sequence
 from importlib import metadata
@@ -12,12 +11,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from bench import process
 from tinyasc import recipe
 from tinyasc.errors import UserError
 
 FOLDER = Path(".venv-referees")
 """Where they lie, one folder each by name, unless the caller says otherwise."""
 TFLITE_MICRO, TFLITE_RUNTIME = "tflite_micro_interpreter", "tflite_runtime_interpreter"
+FETCH_SECONDS = 60 * process.MINUTE
 PACKAGES: dict[str, tuple[str, ...]] = {
     TFLITE_RUNTIME: ("tflite-runtime==2.14.0", "numpy<2"),
     TFLITE_MICRO: ("tflite-micro", "numpy"),
@@ -61,14 +62,11 @@ def prepared(environment: Path, packages: Sequence[str]) -> Path:
         UserError: they cannot be installed here.
     """
     python, made = environment / "bin/python", environment / ".made"
-    try:
-        if not made.exists():  # again where it was stopped half-way
-            _run([sys.executable, "-m", "venv", environment])
-            made.touch()
-        _run([python, "-m", "pip", "install", "-q", *packages])
-    except subprocess.CalledProcessError as error:
-        reason = (error.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise UserError(f"{', '.join(packages)} cannot be installed here: {reason}") from None
+    what = f"{', '.join(packages)} cannot be installed here"
+    if not made.exists():  # again where it was stopped half-way
+        _run([sys.executable, "-m", "venv", environment], what)
+        made.touch()
+    _run([python, "-m", "pip", "install", "-q", *packages], what)
     return python
 
 
@@ -88,8 +86,10 @@ def found(name: str, environments: Path = FOLDER) -> Path | None:
     return python
 
 
-def _run(command: list[object]) -> None:
-    subprocess.run([str(part) for part in command], capture_output=True, text=True, check=True)
+def _run(command: list[str | Path], what: str) -> None:
+    done = process.run(command, what, seconds=FETCH_SECONDS)
+    if done.returncode != 0:
+        raise UserError(f"{what}: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,20 @@ def test_asks_and_is_answered(tmp_path: Path) -> None:
     assert not asked.exists()  # it ended by itself, and was waited for
 
 
+@pytest.mark.parametrize("told", ["", 'echo "{\\"kernels\\": \\"stand-in 1\\"}"; read -r line'])
+def test_one_that_says_nothing_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    monkeypatch.setattr("bench.latency.worker.PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr("bench.latency.worker.END_SECONDS", 0.1)
+    python = script(tmp_path / "python", told, "exec sleep 600")
+    with (
+        pytest.raises(UserError, match=r"python: no answer within 0.005 minutes$"),
+        worker(python, Path("m.tflite")) as watch,
+    ):
+        watch.time()
+
+
 def test_a_real_python_times_a_real_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_models.write_tflite(tmp_path / "model.tflite", True, tiny_models.random_weights())
     monkeypatch.chdir(tmp_path)  # it finds this project from anywhere

@@ -5,12 +5,14 @@ apt keeps its whole state in a folder of its own; where the packages lie is the 
 
 import os
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from subprocess import CompletedProcess
 
+from bench import process
 from tinyasc.errors import UserError
 
+FETCH_SECONDS, UNPACK_SECONDS = 60 * process.MINUTE, 10 * process.MINUTE
 TOOLS = ("apt-get", "dpkg-deb")
 # What a machine runs after `apt-get update` (Post-Invoke) is about its own lists, not these.
 CONFIGURATION = """
@@ -70,21 +72,19 @@ def unpack(packages: Sequence[str], into: Path, architecture: str | None = None)
     if fetched.returncode != 0:
         raise UserError(_why_not(fetched, updated, architecture))
     for package in sorted((apt / "cache/archives").glob("*.deb")):
-        try:
-            subprocess.run(["dpkg-deb", "--extract", package, into], capture_output=True, text=True, check=True)
-        except subprocess.CalledProcessError as error:
-            raise UserError(f"{package.name} cannot be unpacked into {into}: {error.stderr.strip()}") from None
+        unpacked = process.run(["dpkg-deb", "--extract", package, into], package.name, seconds=UNPACK_SECONDS)
+        if unpacked.returncode != 0:
+            raise UserError(f"{package.name} cannot be unpacked into {into}: {unpacked.stderr.strip()}")
     shutil.rmtree(apt)
 
 
-def _apt(apt: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _apt(apt: Path, *arguments: str) -> CompletedProcess[str]:
     command = ["apt-get", "-c", str(apt / "apt.conf"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
+    what = f"packages of the emulator ({arguments[0]})"
+    return process.run(command, what, seconds=FETCH_SECONDS, environment={**os.environ, "LC_ALL": "C"})
 
 
-def _why_not(
-    fetched: subprocess.CompletedProcess[str], updated: subprocess.CompletedProcess[str], architecture: str | None
-) -> str:
+def _why_not(fetched: CompletedProcess[str], updated: CompletedProcess[str], architecture: str | None) -> str:
     complaints = [line for line in updated.stderr.splitlines() if line.startswith(("E:", "W:", "Err:"))]
     refused = [line for line in fetched.stderr.splitlines() if line.startswith("E:")]
     reason = (refused or ["E: no reason given"])[0][3:]

@@ -8,13 +8,13 @@
 """
 
 import os
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
+from bench import process
 from bench.emulate import count, debian, overlay, parts, qemu, wheels
 from bench.emulate.qemu import Qemu
 from bench.targets import boards
@@ -39,11 +39,6 @@ class Emulator:
     """The plugin that counts instructions."""
     no_counter: str | None
     """Why there is none."""
-
-
-def is_ready(folder: Path = FOLDER) -> bool:
-    """Whether `prepare` has been here."""
-    return all((folder / name / parts.STAMP).is_file() for name in ("root", "site"))
 
 
 def prepare(folder: Path = FOLDER) -> Emulator:
@@ -103,7 +98,8 @@ def _build_and_try(into: Path, program: Qemu, python: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="tinyasc-counter-") as folder:
         counts = Path(folder, "counts.txt")
         environment = {**os.environ, **count.environment(into / count.LIBRARY, counts)}
-        tried = subprocess.run([python, "-c", PROBE], capture_output=True, text=True, check=False, env=environment)
+        what = f"{program.version} with the plugin that counts instructions"
+        tried = process.run([python, "-c", PROBE], what, seconds=5 * process.MINUTE, environment=environment)
         if tried.returncode != 0 or not counts.is_file() or not count.read(counts.read_text()):
             reason = (tried.stderr.strip().splitlines() or ["it counts nothing"])[0]
             raise UserError(f"{program.version} does not take the plugin that counts instructions: {reason}")

@@ -2,10 +2,10 @@
 
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import process
 from bench.emulate import debian, parts
 from tinyasc.errors import UserError
 
@@ -58,9 +58,12 @@ def _ask(program: Path, libraries: Path | None) -> Qemu:
     environment = {**os.environ, **qemu.environment()}
     try:
         version, options = (
-            subprocess.run([program, flag], capture_output=True, text=True, check=True, env=environment).stdout
+            process.run([program, flag], str(program), seconds=process.MINUTE, environment=environment)
             for flag in ("--version", "--help")
         )
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise UserError(f"{program} does not start: {getattr(error, 'stderr', None) or error}") from None
-    return Qemu(program, libraries, version.splitlines()[0], "-plugin" in options)
+    except OSError as error:
+        raise UserError(f"{program} does not start: {error}") from None
+    if version.returncode != 0:
+        reason = (version.stderr.strip().splitlines() or [f"exit code {version.returncode}"])[-1]
+        raise UserError(f"{program} does not start: {reason}")
+    return Qemu(program, libraries, version.stdout.splitlines()[0], "-plugin" in options.stdout)

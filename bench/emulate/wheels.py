@@ -1,14 +1,15 @@
 """Python packages for the emulated machine."""
 
-import subprocess
 import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
+from bench import process
 from tinyasc.errors import UserError
 
 RUNTIMES = ("ai-edge-litert", "onnxruntime")
+FETCH_SECONDS = 60 * process.MINUTE
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64")
 
 
@@ -38,7 +39,7 @@ def install(runtimes: Mapping[str, str], python: str, into: Path) -> None:
     wheels = ["--only-binary=:all:", "--implementation=cp", f"--python-version={python}"]
     wheels += [f"--platform={platform}" for platform in PLATFORMS]
     packages = ["numpy", *(f"{package}=={version}" for package, version in runtimes.items())]
-    found = subprocess.run([*pip, *wheels, *packages], capture_output=True, text=True, check=False)
+    found = process.run([*pip, *wheels, *packages], "wheels for 64-bit Arm", seconds=FETCH_SECONDS)
     if found.returncode != 0:
         reason = (found.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise UserError(f"no wheels of {', '.join(packages)} for 64-bit Arm and Python {python}: {reason}")

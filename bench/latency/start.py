@@ -5,7 +5,6 @@ from memory; the first start after the machine's own takes the disk's time besid
 """
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench import process
 from bench.latency import order_statistics
 from bench.latency.order_statistics import Median
 from bench.latency.worker import environment
@@ -21,6 +21,8 @@ from tinyasc.errors import UserError
 
 ENOUGH_PROCESSES = 15
 """Of each file; with little time it is fewer, at least one."""
+PATIENCE_SECONDS = 10 * process.MINUTE
+"""A process takes seconds."""
 PARTS = ("importing", "loading", "first")
 
 
@@ -57,7 +59,7 @@ def measure(files: Mapping[str, Path], seconds: float) -> dict[str, Start]:
 
 def _once(path: Path) -> list[float]:
     command = [sys.executable, "-m", "bench.latency.first_inference", str(path)]
-    found = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
+    found = process.run(command, f"the start of {path}", seconds=PATIENCE_SECONDS, environment=environment())
     if found.returncode != 0:
         reason = (found.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise UserError(f"{path} cannot be started in a process of its own: {reason}")

@@ -9,6 +9,7 @@ answers every line by a line: the nanoseconds of one call, taken over there. It 
 import gc
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,10 @@ from bench.latency.stopwatch import Stopwatch
 from deploy import runtime
 from tinyasc.errors import UserError
 
+PATIENCE_SECONDS = 600.0
+"""For one answer; loading and a call take seconds at most."""
+END_SECONDS = 5.0
+"""Until one that was told to end has ended."""
 SOURCES = Path(__file__).parents[2]
 """What the other Python must find: bench, deploy and tinyasc."""
 
@@ -44,10 +49,12 @@ def worker(python: Path, path: Path, threads: int = 1) -> Iterator[Stopwatch]:
 
         def answer() -> Any:
             assert process.stdout is not None
+            if not select.select([process.stdout], [], [], PATIENCE_SECONDS)[0]:
+                raise UserError(f"{path} in {python}: no answer within {PATIENCE_SECONDS / 60:g} minutes")
             try:
                 return json.loads(process.stdout.readline())
             except ValueError:  # nothing, or not a line of ours
-                process.terminate()
+                process.kill()
                 process.wait()
                 errors.seek(0)
                 reason = (errors.read().strip().splitlines() or ["it ended without a word"])[-1]
@@ -70,6 +77,10 @@ def worker(python: Path, path: Path, threads: int = 1) -> Iterator[Stopwatch]:
                 assert process.stdin is not None
                 with suppress(BrokenPipeError):
                     process.stdin.close()
+                try:
+                    process.wait(END_SECONDS)
+                except subprocess.TimeoutExpired:  # it hangs
+                    process.kill()
 
 
 def environment() -> dict[str, str]:

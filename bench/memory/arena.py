@@ -9,16 +9,18 @@ Python is built for 64-bit computers and records what it allocates; a 32-bit fir
 import json
 import re
 import signal
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import environments
+from bench import environments, process
 from bench.unmeasured import Unmeasured
+from tinyasc.errors import UserError
 
 CHILD = Path(__file__).with_name("arena_child.py")
 MOST = 2**28
 """Bytes of the largest arena that is tried, far more than a microcontroller has."""
+PATIENCE_SECONDS = 30 * process.MINUTE
+"""Its kernels are slow, and each arena that is tried runs the file."""
 MISSING = "tflite-micro is not there: `python -m bench.environments` installs it beside"
 RECORDED = re.compile(r"^\[RecordingMicroAllocator\] Arena allocation (total|head|tail) (\d+) bytes$", re.MULTILINE)
 UNKNOWN_OPERATION = re.compile(r"Didn't find op for builtin opcode '(\w+)'")
@@ -59,7 +61,11 @@ def measure(file: Path, folder: Path = environments.FOLDER) -> Arena | Unmeasure
     if python is None:
         return Unmeasured(MISSING)
     # -P: the child's own folder does not come before the packages it imports
-    done = subprocess.run([python, "-P", CHILD, file, str(MOST)], capture_output=True, text=True, check=False)
+    command = [python, "-P", CHILD, file, str(MOST)]
+    try:
+        done = process.run(command, f"arena of {file.name}", seconds=PATIENCE_SECONDS)
+    except UserError as error:
+        return Unmeasured(str(error))
     if done.returncode != 0:
         return Unmeasured(_refusal(done.returncode, done.stderr))
     said = json.loads(done.stdout.splitlines()[-1])

@@ -10,7 +10,6 @@ The median lies between the least and the greatest of REPEATS = 6 readings with 
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,11 +19,15 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from bench import process
 from bench.unmeasured import Unmeasured
+from tinyasc.errors import UserError
 
 CHILD = Path(__file__).with_name("resident_child.py")
 REPEATS = 6
 INFERENCES = 20
+PATIENCE_SECONDS = 10 * process.MINUTE
+"""A process takes seconds."""
 STAGES = ("started", "imported", "loaded", "first", "last")
 
 
@@ -106,7 +109,10 @@ def _ask(path: Path) -> dict[str, Any] | Unmeasured:
     # -P: the child's own folder does not come before the packages it imports
     command = [sys.executable, "-P", CHILD, path, str(INFERENCES)]
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    try:
+        done = process.run(command, f"memory of {path.name}", seconds=PATIENCE_SECONDS, environment=environment)
+    except UserError as error:
+        return Unmeasured(str(error))
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         return Unmeasured(f"{path.name} does not run in a process of its own: {reason}")

@@ -6,19 +6,20 @@ package index; packages fetched here for its processor and copied; whatever runt
 
 import re
 import shlex
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
+from bench import process
 from bench.remote.probe import RUNTIMES, Device
 from bench.remote.transport import FailedError, Transport
 from tinyasc.errors import UserError
 
 PACKAGE = {".tflite": "ai-edge-litert", ".onnx": "onnxruntime"}
 """What runs a file of this kind."""
+FETCH_SECONDS = 60 * process.MINUTE
 OLDEST_GLIBC = 17
 """2.17: that of the oldest wheels for 64-bit Arm (manylinux2014)."""
 READY = "env/ready"
@@ -93,7 +94,7 @@ def _copied(transport: Transport, device: Device, folder: str, requirements: Seq
         install += [f"--platform={tag}" for tag in _platforms(device)]
 
         def installed(packages: Sequence[str]) -> None:
-            done = subprocess.run([*install, *packages], capture_output=True, text=True, check=False)
+            done = process.run([*install, *packages], f"packages for {transport.name}", seconds=FETCH_SECONDS)
             if done.returncode:
                 errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
                 raise FailedError(done.returncode, "\n".join(errors))
