@@ -172,8 +172,28 @@ def test_a_measurement_becomes_a_result_with_what_a_reader_must_know(work: tuple
         "After the measurement the firmware reports: frequency capped.",
         "During the measurement the firmware reported: frequency capped, throttled.",
         "answers otherwise than on this machine",
+        "No estimate is refitted by these times: its ",
     ):
         assert word in said, word
+
+
+@pytest.mark.parametrize(("blocks", "least"), [(10, 0.86), (20, 0.90)])
+def test_the_interval_holds_the_true_median_about_as_often_as_it_says(blocks: int, least: float) -> None:
+    random = np.random.default_rng(0)
+    hits, tries = 0, 200
+    for _ in range(tries):
+        times = random.standard_normal((blocks, 1)) + random.standard_normal((blocks, 10))  # each block its moment
+        low, high = measured.median_interval(times)
+        hits += low <= 0 <= high
+    assert least <= hits / tries <= 0.99
+
+
+def test_few_blocks_are_spread_and_one_is_refused() -> None:
+    two = np.array([[1.0, 1.0], [3.0, 3.0]])
+    low, high = measured.median_interval(two)
+    assert (low, high) == (pytest.approx(2 - np.sqrt(2)), pytest.approx(2 + np.sqrt(2)))
+    with pytest.raises(UserError, match="200 runs are one block of 200"):
+        Settings(block=200)
 
 
 def test_a_measurement_of_another_format_is_refused(work: tuple[bundle.Bundle, Path]) -> None:

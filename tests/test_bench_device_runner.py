@@ -126,6 +126,28 @@ def test_when_timing_rounds_of_blocks_interleave_in_orders_drawn_anew(tmp_path: 
     assert set(pairs) == {"ab", "ba"}
 
 
+def test_the_clock_is_looked_at_after_every_block(
+    tmp_path: Path, events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = recorded_bundle(tmp_path, Settings(threads=(1,), warm_up=1))
+    looks: list[str] = []
+
+    def read(path: str) -> str | None:
+        if path != f"{runner.CLOCK}scaling_cur_freq":
+            return None
+        looks.append(events[-1] if events else "nothing")
+        return "600000\n" if len(looks) == 5 else "1500000\n"  # one moment of idleness
+
+    monkeypatch.setattr(runner, "_read", read)
+    runner.measure(work, tmp_path / "out")
+    during = json.loads((tmp_path / "out/measured.json").read_text())["during"]
+    assert (during["lowest_frequency_hz"], during["median_frequency_hz"]) == (0.6e9, 1.5e9)
+    assert during["middle_frequencies_hz"] == [1.5e9, 1.5e9]
+    _before, *blocks, _after = looks
+    assert len(blocks) == 2 * 20  # files, rounds
+    assert all(event.startswith("get") for event in blocks)
+
+
 def test_a_board_describes_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     core = "CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: 0xd08\nCPU revision\t: 3\n"
     files = {

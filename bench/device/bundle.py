@@ -32,12 +32,15 @@ class Settings:
     """"default" and "built-in"; only .tflite files have the second."""
     warm_up: int = 50
     runs: int = LEAST_RUNS
-    block: int = 20
+    block: int = 10
+    """Short, so that a latency stands on many moments: LEAST_RUNS are 20 blocks."""
     steady_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         if self.mode == TIME and self.runs < LEAST_RUNS:
             raise UserError(f"{self.runs} runs are too few for a latency: take at least {LEAST_RUNS}")
+        if self.mode == TIME and self.runs <= self.block:
+            raise UserError(f"{self.runs} runs are one block of {self.block}: an interval needs two and more")
         if not self.threads or min(self.threads) < 1:
             raise UserError(f"threads are {self.threads}: give counts of 1 and more")
 

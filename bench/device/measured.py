@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from bench.device import equality, result, runner
+from bench.device import clock, equality, result, runner
 from bench.device.bundle import Bundle
 from bench.targets import boards
 from tinyasc.artifact import command_line
-from tinyasc.bootstrap import interval
+from tinyasc.bootstrap import Interval, interval
 from tinyasc.errors import UserError
 
 DRAWS = 2000
@@ -110,20 +110,32 @@ def _configuration(entry: Mapping[str, Any]) -> dict[str, Any]:
 def _latency(entry: Mapping[str, Any], bundle: Bundle) -> dict[str, Any]:
     times = np.array(entry["milliseconds"])
     blocks = times.reshape(-1, bundle.settings.block)
-    # Runs of one block share the moment: whole blocks are drawn, as moments would come anew.
-    drawn = np.random.default_rng(0).integers(len(blocks), size=(DRAWS, len(blocks)))
     return {
         **_configuration(entry),
         "runs": len(times),
         "warm_up": bundle.settings.warm_up,
         "median": float(np.median(times)),
-        "interval": list(interval(np.median(blocks[drawn].reshape(DRAWS, -1), axis=1))),
+        "interval": list(median_interval(blocks)),
         "p95": float(np.quantile(times, 0.95)),
         "p99": float(np.quantile(times, 0.99)),
         "load": entry["load_ms"],
         "first": entry["first_ms"],
         "resident_growth_bytes": entry["resident_growth_bytes"],
     }
+
+
+def median_interval(blocks: np.ndarray) -> Interval:
+    """95 % for the median of all runs: (blocks, runs a block), at least two blocks.
+
+    Runs of one block share the moment: whole blocks are drawn, as moments would come anew (percentile bootstrap). Of n
+    blocks a draw varies by (n - 1) / n of what it should, so draws are spread by sqrt(n / (n - 1)), as
+    `bench.accuracy.moments` does. Simulated, blocks of one moment each: of 20 it holds the true median in 92 to 93 of
+    100 cases, of 10 in 88 to 94. Moments longer than a block make it too narrow, as they would any interval.
+    """
+    count, median = len(blocks), np.median(blocks)
+    drawn = np.random.default_rng(0).integers(count, size=(DRAWS, count))
+    medians = np.median(blocks[drawn].reshape(DRAWS, -1), axis=1)
+    return interval(median + np.sqrt(count / (count - 1)) * (medians - median))
 
 
 def _equality(
@@ -157,9 +169,9 @@ def _warnings(measured: Mapping[str, Any]) -> list[str]:
     for when, state in (("Before", before), ("After", after)):
         if state["throttled"] and state["throttled"]["now"]:
             found.append(f"{when} the measurement the firmware reports: {', '.join(state['throttled']['now'])}.")
-    if after["throttled"]:
-        known = set((before["throttled"] or {}).get("since_boot", ()))
-        during = [fault for fault in after["throttled"]["since_boot"] if fault not in known]
-        if during:
-            found.append(f"During the measurement the firmware reported: {', '.join(during)}. Times are too long.")
+    if during := clock.new(before["throttled"] or {}, after["throttled"] or {}):
+        found.append(f"During the measurement the firmware reported: {', '.join(during)}. Times are too long.")
+    reason = clock.unsteady(measured)
+    if reason is not None and _processor(measured["machine"]["core_kinds"]) is not None:  # else there are no estimates
+        found.append(f"No estimate is refitted by these times: {reason}.")
     return found

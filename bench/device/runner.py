@@ -248,9 +248,9 @@ def _time(models: list[Loaded], inputs: list[Any], entries: list[dict], runs: in
                 end = time.perf_counter_ns()
                 if count >= SETTLE:
                     taken[place].append((end - begin) / 1e6)
-        now = state(False)
-        frequencies.append(now["frequency_hz"])
-        temperatures.append(now["temperature_c"])
+            now = state(False)  # at once: the clock still is that of the work
+            frequencies.append(now["frequency_hz"])
+            temperatures.append(now["temperature_c"])
         print(f"round {number + 1} of {rounds}", flush=True)
     gc.enable()
     for entry, milliseconds in zip(entries, taken):  # noqa: B905
@@ -258,6 +258,8 @@ def _time(models: list[Loaded], inputs: list[Any], entries: list[dict], runs: in
     known = [[one for one in seen if one is not None] for seen in (frequencies, temperatures)]
     return {
         "lowest_frequency_hz": min(known[0], default=None),
+        "median_frequency_hz": float(np.median(known[0])) if known[0] else None,
+        "middle_frequencies_hz": np.quantile(known[0], [0.1, 0.9]).tolist() if known[0] else None,
         "highest_temperature_c": max(known[1], default=None),
     }
 

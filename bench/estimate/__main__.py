@@ -15,8 +15,8 @@ def show(measured: Path | None = None) -> None:
     Args:
         measured: folder with results of targets (JSON), of real boards and of their emulation: they refit constants.
     """
-    observed = [] if measured is None else refit.observations(measured)
-    found = grounds.content(observed)
+    refitted = refit.of([] if measured is None else refit.read(measured))
+    found = grounds.content(refitted.observations)
     print(found["note"])
     for processor, core in found["processors"].items():
         print(f"\n{processor}: {core['instructions_per_cycle']:.2f} instructions per cycle, {core['how']}")
@@ -36,8 +36,10 @@ def show(measured: Path | None = None) -> None:
     print(f"\nband x{band['low']} to x{band['high']}: {band['reason']}")
     print(f"counts: {found['counts']}")
     print(f"float: no milliseconds, as {found['no_float']}")
-    if measured is not None and not observed:
-        print(f"\nnothing refitted: {measured} holds no time of one thread with a count of the same file and processor")
+    for sentence in refitted.left_out:
+        print(f"\n{sentence}")
+    if measured is not None and not refitted.observations:
+        print(f"\nnothing refitted: {measured} holds no steady time of one thread that is counted of its file and core")
 
 
 if __name__ == "__main__":
