@@ -20,6 +20,7 @@ from bench.device import result
 from bench.emulate import emulator as emulated
 from bench.energy import meter as power_meter
 from bench.energy.reading import read
+from bench.estimate.renew import renewed
 from bench.latency.measure import SECONDS
 from bench.report import content as contents
 from bench.report import document
@@ -101,7 +102,6 @@ def judge(
                 target,
                 judged,
                 clips,
-                results=out / TARGETS,
                 emulator=emulator,
                 steady_seconds=energy_seconds or 0.0,
                 keep=keep,
@@ -142,10 +142,10 @@ def _report_of(out: Path, judged: Subject, clips: Clips | None) -> dict[str, Any
 
 
 def _results(out: Path, judged: Subject) -> list[dict[str, Any]]:
-    """What was measured of these very files on other machines."""
+    """What was measured of these very files on other machines; estimates are renewed by what real ones took."""
     found = [result.read(path) for path in sorted((out / TARGETS).glob("*.json"))]
     hashes = {name: file.sha256 for name, file in judged.files.items()}
-    return [one for one in found if all(hashes.get(file) == sha256 for file, sha256 in one["models"].items())]
+    return renewed([one for one in found if all(hashes.get(file) == sha256 for file, sha256 in one["models"].items())])
 
 
 if __name__ == "__main__":

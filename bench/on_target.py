@@ -8,7 +8,6 @@ import numpy as np
 from bench.device import inputs
 from bench.emulate import emulator as emulated
 from bench.emulate.run import Case, emulate
-from bench.estimate import refit
 from bench.remote import ssh
 from bench.remote import target as device
 from bench.subject import Subject
@@ -35,7 +34,6 @@ def measure(
     subject: Subject,
     clips: Clips | None,
     *,
-    results: Path,
     emulator: Path,
     steady_seconds: float,
     keep: bool,
@@ -46,7 +44,6 @@ def measure(
         target: key of a board, or ssh:user@host[:port].
         subject: whose files.
         clips: whose test split is heard; none: random inputs.
-        results: folder with results of targets; what real devices took refits the estimates of emulated ones.
         emulator: folder where the emulated machines are set up; what is missing is set up first.
         steady_seconds: how long each file runs on end on a device, for a power meter.
         keep: leave the work folder on the device.
@@ -64,8 +61,7 @@ def measure(
     if target.startswith(SSH):
         return device.measure(target, paths, raw, integer, steady_seconds=steady_seconds, keep=keep)
     cases = [Case(name, path, integer[name], raw[name]) for name, path in paths.items()]
-    observed = refit.observations(results) if results.is_dir() else []
-    return emulate(emulated.prepare(emulator), boards.load(target), cases, observed)
+    return emulate(emulated.prepare(emulator), boards.load(target), cases)
 
 
 def _inputs(subject: Subject, names: list[str], clips: Clips | None) -> dict[str, np.ndarray]:

@@ -12,9 +12,11 @@ from bench.device import result
 from bench.estimate import __main__ as command
 from bench.estimate import calibration, check, refit
 from bench.estimate.estimate import estimate
+from bench.estimate.refit import Refit
+from bench.estimate.renew import renewed
 from bench.targets import boards
 from tests import tiny_results
-from tests.tiny_results import instructions, latency
+from tests.tiny_results import configuration, instructions, latency
 from tinyasc.errors import UserError
 
 
@@ -87,7 +89,7 @@ def test_own_measurements_refit_the_constant_and_state_its_error(tmp_path: Path)
             latency(5.0, file="other.tflite"),
         ],
     )
-    found = refit.observations(write(tmp_path, counts=counts, times=times))
+    found = refit.of(refit.read(write(tmp_path, counts=counts, times=times))).observations
     assert [one.ipc for one in found] == [pytest.approx(1.0), pytest.approx(1.2)]
     own = calibration.observations("cortex-a72", found)
     assert own == found
@@ -101,12 +103,62 @@ def test_own_measurements_refit_the_constant_and_state_its_error(tmp_path: Path)
     assert untouched == estimate(1e6, boards.load("pi5"), True, "XNNPACK")
 
 
-def test_the_clock_that_a_board_kept_counts_not_the_one_it_was_sold_with(tmp_path: Path) -> None:
+def clocks(lowest: float, low: float, median: float, high: float) -> dict[str, Any]:
+    """What a board's clock did under load, Hz."""
+    return {"lowest_frequency_hz": lowest, "median_frequency_hz": median, "middle_frequencies_hz": [low, high]}
+
+
+UNDER_VOLTAGE = {"bits": "0x50005", "now": ["under-voltage"], "since_boot": ["under-voltage", "throttled"]}
+EARLIER = {"bits": "0x50000", "now": [], "since_boot": ["under-voltage", "throttled"]}
+
+
+@pytest.mark.parametrize(
+    ("board", "ipc", "reason"),
+    [
+        ({"during": clocks(1.5e9, 1.5e9, 1.5e9, 1.5e9)}, 1.0, None),
+        ({"during": clocks(0.6e9, 1.46e9, 1.5e9, 1.5e9)}, 1.0, None),  # one idle look among many at work
+        ({"during": clocks(1.2e9, 1.2e9, 1.2e9, 1.2e9)}, 1.25, None),  # not the clock it is sold with
+        ({"during": clocks(0.6e9, 0.6e9, 1.5e9, 1.5e9)}, None, "moved between 0.60 and 1.50 GHz"),
+        ({"during": clocks(1.4e9, 1.4e9, 1.5e9, 1.5e9)}, None, "moved between 1.40 and 1.50 GHz"),
+        ({"during": None}, None, "its clock under load was not seen"),
+        ({"before": {"throttled": UNDER_VOLTAGE}}, None, "reported under-voltage"),
+        ({"after": {"throttled": EARLIER}}, None, "reported under-voltage, throttled"),
+        ({"before": {"throttled": EARLIER}, "after": {"throttled": EARLIER}}, 1.0, None),
+    ],
+)
+def test_the_clock_at_work_counts_and_boards_of_several_clocks_are_left_out(
+    board: dict[str, Any], ipc: float | None, reason: str | None
+) -> None:
     times = tiny_results.result("device", latency=[latency(2.0)])
-    times["board"]["during"] = {"lowest_frequency_hz": 0.6e9, "highest_temperature_c": 80.0}
+    times["board"] |= board
     counts = tiny_results.result("emulated", instructions=[instructions(3_000_000)])
-    (found,) = refit.observations(write(tmp_path, counts=counts, times=times))
-    assert found.ipc == pytest.approx(2.5)
+    found = refit.of([counts, times])
+    assert [one.ipc for one in found.observations] == ([] if ipc is None else [pytest.approx(ipc)])
+    assert [reason in sentence for sentence in found.left_out if reason] == ([] if reason is None else [True])
+
+
+def test_a_board_that_is_measured_later_renews_the_estimates_of_its_core_alone() -> None:
+    def emulated(key: str, processor: str) -> dict[str, Any]:
+        counted = [instructions(3_000_000, processor=processor)]
+        old = estimate(3_000_000, boards.load(key), True, "XNNPACK").content()
+        uncounted = {**configuration(file="other.tflite"), "board": key, "milliseconds": None, "reason": "not counted"}
+        estimates = [{**configuration(), **old}, uncounted]
+        return tiny_results.result("emulated", processor, target=key, instructions=counted, estimates=estimates)
+
+    pi4, pi3 = emulated("pi4", "cortex-a72"), emulated("pi3", "cortex-a53")
+    assert renewed([pi4, pi3]) == [pi4, pi3]
+    device = tiny_results.result("device", latency=[latency(3.0)])  # 3 M instructions at 1.5 GHz: 0.667 a cycle
+    again, other, same = renewed([pi4, pi3, device])
+    assert (other, same) == (pi3, device)
+    new, uncounted = again["estimates"]
+    boards_clock = boards.load("pi4").clock_hz
+    assert new["milliseconds"] == pytest.approx(3.0 * 1.5e9 / boards_clock)
+    assert any("measured on Raspberry Pi 4" in source for source in new["sources"])
+    assert uncounted == pi4["estimates"][1]
+    result.check(again, "it")
+    floats = {**pi4["instructions"][0], "classes": {"float_mac": 300_000}}
+    (refused, _) = renewed([{**pi4, "instructions": [floats]}])[0]["estimates"]
+    assert (refused["milliseconds"], refused["reason"][:3]) == (None, "10%")
 
 
 def test_a_count_of_another_core_or_file_does_not_fit(tmp_path: Path) -> None:
@@ -116,9 +168,9 @@ def test_a_count_of_another_core_or_file_does_not_fit(tmp_path: Path) -> None:
     other_file["models"] = {"model.tflite": "c" * 64}
     floats = tiny_results.result("emulated", instructions=[instructions(3_000_000, integer=False)])
     folder = write(tmp_path, times=times, core=other_core, file=other_file, floats=floats)
-    assert refit.observations(folder) == []
+    assert refit.of(refit.read(folder)) == Refit([], [])
     with pytest.raises(UserError, match="no folder"):
-        refit.observations(tmp_path / "none")
+        refit.read(tmp_path / "none")
 
 
 def test_the_command_says_that_no_board_was_at_hand_and_what_one_point_is_worth(
@@ -134,5 +186,9 @@ def test_the_command_says_that_no_board_was_at_hand_and_what_one_point_is_worth(
     assert "cortex-a72: 1.00 instructions per cycle, measured" in (own := capsys.readouterr().out)
     assert own.count("one network alone: it fits itself") == 2  # of the A72 and the A76
     assert own.count("predicted from the published times: -14%") == 1  # 1.00 where they say 1.16
-    command.show(measured=write(tmp_path / "empty", counts=counts))
-    assert "nothing refitted" in capsys.readouterr().out
+    hot = tiny_results.result("device", latency=[latency(2.0)])
+    hot["board"]["during"] = None
+    command.show(measured=write(tmp_path / "empty", counts=counts, hot=hot))
+    said = capsys.readouterr().out
+    assert "is left out: its clock under load was not seen." in said
+    assert "nothing refitted" in said

@@ -3,25 +3,25 @@
 import json
 import os
 import signal
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+from bench import process
 from bench.device import bundle, equality, result
 from bench.device.bundle import Settings
 from bench.emulate import count
 from bench.emulate.count import Counts
 from bench.emulate.emulator import Emulator
-from bench.estimate.calibration import Observation
-from bench.estimate.estimate import Estimate, estimate
+from bench.estimate.estimate import Estimate, of_count
 from bench.targets.boards import Board
 from tinyasc import machine
 from tinyasc.artifact import command_line
@@ -29,8 +29,8 @@ from tinyasc.errors import UserError
 
 SETTINGS = Settings(mode=bundle.COUNT, threads=(1,), warm_up=2, runs=5)
 """Equal inferences are counted and held against each other."""
-MOSTLY_INTEGER = 0.01
-"""Largest share of floating-point multiply-accumulates in the instructions of what is estimated as integers."""
+PATIENCE_SECONDS = 120 * process.MINUTE
+"""A minute is usual; a large network on a slow machine takes longer."""
 NO_TIME = "Emulated: answers and instructions are this processor's, but an emulator's time is no latency."
 
 Finding = dict[str, Any]
@@ -51,22 +51,17 @@ class Case:
     """(n, *input shape)."""
 
 
-def emulate(
-    emulator: Emulator,
-    board: Board,
-    cases: Sequence[Case],
-    observed: Sequence[Observation] = (),
-) -> dict[str, Any]:
+def emulate(emulator: Emulator, board: Board, cases: Sequence[Case]) -> dict[str, Any]:
     """Run files on a board and say what was found, as `bench.device.result` has it.
 
     Files run side by side, one a core of this machine, as no time is measured. A file that does not run there is a
-    finding too, and stands among the warnings.
+    finding too, and stands among the warnings. Estimates stand on published times; `bench.estimate.renew` makes them
+    again where boards of one's own were measured.
 
     Args:
         emulator: ready.
         board: which one.
         cases: the files, with one input and one output each.
-        observed: times on real boards of one's own, which the estimates then stand on (`bench.estimate.refit`).
 
     Raises:
         UserError: no file runs there.
@@ -74,7 +69,7 @@ def emulate(
 
     def one(case: Case) -> Finding:
         try:
-            return _judge(emulator, board, case, observed)
+            return _judge(emulator, board, case)
         except UserError as error:
             return {"warnings": [f"{error}."]}
 
@@ -83,14 +78,14 @@ def emulate(
             progress = tqdm(pool.map(one, cases), desc=f"emulated {board.key}", unit="file", total=len(cases))
             found = dict(zip([case.file for case in cases], progress, strict=True))
         except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            process.end_all()
             raise
     ran = {file: finding for file, finding in found.items() if "sha256" in finding}
     warnings = [warning for finding in found.values() for warning in finding["warnings"]]
     if not ran:
         raise UserError(f"no file runs on an emulated {board.name}: {warnings[0]}")
-    if emulator.no_counter:
-        warnings.insert(0, f"Instructions are not counted: {emulator.no_counter}.")
+    about_counts = f"Instructions are not counted: {emulator.no_counter}." if emulator.no_counter else count.CALL
     content = {
         "format": result.FORMAT,
         "target": board.key,
@@ -115,13 +110,13 @@ def emulate(
             for part in ("equality", "instructions", "estimates")
         },
         "phases": [],
-        "warnings": [NO_TIME, *warnings],
+        "warnings": [NO_TIME, about_counts, *warnings],
     }
     result.check(content, f"the result of {board.key}")
     return content
 
 
-def _judge(emulator: Emulator, board: Board, case: Case, observed: Sequence[Observation]) -> Finding:
+def _judge(emulator: Emulator, board: Board, case: Case) -> Finding:
     with tempfile.TemporaryDirectory(prefix="tinyasc-emulated-") as folder:
         measured, outputs, regions = _run(emulator, board, case, Path(folder))
     (entry,) = measured["models"]
@@ -130,7 +125,7 @@ def _judge(emulator: Emulator, board: Board, case: Case, observed: Sequence[Obse
     expected = equality.reference(case.path, entry["kernels"], case.raw)
     compared, warnings = equality.compare(configuration, expected, outputs, case.integer)
     instructions = _instructions(regions, configuration, board, case.integer, warnings)
-    estimated = _estimate(instructions, board, case.integer, emulator.no_counter, observed)
+    estimated = _estimate(instructions, board, emulator.no_counter)
     return {
         "sha256": entry["sha256"],
         "runtimes": {"python": measured["python"], "numpy": measured["numpy"], runtime: version},
@@ -146,12 +141,11 @@ def _run(emulator: Emulator, board: Board, case: Case, folder: Path) -> tuple[di
     work, out, counts = folder / "bundle", folder / "out", folder / "counts.txt"
     bundle.write(work, {case.file: case.path}, {case.file: case.raw}, SETTINGS)
     counting = {} if emulator.counter is None else count.environment(emulator.counter, counts)
-    ran = subprocess.run(
+    ran = process.run(
         [emulator.pythons[board.key], work / bundle.RUNNER.name, work, out],
-        env={**os.environ, **counting},
-        capture_output=True,
-        text=True,
-        check=False,
+        f"{case.file} on an emulated {board.name}",
+        seconds=PATIENCE_SECONDS,
+        environment={**os.environ, **counting},
     )
     if ran.returncode != 0:
         raise UserError(f"{case.file} does not run on an emulated {board.name}: {_reason(ran)}")
@@ -165,7 +159,7 @@ def _run(emulator: Emulator, board: Board, case: Case, folder: Path) -> tuple[di
     return measured, outputs, regions
 
 
-def _reason(ran: subprocess.CompletedProcess[str]) -> str:
+def _reason(ran: CompletedProcess[str]) -> str:
     if ran.returncode < 0:
         return f"stopped by {signal.Signals(-ran.returncode).name}"
     return (ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"])[-1]
@@ -186,14 +180,8 @@ def _instructions(
     return [{**configuration, **counted, "inferences": len(regions), "spread": spread}]
 
 
-def _estimate(
-    instructions: list[Finding], board: Board, integer: bool, no_counter: str | None, observed: Sequence[Observation]
-) -> Estimate:
+def _estimate(instructions: list[Finding], board: Board, no_counter: str | None) -> Estimate:
     if not instructions:
         return Estimate(board, None, None, None, None, (), f"instructions are not counted: {no_counter}")
     (counted,) = instructions
-    share = counted["classes"]["float_mac"] / counted["total"]
-    if integer and share > MOSTLY_INTEGER:
-        reason = f"{share:.0%} of its instructions multiply floats, and the constants are of integers"
-        return Estimate(board, None, None, None, None, (), reason)
-    return estimate(counted["total"], board, integer, counted["kernels"], observed)
+    return of_count(counted, board)

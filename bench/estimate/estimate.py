@@ -6,13 +6,16 @@ Given for integers in XNNPACK alone: the constants are of such networks. The num
 which of two networks is faster; it is never a measurement.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bench.estimate import calibration
 from bench.estimate.calibration import Observation
 from bench.targets.boards import Board
+
+MOSTLY_INTEGER = 0.01
+"""Largest share of floating-point multiply-accumulates in the instructions of what is estimated as integers."""
 
 
 @dataclass(frozen=True)
@@ -66,3 +69,18 @@ def estimate(
     milliseconds = 1e3 * instructions / (ipc * board.clock_hz)
     sources = (calibration.data()["counts_source"], *dict.fromkeys(one.source for one in found))
     return Estimate(board, milliseconds, band["low"] * milliseconds, band["high"] * milliseconds, ipc, sources)
+
+
+def of_count(counted: Mapping[str, Any], board: Board, measured: Sequence[Observation] = ()) -> Estimate:
+    """The same from an entry of the part "instructions" of a result (`bench.device.result`).
+
+    Args:
+        counted: the entry.
+        board: the real one.
+        measured: observations on boards of one's own.
+    """
+    share = counted["classes"].get("float_mac", 0) / counted["total"]
+    if counted["integer"] and share > MOSTLY_INTEGER:
+        reason = f"{share:.0%} of its instructions multiply floats, and the constants are of integers"
+        return Estimate(board, None, None, None, None, (), reason)
+    return estimate(counted["total"], board, counted["integer"], counted["kernels"], measured)

@@ -1,0 +1,37 @@
+"""Estimates of emulated boards made again from their counts, with what real boards beside them say of the cores.
+
+A count stays right, an estimate is as old as its constants: a board that is measured later changes them.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bench.device.result import EMULATED
+from bench.estimate import refit
+from bench.estimate.calibration import Observation
+from bench.estimate.estimate import of_count
+from bench.targets import boards
+
+
+def renewed(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same results of targets, the estimates of emulated boards renewed; what was not counted stays as it is.
+
+    Raises:
+        UserError: a result of a board that is not known here.
+    """
+    observed = refit.of(results).observations
+    return [_renewed(one, observed) if one["kind"] == EMULATED else one for one in results]
+
+
+def _renewed(one: dict[str, Any], observed: Sequence[Observation]) -> dict[str, Any]:
+    board = boards.load(one["target"])
+    counts = {_what(counted): counted for counted in one["instructions"]}
+    estimates = [
+        {**entry, **of_count(counts[_what(entry)], board, observed).content()} if _what(entry) in counts else entry
+        for entry in one["estimates"]
+    ]
+    return {**one, "estimates": estimates}
+
+
+def _what(entry: dict[str, Any]) -> tuple[str, str, str, int]:
+    return entry["file"], entry["runtime"], entry["kernels"], entry["threads"]
