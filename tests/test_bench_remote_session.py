@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -123,7 +124,7 @@ def test_ctrl_c_says_what_is_left_and_the_device_goes_on(work: Bundle, recorded:
 
     with pytest.raises(KeyboardInterrupt):
         session(Interrupted(home, transport.python), work, said).measure(FILES)
-    assert re.search(r"left on this machine: (\.tinyasc/\w{16}); the same command goes on.*`rm -r \1`", said[-1])
+    assert re.search(r"left on this machine: (\.tinyasc/\w{16}); the same command goes on.*; rm -r \1`", said[-1])
     session(transport, work).measure(FILES)
     assert runs(home) == 1
 
@@ -153,10 +154,53 @@ def test_a_measurement_that_fails_leaves_nothing_unless_asked(
     with pytest.raises(UserError, match=f"{message}.*left on this machine: .tinyasc/"):
         session(transport, work).measure(FILES, keep=True)
     assert list(home.iterdir())
-    Local.run(transport, "rm -r .tinyasc")
     with pytest.raises(UserError, match=f"{message}.*nothing is left on this machine"):
         session(transport, work).measure(FILES)
     assert list(home.iterdir()) == []
+
+
+def test_a_kept_failure_is_begun_anew_and_a_kept_measurement_is_called_one(
+    work: Bundle, recorded: Path, tmp_path: Path
+) -> None:
+    home, said = tmp_path / "home", []
+    broken = device(home, instead='case "$1" in bundle/runner.py) echo "bad luck"; exit 3;; esac')
+    with pytest.raises(UserError, match="bad luck; left on this machine"):
+        session(broken, work).measure(FILES, keep=True)
+    whole = device(home, instead=f'case "$1" in bundle/*) cp -r {shlex.quote(str(recorded))} out; exit 0;; esac')
+    session(whole, work, said).measure(FILES, keep=True)
+    assert any("has failed before (bad luck): it is begun anew" in line for line in said)
+    assert runs(home) == 2
+    session(whole, work, said).measure(FILES)
+    (kept,) = [line for line in said if "no new measurement" in line]
+    assert re.search(r"it ended on this machine at 20\d\d-.* to measure anew, `rm -r \.tinyasc/\w{16}` there", kept)
+    assert runs(home) == 2
+    assert list(home.iterdir()) == []
+
+
+def test_the_line_that_ctrl_c_gives_ends_the_runner_and_all_it_left(work: Bundle, tmp_path: Path) -> None:
+    home, said = tmp_path / "home", []
+    number = tmp_path / "number"
+    slow = device(home, instead=f'case "$1" in bundle/*) sleep 60 & echo $! > {number}; wait;; esac')
+
+    class Interrupted(Local):
+        def run(self, command: str, given: bytes = b"") -> str:
+            if "echo running" in command and number.is_file() and number.read_text():
+                raise KeyboardInterrupt
+            return super().run(command, given)
+
+    with pytest.raises(KeyboardInterrupt):
+        session(Interrupted(home, slow.python), work, said).measure(FILES)
+    runner = Path("/proc", number.read_text().strip())
+    assert runner.exists()
+    (line,) = re.findall("`(.*)`", said[-1])
+    slow.run(line)
+    for _ in range(100):
+        if not runner.exists() or "Z" in (runner / "stat").read_text().split(")")[1][:3]:
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("it goes on")
+    assert list((home / ".tinyasc").iterdir()) == []
 
 
 def test_a_device_without_space_is_told_to_make_room(work: Bundle, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@
         pid, log, exit          of the runner, which goes on without a connection
 
 Every step looks first whether it is done, so the same command after a lost connection goes on where things stand: it
-never measures twice and never sends twice what has arrived.
+never sends twice what has arrived, nor measures anew what is under way or has ended well. What failed is begun anew.
 """
 
 import re
@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,8 @@ class Session:
         except UserError as error:
             raise UserError(f"{error}; {self._clean(keep)}") from None
         except KeyboardInterrupt:
-            self.say(f"{self._left()}; the same command goes on from there, `rm -r {self.folder}` there removes it")
+            stop = f"kill -TERM -$(cat {self.folder}/pid); rm -r {self.folder}"  # all of the runner's process group
+            self.say(f"{self._left()}; the same command goes on from there; to stop and remove it: `{stop}` there")
             raise
         self.say(self._clean(keep))
         return content
@@ -109,9 +111,18 @@ class Session:
         self.say(f"sent {bytes_ / 1e6:.1f} MB to {self.transport.name}")
 
     def _start(self, device: probe.Device) -> None:
-        if self._look()[0] != "absent":
-            self.say(f"the measurement on {self.transport.name} has begun before: going on with it")
+        (state, line), name = self._look(), self.transport.name
+        if state == "running":
+            self.say(f"the measurement on {name} has begun before: going on with it")
             return
+        if state == "ended 0":
+            ended = float(self.transport.run(f"stat -c %Y {self.folder}/exit")) + device.clock_offset_seconds
+            when = datetime.fromtimestamp(ended, UTC).isoformat(timespec="minutes")
+            anew = f"to measure anew, `rm -r {self.folder}` there, or run it without --keep and then once more"
+            self.say(f"this is no new measurement: it ended on {name} at {when} and lay there; {anew}")
+            return
+        if state != "absent":
+            self.say(f"the measurement on {name} has failed before ({line}): it is begun anew")
         suffixes = [Path(file).suffix for file in self.bundle.models]
         python = environment.prepare(self.transport, device, self.folder, suffixes, self.say)
         # The inner shell writes its own number: with `setsid` in between, $! may be another's.
