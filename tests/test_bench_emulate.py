@@ -1,7 +1,10 @@
 """An emulated board: what it is made of, what is said where it cannot be made, and that models run on it."""
 
 import shutil
+import signal
 import subprocess
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -175,6 +178,25 @@ def test_a_system_qemu_that_cannot_count_still_runs(
     assert said in (ready.no_counter or "")
     assert not (tmp_path / "emulator/counter").exists()
     assert set(ready.pythons) == set(boards.known())
+
+
+def test_ctrl_c_ends_what_runs_on_the_board(tmp_path: Path) -> None:
+    began = tmp_path / "began"
+    tool(tmp_path / "board", "python", f"touch {began}; exec sleep 600")
+    hanging = Emulator({"pi4": tmp_path / "board/python"}, "QEMU 9", None, "it is a stand-in")
+    (tmp_path / "model.tflite").touch()
+    case = run.Case("model.tflite", tmp_path / "model.tflite", True, np.zeros((1, 1), np.int8))
+
+    def interrupt() -> None:
+        while not began.exists():
+            time.sleep(0.02)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt, daemon=True)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):  # after the program has ended: the pool waits for it
+        run.emulate(hanging, boards.load("pi4"), [case])
+    thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -156,6 +156,8 @@ def test_a_board_that_is_measured_later_renews_the_estimates_of_its_core_alone()
     assert any("measured on Raspberry Pi 4" in source for source in new["sources"])
     assert uncounted == pi4["estimates"][1]
     result.check(again, "it")
+    gone = {**pi4, "target": "pi7"}
+    assert renewed([gone, device]) == [gone, device]
     floats = {**pi4["instructions"][0], "classes": {"float_mac": 300_000}}
     (refused, _) = renewed([{**pi4, "instructions": [floats]}])[0]["estimates"]
     assert (refused["milliseconds"], refused["reason"][:3]) == (None, "10%")

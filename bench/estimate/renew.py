@@ -14,13 +14,13 @@ from bench.targets import boards
 
 
 def renewed(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same results of targets, the estimates of emulated boards renewed; what was not counted stays as it is.
+    """The same results of targets, the estimates of emulated boards renewed.
 
-    Raises:
-        UserError: a result of a board that is not known here.
+    What was not counted stays as it is, and so does a board that is not known here any more.
     """
     observed = refit.of(results).observations
-    return [_renewed(one, observed) if one["kind"] == EMULATED else one for one in results]
+    known = boards.known()
+    return [_renewed(one, observed) if one["kind"] == EMULATED and one["target"] in known else one for one in results]
 
 
 def _renewed(one: dict[str, Any], observed: Sequence[Observation]) -> dict[str, Any]:
