@@ -46,6 +46,7 @@ def run(
             ) from None
         finally:
             _end(process)
+            process.wait()  # after Ctrl-C nobody else does
             _running.discard(process)
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
 

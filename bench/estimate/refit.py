@@ -49,25 +49,27 @@ def of(results: Sequence[Result]) -> Refit:
     }
     found, left_out = [], []
     for one in results:
-        of_board = _observations(one, counts)
-        reason = clock.unsteady(one["board"]) if of_board else None
+        pairs = _counted(one, counts)
+        reason = clock.unsteady(one["board"])
         if reason is None:
-            found += of_board
-        else:
+            found += [_observation(one, timed, instructions) for timed, instructions in pairs]
+        elif pairs:
             left_out.append(f"{one['target']} ({one['board']['name']}, {one['made']}) is left out: {reason}.")
     return Refit(found, left_out)
 
 
-def _observations(one: Result, counts: Mapping[tuple[str, str, str | None], int]) -> list[Observation]:
-    """Of the times of one result that there is a count for."""
-    board, found = one["board"], []
+def _counted(one: Result, counts: Mapping[tuple[str, str, str | None], int]) -> list[tuple[Mapping[str, Any], int]]:
+    """The times of one thread in a result that there is a count for, and the instructions."""
+    found = []
     for timed in one["latency"]:
-        sha256 = one["models"][timed["file"]]
-        instructions = counts.get((sha256, timed["kernels"], board["processor"]))
-        if instructions is not None and timed["threads"] == 1:
-            source = f"{timed['file']} measured on {board['name']} ({one['target']}, {one['made']})"
-            hertz = (board.get("during") or {}).get("median_frequency_hz") or 0.0
-            found.append(
-                Observation(sha256[:12], board["processor"], instructions, timed["median"], hertz, 1, MEASURED, source)
-            )
+        what = (one["models"][timed["file"]], timed["kernels"], one["board"]["processor"])
+        if timed["threads"] == 1 and what in counts:
+            found.append((timed, counts[what]))
     return found
+
+
+def _observation(one: Result, timed: Mapping[str, Any], instructions: int) -> Observation:
+    board, network = one["board"], one["models"][timed["file"]][:12]
+    source = f"{timed['file']} measured on {board['name']} ({one['target']}, {one['made']})"
+    hertz = board["during"]["median_frequency_hz"]
+    return Observation(network, board["processor"], instructions, timed["median"], hertz, 1, MEASURED, source)
