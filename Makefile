@@ -152,7 +152,7 @@ referee: $(READY) ## TensorFlow's converter judges two tiny networks, without an
 environments: $(READY) ## tflite-runtime and tflite-micro beside, for what bench can measure with them
 	$(PY) -m bench.environments
 
-emulator: $(READY) ## the emulated Raspberry Pi of `make bench TARGET=pi4`, ahead of time; 320 MB
+emulator: $(READY) ## the emulated Raspberry Pi of `make bench TARGET=pi4`, ahead of time; 340 MB
 	$(PY) -m bench.emulate.prepare
 
 lint: $(READY) ## ruff, pyright, import contracts

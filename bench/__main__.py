@@ -85,9 +85,10 @@ def judge(
     judged = subject.of(model, reference, mel)
     out = _default_out(model) if out is None else out
     artifact.check_folder(out)
+    results = _results(out, judged)
     with ExitStack() as opened:
         clips = None if data is None else opened.enter_context(Clips(data))
-        content = None if target is None and reading is None else _report_of(out, judged)
+        content = None if target is None and reading is None else _report_of(out, judged, clips)
         if content is None:
             found = judging.judge(
                 judged,
@@ -98,7 +99,7 @@ def judge(
             )
             made = datetime.now(UTC).isoformat(timespec="seconds")
             content = contents.assemble(found, made, artifact.command_line())
-            document.write(contents.with_targets(content, _results(out, judged)), out)
+            document.write(contents.with_targets(content, results), out)
         if target is not None:
             measured = on_target.measure(
                 target,
@@ -110,7 +111,7 @@ def judge(
                 keep=keep,
             )
             result.write(out / TARGETS / f"{measured['target']}.json", measured)
-    results = _results(out, judged)
+            results = _results(out, judged)
     content = contents.with_targets(content, results)
     if reading is not None:
         content = contents.with_meter(content, power_meter.of_results(reading, results))
@@ -132,15 +133,16 @@ def _default_out(model: Path) -> Path:
     return model.with_suffix(".bench") if model.is_file() else model.parent / "bench"
 
 
-def _report_of(out: Path, judged: Subject) -> dict[str, Any] | None:
-    """The report of these very files that is there already."""
+def _report_of(out: Path, judged: Subject, clips: Clips | None) -> dict[str, Any] | None:
+    """The report of these very files that is there already; on these clips, if there are any."""
     if not (out / REPORT).is_file():
         return None
     try:
         content = document.read(out / REPORT)
     except UserError:
         return None  # of an older version: it is made again
-    return content if content["subject"] == judged.content() else None
+    other_data = clips is not None and (content["data"] is None or content["data"]["checksum"] != clips.checksum)
+    return None if other_data or content["subject"] != judged.content() else content
 
 
 def _results(out: Path, judged: Subject) -> list[dict[str, Any]]:

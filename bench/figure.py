@@ -27,7 +27,7 @@ class Figure:
     source: str
     """The file, tool or document."""
     interval: tuple[float, float] | None = None
-    """95 % confidence interval."""
+    """95 % confidence interval; of an estimated time its band, which is a judgement."""
 
     def to_dict(self) -> dict[str, Any]:
         content = asdict(self)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.figure import path_of
 from deploy import runtime
 from deploy.runtime import Model
 from tinyasc import artifact, front_end
@@ -42,7 +43,7 @@ class File:
     integer: bool
     """Whether it takes and gives integers."""
     drop_in: bool
-    """Whether it takes a waveform and gives scores, as an exported drop-in does."""
+    """Whether it stands beside the network of a run that it was made of: takes a waveform and gives scores."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Subject:
     @property
     def main(self) -> list[str]:
         """The networks that everything is found out about: of a run those of TITLES, variants are not."""
-        return [name for name in self.networks if name not in COMPANIONS]
+        return [name for name in self.networks if self.card is None or name not in COMPANIONS]
 
     @property
     def drop_ins(self) -> dict[str, str]:
@@ -126,7 +127,7 @@ def of(model: Path, reference: Path | None = None, mel: FrontEnd = None) -> Subj
         UserError: neither, a run that lacks a network, a file that no runtime loads, or a reference or a front-end
             for a run.
     """
-    if model.is_file():
+    if model.is_file() or (model.suffix in (".tflite", ".onnx") and not model.exists()):
         return _of_file(model, reference, mel)
     for given, flag in ((reference, "--reference"), (mel, "--mel")):
         if given is not None:
@@ -136,20 +137,20 @@ def of(model: Path, reference: Path | None = None, mel: FrontEnd = None) -> Subj
     if missing:
         raise UserError(f"{model} lacks {', '.join(missing)}: make it again with `make export`")
     titles = TITLES | {name: title for name, title in COMPANIONS.items() if name in card.files}
-    files = {name: _file(model / name, title) for name, title in titles.items()}
+    files = {name: _file(model / name, title, drop_in=name.startswith("drop_in")) for name, title in titles.items()}
     return Subject(model.resolve().name, files, INT8, FLOAT, card, front_end.from_card(card.mel))
 
 
 def _of_file(model: Path, reference: Path | None, mel: FrontEnd) -> Subject:
     files = {model.name: _file(model, model.name)}
     if reference is not None:
-        if reference.name == model.name:
-            raise UserError(f"{reference} has the same name as {model}: rename one, figures are told apart by it")
+        if path_of(reference.name) == path_of(model.name):
+            raise UserError(f"{reference} is named too much like {model}: rename one, figures are told apart by it")
         files[reference.name] = _file(reference, reference.name)
     return Subject(model.name, files, model.name, None if reference is None else reference.name, None, mel)
 
 
-def _file(path: Path, title: str) -> File:
+def _file(path: Path, title: str, drop_in: bool = False) -> File:
     model = runtime.load(path)
     return File(
         path=path,
@@ -157,5 +158,5 @@ def _file(path: Path, title: str) -> File:
         bytes=model.bytes,
         sha256=artifact.file_sha256(path),
         integer=model.integer,
-        drop_in=path.name in COMPANIONS and path.name.startswith("drop_in"),
+        drop_in=drop_in,
     )

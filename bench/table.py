@@ -35,8 +35,7 @@ def of(content: Mapping[str, Any]) -> str:
         twin = subject["files"][reference]["title"]
         shown[f"{twin} accuracy"] = f"accuracy/{other}/macro"
         shown[f"{twin} latency"] = f"latency/{other}/median"
-    suffix = headline.rsplit(".", 1)[1]
-    shown["INT8 over float"] = f"latency/{suffix}/int8_over_float"
+        shown["  over it in latency"] = f"latency/{path_of(headline)}_over_{other.rpartition('/')[2]}"
     for target in content["targets"]:
         place = f"target/{target['target']}/{path_of(headline)}"
         shown[f"{target['board']['name']}, latency"] = f"{place}/median"

@@ -11,7 +11,7 @@ scale and zero point on its input and output tensors; an .onnx carries them in i
 Shape legend: n clips, F mel bands, T frames, S samples, K classes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -172,7 +172,9 @@ def _load_tflite(path: Path, threads: int, kernels: Kernels) -> Model:
     interpreter, package = tflite_interpreter(path, threads, kernels)
     ports = []
     for side, details in (("input", interpreter.get_input_details()), ("output", interpreter.get_output_details())):
-        _need_one(path, len(details))
+        _need_one(path, side, [one["name"] for one in details])
+        if side == "input":
+            _need_fixed(path, details[0]["shape_signature"])
         scale, zero_point = details[0]["quantization"]
         shape, dtype = tuple(int(length) for length in details[0]["shape"]), np.dtype(details[0]["dtype"])
         if dtype.kind in "iu":
@@ -197,13 +199,14 @@ def _load_tflite(path: Path, threads: int, kernels: Kernels) -> Model:
     return Model(path, family, path.stat().st_size, ports[0], ports[1], run)
 
 
-def onnx_session(path: Path, threads: int = 1, profile: Path | None = None) -> Any:
+def onnx_session(path: Path, threads: int = 1, profile: Path | None = None, content: bytes | None = None) -> Any:
     """The session of an .onnx.
 
     Args:
         path: the file.
         threads: CPU threads for one inference.
         profile: where its own profiler writes, the beginning of a file's path; none: it is off.
+        content: to be read in the place of the file.
 
     Raises:
         UserError: no runtime for it, or a file that the runtime refuses.
@@ -221,7 +224,9 @@ def onnx_session(path: Path, threads: int = 1, profile: Path | None = None) -> A
     if profile is not None:
         options.enable_profiling, options.profile_file_prefix = True, str(profile)
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            str(path) if content is None else content, options, providers=["CPUExecutionProvider"]
+        )
     except Exception as error:  # its exceptions derive from nothing but Exception
         raise UserError(f"{path} does not load in onnxruntime: {_first_line(error)}") from error
 
@@ -233,14 +238,20 @@ def _load_onnx(path: Path, threads: int) -> Model:
     carried = session.get_modelmeta().custom_metadata_map
     ports = []
     for side, nodes in (("input", session.get_inputs()), ("output", session.get_outputs())):
-        _need_one(path, len(nodes))
+        _need_one(path, side, [one.name for one in nodes])
+        if side == "input":
+            _need_fixed(path, nodes[0].shape)
+        if not nodes[0].type.startswith("tensor(") or nodes[0].type == "tensor(string)":
+            raise UserError(f"{path} has an {side} of {nodes[0].type}: only numbers are run here")
         shape = tuple(length if isinstance(length, int) else 1 for length in nodes[0].shape)  # a named batch is 1
         dtype = np.dtype({"float": "float32", "double": "float64"}.get(name := nodes[0].type[7:-1], name))  # tensor(…)
         if dtype.kind in "iu":
             try:
                 port = Port(shape, dtype, float(carried[f"{side}_scale"]), int(carried[f"{side}_zero_point"]))
             except (KeyError, ValueError):
-                raise UserError(f"{path} does not carry {side}_scale and {side}_zero_point: export it again") from None
+                raise UserError(
+                    f"{path} does not carry {side}_scale and {side}_zero_point: put them into its metadata"
+                ) from None
         else:
             port = Port(shape, dtype)
         ports.append(port)
@@ -253,9 +264,19 @@ def _load_onnx(path: Path, threads: int) -> Model:
     return Model(path, kernels, path.stat().st_size, ports[0], ports[1], run)
 
 
-def _need_one(path: Path, count: int) -> None:
-    if count != 1:
-        raise UserError(f"{path} has {count} inputs or outputs on one side: only models with one of each are run here")
+def _need_one(path: Path, side: str, names: list[str]) -> None:
+    if len(names) != 1:
+        raise UserError(f"{path} has {len(names)} {side}s ({', '.join(names)}): only files with one are run here")
+
+
+def _need_fixed(path: Path, shape: Sequence[object]) -> None:
+    """The batch may be open, and is 1 then."""
+    sizes = [str(size) if isinstance(size, int | np.integer) and size > 0 else f"{size or '?'}" for size in shape]
+    if any(not size.isdigit() for size in sizes[1:]):
+        raise UserError(
+            f"{path} leaves its input open, {' x '.join(sizes)}: write it with fixed sizes, an .onnx such as by "
+            "`python -m onnxruntime.tools.make_dynamic_shape_fixed --input_name NAME --input_shape 1,...`"
+        )
 
 
 def _first_line(error: Exception) -> str:

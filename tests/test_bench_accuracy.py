@@ -1,6 +1,7 @@
 """Answers, and two files on the same clips: against hand counts, published values, and statistics that are known."""
 
 import json
+from dataclasses import replace
 from math import log
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from bench.accuracy import findings, margins, mcnemar, moments, pairs
 from bench.accuracy.answers import Answers, answers, as_logits
-from deploy.runtime import Model
+from deploy.runtime import Model, Port
 from tests.tiny_answers import LABELS, clips_of, drawn, logits_of, model
 from tinyasc import metrics
 from tinyasc.errors import UserError
@@ -58,6 +59,10 @@ def test_probabilities_are_told_from_logits(
         assert losses == pytest.approx([-log(0.25), -log(least)], rel=1e-2)
 
 
+def shaped(file: Model, shape: tuple[int, ...], dtype: str) -> Model:
+    return replace(file, input=Port(shape, np.dtype(dtype)))
+
+
 WAVEFORM = np.random.default_rng(0).normal(size=(130, 3)).astype(np.float32)  # more than two batches
 
 
@@ -85,6 +90,13 @@ def test_every_clip_is_answered_in_order() -> None:
             MelConfig(),
             r"becomes 256x64 \(bands x frames\): give the front-end",
         ),
+        (
+            shaped(model("f.onnx", abs), (1, 64, 256), "float32"),
+            {"sample_rate": 32_000, "samples": 32_000},
+            MelConfig(),
+            "f.onnx takes frames x bands, 64x256: transpose its input to bands x frames",
+        ),
+        (shaped(model("f.onnx", abs), (1, 3), "bool"), {}, None, "f.onnx takes true and false"),
         (model("f.onnx", lambda one: np.zeros((1, 12))), {}, None, "gives 12 outputs, but d.h5 has 3 labels"),
         (model("f.onnx", lambda one: one / 0), {}, None, "undefined outputs on 130 of 130 clips"),
     ],

@@ -46,6 +46,7 @@ def test_a_report_is_as_good_as_itself() -> None:
 MACRO, LOSS, MEDIAN = f"{INT8}: macro accuracy", f"{INT8}: log loss", "latency/tflite/int8/median"
 RESIDENT = "memory/tflite/int8/resident_increment"
 DROP_IN = "accuracy/tflite/drop_in/same_answers"
+PI4 = "target/pi4/tflite/int8/instructions"
 NOISY = "latency and memory of a process"
 
 
@@ -74,6 +75,8 @@ NOISY = "latency and memory of a process"
         ("cost/network/macs", [("figures:cost/network/macs", {"value": 27e6})], REGRESSION, "27,000,000 MACs (+3.8 %)"),
         ("cost/network/macs", [("figures:cost/network/macs", {"value": 26.01e6})], SAME, ""),
         ("size/tflite/int8", [("figures:size/tflite/int8", {"value": 120_000})], IMPROVEMENT, "(-18.4 %)"),
+        (PI4, [(f"figures:{PI4}", {"value": 4_700_000}), ("machine.cpu", "two")], SAME, "instructions (+0.8 %)"),
+        (PI4, [(f"figures:{PI4}", {"value": 4_800_000}), ("machine.cpu", "two")], REGRESSION, "instructions (+2.9 %)"),
         (
             "cost/tflite/int8/float_operations",
             [("figures:cost/tflite/int8/float_operations", {"value": 1})],

@@ -51,7 +51,7 @@ def test_what_is_no_report_gets_one_line(tmp_path: Path, capsys: pytest.CaptureF
         ("list.json", "has format None, this version reads 2"),
         ("old_format.json", "has format 1, this version reads 2"),
         ("other.json", "is no report"),
-        ("inside.json", "one of the reports is damaged"),
+        ("inside.json", "is not of type 'array'"),
     ]:
         for arguments in ([str(tmp_path / name), good], [good, str(tmp_path / name)]):
             assert recipe.run(compare, arguments) == 1

@@ -10,9 +10,8 @@ import pytest
 
 from bench.device import result
 from bench.estimate import __main__ as command
-from bench.estimate import calibration, check, grounds, refit
+from bench.estimate import calibration, check, refit
 from bench.estimate.estimate import estimate
-from bench.figure import ESTIMATED
 from bench.targets import boards
 from tests import tiny_results
 from tests.tiny_results import instructions, latency
@@ -93,6 +92,8 @@ def test_own_measurements_refit_the_constant_and_state_its_error(tmp_path: Path)
     own = calibration.observations("cortex-a72", found)
     assert own == found
     assert [one.error for one in check.leave_one_out(own)] == [pytest.approx(1 / 1.2 - 1), pytest.approx(1.2 - 1)]
+    published = [pytest.approx(truth / 1.16 - 1, abs=0.005) for truth in (1.0, 1.2)]
+    assert [one.error for one in check.by_published(own)] == published
     refitted = estimate(3_300_000, boards.load("pi4"), True, "XNNPACK", found)
     assert refitted.milliseconds == pytest.approx(2.0)
     assert "measured on Raspberry Pi 4" in refitted.sources[1]
@@ -132,13 +133,6 @@ def test_the_command_says_that_no_board_was_at_hand_and_what_one_point_is_worth(
     command.show(measured=folder)
     assert "cortex-a72: 1.00 instructions per cycle, measured" in (own := capsys.readouterr().out)
     assert own.count("one network alone: it fits itself") == 2  # of the A72 and the A76
+    assert own.count("predicted from the published times: -14%") == 1  # 1.00 where they say 1.16
     command.show(measured=write(tmp_path / "empty", counts=counts))
     assert "nothing refitted" in capsys.readouterr().out
-
-
-def test_a_report_gets_constants_and_their_largest_error_as_estimates() -> None:
-    found = grounds.figures(grounds.content())
-    ipc, error = found["estimate/cortex-a72/instructions_per_cycle"], found["estimate/cortex-a72/largest_error"]
-    assert (ipc.how, error.how) == (ESTIMATED, ESTIMATED)
-    assert error.value == pytest.approx(0.088, abs=0.001)  # MobileNetV1 from V2
-    assert found["estimate/cortex-a76/largest_error"].value is None

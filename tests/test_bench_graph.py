@@ -143,7 +143,8 @@ def write_onnx(path: Path, nodes: list[Any], constants: dict[str, Any], shapes: 
     ]
     held = [numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()]
     graph = helper.make_graph(nodes, "foreign", ends[:1], ends[1:], held)
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    domains = [helper.make_opsetid("", 18), helper.make_opsetid("com.microsoft", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=domains, ir_version=9), path)
     return path
 
 
@@ -211,8 +212,7 @@ def test_foreign_onnx_with_float_ends_and_integers_between(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("node", "shapes", "reason"),
     [
-        (helper.make_node("Conv", ["x", "w"], ["y"]), [[1, 2, "F", 4], [1, 2, "F", 4]], "which shape"),
-        (helper.make_node("QLinearConv", ["x", *"swswsws"], ["y"]), [[1, 2, 3, 4], [1, 2, 3, 4]], "QLinearConv"),
+        (helper.make_node("Conv", ["x", "w"], ["y"]), [[1, 2, "F", 4], [1, 2, "F", 4]], "size of its input x open"),
         (helper.make_node("MaxPool", ["x"], ["y"]), [[1, 2, 3, 4], [1, 2, 3, 4]], "damaged ONNX model"),
     ],
 )
@@ -220,6 +220,138 @@ def test_onnx_that_cannot_be_counted_gets_one_line(tmp_path: Path, node: Any, sh
     path = write_onnx(tmp_path / "m.onnx", [node], {"w": ones(2, 2, 1, 1)}, shapes)
     with pytest.raises(UserError, match=reason):
         graph_cost.read(path)
+
+
+def test_weights_in_another_file_get_one_line(tmp_path: Path) -> None:
+    path = write_onnx(
+        tmp_path / "m.onnx", [helper.make_node("MatMul", ["x", "w"], ["y"])], {"w": ones(8, 9)}, [[1, 8], [1, 9]]
+    )
+    onnx.save(onnx.load(path), path, save_as_external_data=True, location="m.data", size_threshold=0)
+    with pytest.raises(UserError, match=r"keeps weights in m\.data"):
+        graph_cost.read(path)
+
+
+GRID = {"s": np.float32(0.1), "z": np.uint8(3), "wz": np.int8(1)}
+"""Of activations, and what stands for 0 in weights."""
+
+
+IMAGE, ROWS = ([1, 2, 8, 2], [1, 4, 6, 2]), ([2, 5], [2, 3])
+KERNEL, MATRIX = np.resize(np.array([1, 2, 3], np.int8), (4, 2, 3, 1)), np.ones((5, 3), np.int8)
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "weight", "bias", "shapes", "counts"),
+    [  # counts: MACs, those by weights that stand for 0, parameters, bytes of constants
+        # 6 x 2 positions of 4 channels, each 3 x 1 x 2; 8 of 24 weights stand for 0
+        ("QLinearConv", "q s z w s wz s z b", KERNEL, 4, IMAGE, (288, 96, 28, 24 + 16)),
+        ("ConvInteger", "q w z wz", KERNEL, 0, IMAGE, (288, 96, 24, 24)),
+        ("QLinearMatMul", "q s z w s wz s z", MATRIX, 0, ROWS, (30, 30, 15, 15)),
+        ("MatMulInteger", "q w z wz", MATRIX, 0, ROWS, (30, 30, 15, 15)),
+        ("QGemm", "q s z w s wz b s z", MATRIX, 3, ROWS, (30, 30, 18, 15 + 12)),
+        ("QLinearAdd", "q s z q s z s z", MATRIX, 0, ([2, 5], [2, 5]), (10, 0, 0, 0)),
+        ("QLinearGlobalAveragePool", "q s z s z", MATRIX, 0, ([1, 2, 3, 4], [1, 2, 1, 1]), (24, 0, 0, 0)),
+    ],
+)
+def test_quantized_operators_of_onnx(
+    *, tmp_path: Path, kind: str, inputs: str, weight: Any, bias: int, shapes: Any, counts: Any
+) -> None:
+    held = {**GRID, "w": weight, "b": np.zeros(bias, np.int32)}
+    domain = "com.microsoft" if kind in ("QGemm", "QLinearAdd", "QLinearGlobalAveragePool") else ""
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        helper.make_node(kind, inputs.split(), ["r"], domain=domain),
+        helper.make_node("Cast", ["r"], ["y"], to=TensorProto.FLOAT),
+    ]
+    cost = graph_cost.read(write_onnx(tmp_path / "m.onnx", nodes, held, shapes))
+    assert (cost.macs, cost.zero_macs, cost.parameters, cost.constant_bytes) == counts
+    assert cost.uncounted == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "gates"),
+    [("RNN", 1), ("GRU", 3), ("LSTM", 4)],
+)
+def test_recurrent_layers_of_onnx(tmp_path: Path, kind: str, gates: int) -> None:
+    """6 steps of 5 numbers into 4 states, both ways; the weights are reordered before, as torch exports them."""
+    constants = {
+        "part": ones(1, gates * 4, 5),
+        "r": ones(2, gates * 4, 4),
+        "b": ones(2, 2 * gates * 4),
+        "h": ones(2, 1, 4),
+    }
+    nodes = [
+        helper.make_node("Concat", ["part", "part"], ["w"], axis=0),
+        helper.make_node(kind, ["x", "w", "r", "b", "", "h"], ["y"], hidden_size=4, direction="bidirectional"),
+    ]
+    cost = graph_cost.read(write_onnx(tmp_path / "m.onnx", nodes, constants, [[6, 1, 5], [6, 2, 1, 4]]))
+    assert [layer.operation for layer in cost.layers] == [kind]
+    assert cost.macs == 6 * 2 * gates * 4 * (5 + 4)
+    assert cost.parameters == 2 * gates * 4 * (5 + 4 + 2)
+    assert cost.peak_activation_bytes == 4 * (6 * 5 + 6 * 2 * 4)
+
+
+def test_einsum_counts_every_combination_of_indices(tmp_path: Path) -> None:
+    node = helper.make_node("Einsum", ["x", "w"], ["y"], equation="bcf,fk->bk")
+    cost = graph_cost.read(write_onnx(tmp_path / "m.onnx", [node], {"w": ones(4, 5)}, [[1, 3, 4], [1, 5]]))
+    assert (cost.macs, cost.parameters) == (3 * 4 * 5, 20)
+
+
+def test_shapes_that_onnx_does_not_infer_are_seen_in_one_inference(tmp_path: Path) -> None:
+    """`Gelu` of ONNX Runtime is unknown to ONNX, and attention of ONNX Runtime multiplies."""
+    nodes = [
+        helper.make_node("Gelu", ["x"], ["g"], domain="com.microsoft"),
+        helper.make_node("Attention", ["g", "w", "b"], ["y"], domain="com.microsoft", num_heads=2),
+    ]
+    cost = graph_cost.read(write_onnx(tmp_path / "m.onnx", nodes, {"w": ones(8, 24), "b": ones(24)}, [["N", 6, 8]] * 2))
+    assert [layer.output_shape for layer in cost.layers] == [(1, 6, 8)] * 2
+    assert cost.macs == 6 * 8 * 24 + 2 * 6 * 6 * 8
+    assert (cost.parameters, cost.uncounted) == (8 * 24 + 24, {})
+
+
+def test_what_is_not_counted_is_named_and_its_weights_are(tmp_path: Path) -> None:
+    body = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "inner"], ["one"])],
+        "branch",
+        [],
+        [helper.make_tensor_value_info("one", TensorProto.FLOAT, [1, 3])],
+        [numpy_helper.from_array(ones(8, 3), "inner")],
+    )
+    other = onnx.GraphProto()
+    other.CopyFrom(body)
+    other.node[0].output[0] = other.output[0].name = "two"
+    nodes = [
+        helper.make_node("ReduceMax", ["x"], ["m"], keepdims=0),
+        helper.make_node("Cast", ["m"], ["c"], to=TensorProto.BOOL),
+        helper.make_node("If", ["c"], ["i"], then_branch=body, else_branch=other),
+        helper.make_node("MatMul", ["i", "w"], ["y"]),
+    ]
+    cost = graph_cost.read(write_onnx(tmp_path / "m.onnx", nodes, {"w": ones(3, 2)}, [[1, 8], [1, 2]]))
+    assert (cost.macs, cost.uncounted) == (6, {"If": 1})
+    assert cost.parameters == 6 + 24  # a constant of the same name in both branches is one
+
+
+def test_tflite_of_other_converters(tmp_path: Path) -> None:
+    """Half floats that are widened, a recurrent layer, and an operation without a result."""
+    file = tiny_models.Flatbuffer()
+    x = file.tensor("x", (1, 6, 5), "float32")
+    packed = file.tensor("packed", (4, 5), "float16", np.eye(4, 5))
+    wide = file.tensor("wide", (4, 5), "float32")
+    file.operation("DEQUANTIZE", [packed], [wide])
+    recurrent = file.tensor("recurrent", (4, 4), "float32", ones(4, 4))
+    bias = file.tensor("bias", (4,), "float32", ones(4))
+    state = file.tensor("state", (1, 4), "float32")
+    y = file.tensor("y", (1, 6, 4), "float32")
+    file.operation("UNIDIRECTIONAL_SEQUENCE_RNN", [x, wide, recurrent, bias, state], [y])
+    file.operation("CALL_ONCE", [], [])
+    z = file.tensor("z", (1, 6, 4), "float32")
+    file.operation("WHILE", [y], [z], kind="WhileOptions", condSubgraphIndex=0, bodySubgraphIndex=0)
+    file.write(tmp_path / "m.tflite", [x], [z])
+    cost = graph_cost.read(tmp_path / "m.tflite")
+    assert [layer.macs for layer in cost.layers] == [0, 6 * 4 * (5 + 4), 0, 0]
+    assert cost.uncounted == {"WHILE": 1}
+    assert [layer.biases for layer in cost.layers] == [0, 4, 0, 0]
+    assert cost.layers[1].weight_bytes == 2 * 20 + 4 * 16
+    assert cost.peak_activation_bytes == 4 * (30 + 4 + 24)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a zip file", b"\xff\xff\xff\x7fTFL3" + b"\xff" * 40])

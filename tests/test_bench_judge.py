@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from bench import __main__ as command
+from bench import subject
 from bench.device import result
 from bench.report import content as contents
 from bench.report import document, page
 from tests.tiny_run import MEL, few_processes, write_data, write_run
 from tinyasc import artifact, recipe
+from tinyasc.errors import UserError
 
 FAST = ["--latency_seconds", "0.1"]
 
@@ -103,6 +105,15 @@ def test_a_file_from_elsewhere_is_judged_without_a_card(judged: Path, tmp_path: 
     assert "seen" not in answered["files"]["own.tflite"]["parts"]["group"]  # nobody says what it was trained on
 
 
+def test_a_single_file_is_no_companion_whatever_its_name(judged: Path, tmp_path: Path) -> None:
+    for name in ("drop_in.tflite", "model_float16.tflite", "int8.tflite"):
+        (tmp_path / name).write_bytes((judged / "runs/export/model.tflite").read_bytes())
+        found = subject.of(tmp_path / name)
+        assert (found.main, found.costly, found.drop_ins) == ([name], [name], {})
+    with pytest.raises(UserError, match="named too much like"):  # both would have the figures of tflite/int8
+        subject.of(judged / "runs/export/model.tflite", tmp_path / "int8.tflite")
+
+
 def measured_on_a_board(run: Path, file: str, target: str) -> dict[str, Any]:
     board = {"name": "Board", "processor": "cortex-a72", "cores": 4, "architecture": "aarch64", "bits": 64}
     empty: dict[str, Any] = {kind: [] for kind in ("latency", "equality", "estimates", "phases", "warnings")}
@@ -150,6 +161,12 @@ def test_targets_of_these_very_files_join_the_report(
     assert [one["target"] for one in second["targets"]] == ["old", "pi4"]
     assert second["figures"]["target/pi4/tflite/float/instructions"]["how"] == "measured"
     assert contents.with_targets(second, []) == {**first, **contents.with_targets(first, [])}
+    assert judge(run, "--out", out, "--target", "pi4", "--data", judged / "data.h5") == 0
+    assert report(out)["accuracy"]["files"].keys() >= {"model.tflite"}  # data that the report did not know: made again
+    (out / "targets/old.json").write_text("{")
+    before = (out / "report.json").read_bytes()
+    assert judge(run, "--out", out) == 1  # before the work, not after it
+    assert (out / "report.json").read_bytes() == before
 
 
 def test_a_power_meter_says_what_an_inference_took_on_the_device(
@@ -199,6 +216,7 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
         (run, ["--compare", tmp_path / "text.tflite"], "is no JSON"),
         (run, ["--json", tmp_path], "is a folder: name the file to write"),
         (tmp_path / "text.tflite", [], "does not load"),
+        (tmp_path / "none.tflite", [], "no file"),
         (foreign, ["--data", data], "give the front-end"),
         (run, ["--out", tmp_path / "text.tflite"], "text.tflite is a file: name another folder"),
         (run, ["--out", "/dev/null/report"], "lies below /dev/null, which is no folder"),
@@ -220,6 +238,7 @@ def test_worse_than_an_older_report_ends_with_1(
     said = capsys.readouterr()
     assert "cost/tflite/int8/macs" in said.err.strip().splitlines()[-1]
     assert (tmp_path / "bench/report.json").exists()  # what was found is kept
+    assert "  over it in latency" in said.out
 
 
 def test_report_json_comes_last_and_only_as_the_schema_has_it(judged: Path, tmp_path: Path) -> None:

@@ -225,6 +225,7 @@ def test_scales_have_round_ticks_inside(scale: Scale, ticks: list[float]) -> Non
         (words.years([2023, 2024, 2025]), "2023 to 2025"),
         (words.figure({"value": 26_622_208, "unit": "MACs"}), "26,622,208 MACs"),
         (words.figure({"value": 0.4980, "unit": "ratio"}), "0.498"),
+        (words.figure({"value": 0.0123, "unit": "joules"}), "12.3 mJ"),
     ],
 )
 def test_numbers_are_written_as_people_read_them(text: str, expected: str) -> None:

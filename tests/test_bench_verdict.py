@@ -22,7 +22,7 @@ SECOND = Window(1.0)
 
 
 def cost(macs: int, weights: int, biases: int, weight_size: int = 1) -> GraphCost:
-    size = {"weight_bytes": weights * weight_size, "bias_bytes": 4 * biases, "structure_bytes": 0}
+    size: dict[str, Any] = {"weight_bytes": weights * weight_size, "bias_bytes": 4 * biases, "structure_bytes": 0}
     layer = Layer("CONV_2D", "x", (1, 1), "INT8", macs, weights, biases, **size, live_bytes=0)
     return GraphCost((layer,), file_bytes=0)
 
@@ -115,7 +115,7 @@ def test_seconds_of_an_input(shape: Any, mel: Any, sample_rate: Any, seconds: fl
 
 
 def layer(name: str, macs: int, weights: int, live_bytes: int, weight_size: int = 1) -> Layer:
-    size = {"weight_bytes": weights * weight_size, "bias_bytes": 40, "structure_bytes": 0}
+    size: dict[str, Any] = {"weight_bytes": weights * weight_size, "bias_bytes": 40, "structure_bytes": 0}
     return Layer("CONV_2D", name, (1,), "INT8", macs, weights, 10, **size, live_bytes=live_bytes)
 
 
@@ -178,6 +178,20 @@ def test_years_in_words(passed: str, text: str) -> None:
     assert words.fits({2022 + place: one == "1" for place, one in enumerate(passed)}) == text
 
 
+def test_what_is_not_counted_makes_macs_a_lower_bound() -> None:
+    counted = cost(20_000_000, 1_000, 0)
+    loop = replace(counted.layers[0], operation="Loop", macs=0, counted=False)
+    found = GraphCost((*counted.layers, loop, loop), file_bytes=0)
+    network = verdict.network_of(found, None, SECOND)
+    assert (network.uncounted, network.macs_how, network.how) == ("Loop (2 times)", ESTIMATED, MEASURED)
+    checks = [check for check in verdict.checks(found, network) if check.rule == "MACs"]
+    assert {check.how for check in checks} == {ESTIMATED}
+    assert all(check.counting.endswith(", a lower bound: not counted: Loop (2 times)") for check in checks)
+    text = words.fits(verdict.passed_years(verdict.checks(found, network)), network.uncounted)
+    assert text.endswith("to 2025 as far as it was counted: its MACs are a lower bound without Loop (2 times)")
+    assert words.fits({2024: False}, network.uncounted) == words.fits({2024: False})  # broken is broken
+
+
 def test_a_float_onnx_without_a_card_and_a_front_end_beside(tmp_path: Path) -> None:
     weights = tiny_models.random_weights()
     tiny_models.write_onnx(tmp_path / "float.onnx", False, weights)
@@ -192,6 +206,7 @@ def test_a_float_onnx_without_a_card_and_a_front_end_beside(tmp_path: Path) -> N
         "source": "counted in the graph of the file",
         "seconds": None,
         "macs_per_second": 144,
+        "uncounted": "",
     }
     assert {year: one["passed"] for year, one in content["years"].items()} == {
         "2022": False,  # float weights

@@ -102,6 +102,21 @@ def test_onnx_without_its_grid_is_refused(tmp_path: Path) -> None:
         runtime.load(path)
 
 
+@pytest.mark.parametrize(("sizes", "open_"), [(["N", 1, 8, 6], False), (["N", 1, 8, "time"], True)])
+def test_only_the_batch_of_an_onnx_may_be_open(tmp_path: Path, sizes: list[int | str], open_: bool) -> None:
+    import onnx  # noqa: PLC0415
+    from onnx import TensorProto, helper  # noqa: PLC0415
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, sizes) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", ends[:1], ends[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
+    if open_:
+        with pytest.raises(UserError, match="leaves its input open, N x 1 x 8 x time"):
+            runtime.load(tmp_path / "m.onnx")
+    else:
+        assert runtime.load(tmp_path / "m.onnx").input.shape == (1, 1, 8, 6)
+
+
 def test_needs_no_torch() -> None:
     code = "import sys, deploy.runtime; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -16,7 +16,14 @@ from onnx import TensorProto, helper, numpy_helper
 
 F, T, CHANNELS, CLASSES = 8, 6, 4, 3
 INPUT_SCALE, INPUT_ZERO, HIDDEN_SCALE, HIDDEN_ZERO, OUTPUT_SCALE, OUTPUT_ZERO = 0.03, 5, 0.05, -10, 0.125, 3
-TYPES = {"float32": "FLOAT32", "int8": "INT8", "int32": "INT32", "bool": "BOOL", "complex64": "COMPLEX64"}
+TYPES = {
+    "float32": "FLOAT32",
+    "float16": "FLOAT16",
+    "int8": "INT8",
+    "int32": "INT32",
+    "bool": "BOOL",
+    "complex64": "COMPLEX64",
+}
 
 
 class Flatbuffer:

@@ -87,7 +87,8 @@ def verdict(macs: int, how: str) -> dict[str, Any]:
     passed = macs <= 30_000_000
     over = {"rule": "MACs", "years": [2024, 2025], "over": macs - 30_000_000, "share": macs / 3e7, "text": "MACs over"}
     operation = {"place": 1, "operation": "CONV_2D", "name": "conv", "value": 900, "share": 0.7}
-    limits = {"macs": 30_000_000, "source": "rules of the year"}
+    limits = {"macs": 30_000_000, "parameter_bytes": 128_000, "parameters": None, "source": "rules of the year"}
+    limits |= {"integer_parameters": False, "each_device": False}
     return {
         "file": "model.tflite",
         "words": "fits the limits",
@@ -102,6 +103,7 @@ def verdict(macs: int, how: str) -> dict[str, Any]:
             "source": "model card",
             "seconds": 1.0,
             "macs_per_second": macs,
+            "uncounted": "",
         },
         "dearest": {
             "MACs": {"unit": "MACs", "operations": [operation]},
@@ -131,8 +133,12 @@ def layer(operation: str, macs: int, weights: int, live: int) -> dict[str, Any]:
         "output_type": "INT8",
         "macs": macs,
         "zero_macs": 0,
+        "counted": True,
         "weights": weights,
         "biases": 4,
+        "weight_bytes": weights,
+        "bias_bytes": 16,
+        "structure_bytes": 0,
         "constant_bytes": weights + 16,
         "live_bytes": live,
     }
@@ -247,6 +253,7 @@ def targets() -> list[dict[str, Any]]:
     }
     same = {"reference": "here", "inputs": 64, "differing": 0.0005, "largest_difference": 1.0, "same_top1": 64}
     emulated = {
+        "format": 1,
         "target": "pi4",
         "kind": "emulated",
         "board": board,
@@ -377,7 +384,7 @@ def run() -> dict[str, Any]:
                 "model.onnx": answered(0.82),
             },
             "pairs": [pair("model.tflite", "model_float.tflite", 0), pair("model.tflite", "model.onnx", 270)],
-            "moments": {},
+            "moments": {"label": [0, 1], "clips": [90, 180], "right": {}, "loss": {}},
             "drop_ins": {"drop_in.tflite": {"network": "model.tflite", "same": 269, "clips": 270}},
         },
         "latency": latency(list(files), whole=True),

@@ -102,6 +102,12 @@ def _need_fitting(models: Mapping[str, Model], clips: Clips, labels: list[str], 
         raise UserError(f"the data set has {clips.sample_rate} Hz, the model takes {mel.sample_rate}: prepare it again")
     heard = _size(front_end.shape(mel, clips.samples))
     for model in models.values():
+        if model.input.dtype.kind == "b":
+            raise UserError(f"{model.path} takes true and false: no sound can be given to it, leave --data out")
+        if mel is not None and _size(model.input.shape) == heard[::-1] != heard:
+            raise UserError(
+                f"{model.path} takes frames x bands, {_by(heard[::-1])}: transpose its input to bands x frames"
+            )
         if _size(model.input.shape) != heard:
             raise UserError(
                 f"{model.path} takes {_by(_size(model.input.shape))} inputs, but a clip of {clips.path} becomes "

@@ -23,6 +23,8 @@ class Tolerance:
     """Of one class, device, group of devices or city, nats."""
     count: float = 0.001
     """MACs, parameters, bytes of files and of activations: share of the old number."""
+    instructions: float = 0.01
+    """Instructions of an inference on an emulated board: share of the old number. Equal ones repeat to 0.02 %."""
     latency: float = 0.25
     """Median time of an inference: share of the old number. The same files were a fifth apart in six measurements on
     two cores that six processes wanted."""

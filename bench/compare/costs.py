@@ -1,6 +1,7 @@
 """Whether files became larger, heavier or slower, by the figures that two reports have in common.
 
-What is counted is the same everywhere. What is timed, or depends on an allocator, is compared only if both reports
+What is counted is the same everywhere, also the instructions of an emulated board, which tell a slower file or runtime
+from a busy machine. What is timed, or depends on an allocator, is compared only if both reports
 were made on one kind of processor by the same versions of the runtimes, and then with a tolerance for noise.
 """
 
@@ -49,6 +50,8 @@ def _kind(path: str, figure: dict[str, Any], tolerance: Tolerance) -> tuple[floa
         return (tolerance.latency, True) if last == "median" and path.count("/") == 3 else None
     if room == "memory" and last.startswith("resident"):
         return (tolerance.resident, True) if last == "resident_increment" else None
+    if room == "target":
+        return (tolerance.instructions, False) if last == "instructions" else None
     if room in ("cost", "size", "memory") and figure["unit"] in COUNTED:
         return tolerance.count, False
     return None
@@ -65,4 +68,4 @@ def _other_machine(old: dict[str, Any], new: dict[str, Any]) -> str:
 
 
 def _number(value: float, unit: str) -> str:
-    return f"{value:,.0f}" if unit in COUNTED else f"{value:.3g}"
+    return f"{value:,.0f}" if unit in (*COUNTED, "instructions") else f"{value:.3g}"

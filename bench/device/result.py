@@ -128,7 +128,7 @@ def _instructions(entry: Mapping[str, Any], source: str) -> list[tuple[str, Figu
 def _estimate(entry: Mapping[str, Any], source: str) -> list[tuple[str, Figure]]:
     if entry["milliseconds"] is None:
         return [("estimate", Figure(None, "ms", ESTIMATED, f"{source}: {entry['reason']}"))]
-    how = f"{source} as {entry['board']}; {', '.join(entry['sources'])}"
+    how = f"{source} as {entry['board']}; the band is a judgement; {', '.join(entry['sources'])}"
     return [("estimate", Figure(entry["milliseconds"], "ms", ESTIMATED, how, (entry["low"], entry["high"])))]
 
 

@@ -23,6 +23,7 @@ from bench.emulate.emulator import Emulator
 from bench.estimate.calibration import Observation
 from bench.estimate.estimate import Estimate, estimate
 from bench.targets.boards import Board
+from tinyasc import machine
 from tinyasc.artifact import command_line
 from tinyasc.errors import UserError
 
@@ -77,7 +78,7 @@ def emulate(
         except UserError as error:
             return {"warnings": [f"{error}."]}
 
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(machine.usable_cores()) as pool:
         try:
             progress = tqdm(pool.map(one, cases), desc=f"emulated {board.key}", unit="file", total=len(cases))
             found = dict(zip([case.file for case in cases], progress, strict=True))

@@ -83,7 +83,7 @@ def measure(models: Mapping[str, Model], seconds: float, seed: int = 0) -> Host 
     """
     check(seconds)
     try:
-        from codecarbon import OfflineEmissionsTracker  # noqa: PLC0415 (an extra)
+        from codecarbon import OfflineEmissionsTracker  # type: ignore[import-not-found]  # noqa: PLC0415 (an extra)
     except ImportError:
         return Unmeasured(MISSING)
     logging.getLogger("codecarbon").setLevel(logging.CRITICAL)

@@ -26,6 +26,8 @@ def show(measured: Path | None = None) -> None:
         for one in core["check"]:
             by_macs = "" if one["error_by_macs"] is None else f" (by MACs alone {one['error_by_macs']:+.0%})"
             print(f"  {one['network']:16} predicted from the others: {one['error']:+.0%}{by_macs}")
+        for one in core["published_check"]:
+            print(f"  {one['network']:16} predicted from the published times: {one['error']:+.0%}")
         if not core["check"]:
             print("  one network alone: it fits itself, and says nothing of the error")
         for source in core["sources"]:

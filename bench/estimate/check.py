@@ -1,4 +1,4 @@
-"""How far the estimate errs: every network of a core is predicted from the other networks of that core alone."""
+"""How far the estimate errs: every network of a core is predicted from others of that core alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,13 +28,19 @@ class Prediction:
 
 def leave_one_out(found: Sequence[Observation]) -> list[Prediction]:
     """Predict each observation of one core from its others; nothing where there is one alone: it would fit itself."""
-    predictions = []
-    for one in found:
-        others = [other for other in found if other.network != one.network]
-        if others:
-            rate = calibration.ipc(others) * one.threads * one.clock_hz
-            predictions.append(Prediction(one, 1e3 * one.instructions / rate, _by_macs(one, others)))
-    return predictions
+    left_out = [(one, [other for other in found if other.network != one.network]) for one in found]
+    return [_predicted(one, others) for one, others in left_out if others]
+
+
+def by_published(own: Sequence[Observation]) -> list[Prediction]:
+    """Predict measurements on a board of one's own from the published times of its core: what an estimate erred by."""
+    found = [(one, [other for other in calibration.published() if other.processor == one.processor]) for one in own]
+    return [_predicted(one, others) for one, others in found if others]
+
+
+def _predicted(one: Observation, others: Sequence[Observation]) -> Prediction:
+    rate = calibration.ipc(others) * one.threads * one.clock_hz
+    return Prediction(one, 1e3 * one.instructions / rate, _by_macs(one, others))
 
 
 def _by_macs(one: Observation, others: Sequence[Observation]) -> float | None:

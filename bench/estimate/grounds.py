@@ -5,21 +5,23 @@ from typing import Any
 
 from bench.estimate import calibration, check
 from bench.estimate.calibration import Observation
-from bench.figure import ESTIMATED, Figure
+from bench.estimate.check import Prediction
+from bench.figure import MEASURED
 
 NOTE = "No board was ever at hand for this project: every published time is someone else's."
 
 
 def content(measured: Sequence[Observation] = ()) -> dict[str, Any]:
-    """For a report.
+    """For people and programs.
 
     Args:
         measured: observations on boards of one's own (`bench.estimate.refit`).
 
     Returns:
         note, band (low, high, reason), counts (their source), no_float (why floats get no milliseconds), and
-        processors: for each its instructions_per_cycle, how ("measured" or "quoted"), observations, sources, and check:
-        its networks predicted from its other networks, with error and error_by_macs as shares of the true time.
+        processors: for each its instructions_per_cycle, how ("measured" or "quoted"), observations, sources, check (its
+        networks predicted from its other networks) and published_check (own measurements predicted from the published
+        times), both with error and error_by_macs as shares of the true time.
     """
     names = sorted({one.processor for one in [*calibration.published(), *measured]})
     return {
@@ -29,20 +31,6 @@ def content(measured: Sequence[Observation] = ()) -> dict[str, Any]:
         "no_float": calibration.data()["no_float"],
         "processors": {name: _processor(calibration.observations(name, measured)) for name in names},
     }
-
-
-def figures(found: dict[str, Any]) -> dict[str, Figure]:
-    """Constants and their largest errors as numbers of a report, for example "estimate/cortex-a72/largest_error"."""
-    numbers = {}
-    for name, core in found["processors"].items():
-        source = "; ".join(core["sources"])
-        errors = [abs(one["error"]) for one in core["check"]]
-        ipc, largest = core["instructions_per_cycle"], max(errors, default=None)
-        numbers[f"estimate/{name}/instructions_per_cycle"] = Figure(ipc, "ratio", ESTIMATED, source)
-        numbers[f"estimate/{name}/largest_error"] = Figure(
-            largest, "fraction", ESTIMATED, f"each left out once; {source}"
-        )
-    return numbers
 
 
 def _processor(found: list[Observation]) -> dict[str, Any]:
@@ -61,13 +49,18 @@ def _processor(found: list[Observation]) -> dict[str, Any]:
             for one in found
         ],
         "sources": list(dict.fromkeys(one.source for one in found)),
-        "check": [
-            {
-                "network": one.observation.network,
-                "milliseconds": one.milliseconds,
-                "error": one.error,
-                "error_by_macs": one.error_by_macs,
-            }
-            for one in check.leave_one_out(found)
-        ],
+        "check": _checked(check.leave_one_out(found)),
+        "published_check": _checked(check.by_published([one for one in found if one.how == MEASURED])),
     }
+
+
+def _checked(predictions: list[Prediction]) -> list[dict[str, Any]]:
+    return [
+        {
+            "network": one.observation.network,
+            "milliseconds": one.milliseconds,
+            "error": one.error,
+            "error_by_macs": one.error_by_macs,
+        }
+        for one in predictions
+    ]

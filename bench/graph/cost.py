@@ -2,9 +2,11 @@
 
 MACs follow NeSsi, the counter of DCASE Task 1: convolutions, fully connected layers and pooling by their kernels, means
 and additions by their elements, every other operation and every bias 0. Deviations: products that NeSsi leaves out
-(batched matrix products, transposed convolutions) count, and a fully connected layer counts all of its weights; NeSsi
-multiplies by the last input dimension only, which is too few when the input is not flattened. Against the deployed MACs
-of `tinyasc.cost`, an exported .onnx has those of the biases less, and those of poolings, means and additions more.
+(batched matrix products, transposed convolutions, recurrent layers, attention) count, and a fully connected layer
+counts all of its weights; NeSsi multiplies by the last input dimension only, which is too few when the input is not
+flattened. Where nobody says how often an operation multiplies (a loop, a custom operation), it counts 0 and is named:
+the sum is a lower bound then. Against the deployed MACs of `tinyasc.cost`, an exported .onnx has those of the biases
+less, and those of poolings, means and additions more.
 
 The two formats of one exported program agree but for the layout of the .tflite. Its first convolution may be regrouped
 over columns of frames for speed, which adds weights and multiplications by zeros: `macs - zero_macs` is equal. And its
@@ -12,10 +14,11 @@ paddings are operations of their own, whose padded copies count as live beside t
 the convolution, so its peak is that of the network (`tinyasc.cost`).
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.graph.graph import Graph, Key
+from bench.graph.graph import Graph, Key, Tensor
 from bench.graph.read_onnx import read_onnx
 from bench.graph.read_tflite import is_tflite, read_tflite
 from tinyasc.errors import UserError
@@ -33,12 +36,12 @@ class Layer:
     operation: str
     """The format's name for it: CONV_2D or Conv, or the name of a custom operation."""
     name: str
-    """Name of its first output."""
+    """Name of its first output; "": it has none, and only sets a state."""
     output_shape: tuple[int, ...]
     output_type: str
     """Tensor type of that output, for example INT8."""
     macs: int
-    """Multiply-accumulate operations for one inference."""
+    """Multiply-accumulate operations for one inference; 0 where they are not counted."""
     weights: int
     """Elements of its weight constants."""
     biases: int
@@ -51,6 +54,8 @@ class Layer:
     """Bytes of all activations that must exist while it runs: inputs, outputs and what later layers still need."""
     zero_macs: int = 0
     """Those of the MACs that multiply by a weight of 0."""
+    counted: bool = True
+    """False: it may multiply, and how often is not known."""
 
     @property
     def constant_bytes(self) -> int:
@@ -68,6 +73,11 @@ class GraphCost:
     @property
     def macs(self) -> int:
         return sum(layer.macs for layer in self.layers)
+
+    @property
+    def uncounted(self) -> dict[str, int]:
+        """Operations without a count of MACs and how many there are; where there are any, `macs` is a lower bound."""
+        return Counter(layer.operation for layer in self.layers if not layer.counted)
 
     @property
     def zero_macs(self) -> int:
@@ -141,25 +151,27 @@ def _layers(graph: Graph) -> tuple[Layer, ...]:
             if not tensor.constant or key in counted:
                 continue
             counted.add(key)
-            if key == operation.bias:
+            if key in operation.biases:
                 elements["biases"] += tensor.elements
                 size["bias_bytes"] += tensor.bytes
-            elif tensor.type in STRUCTURE_TYPES or (tensor.elements == 1 and key != operation.weight):
+            elif tensor.type in STRUCTURE_TYPES or (tensor.elements == 1 and key not in operation.weights):
                 size["structure_bytes"] += tensor.bytes
             else:
                 elements["weights"] += tensor.elements
                 size["weight_bytes"] += tensor.bytes
-        first = graph.tensors[operation.outputs[0]]
-        weight = None if operation.weight is None else graph.tensors[operation.weight]
+        first = graph.tensors[operation.outputs[0]] if operation.outputs else Tensor("", (0,), "UNKNOWN")
+        weights = [graph.tensors[key] for key in operation.weights]
+        macs, zeros = operation.macs or 0, sum(weight.zeros for weight in weights)
         layers.append(
             Layer(
                 operation=operation.kind,
                 name=first.name,
                 output_shape=first.shape,
                 output_type=first.type,
-                macs=operation.macs,
+                macs=macs,
                 live_bytes=live_bytes,
-                zero_macs=0 if weight is None else operation.macs * weight.zeros // max(1, weight.elements),
+                zero_macs=macs * zeros // max(1, sum(weight.elements for weight in weights)),
+                counted=operation.macs is not None,
                 **elements,
                 **size,
             )

@@ -23,6 +23,8 @@ class Tensor:
     constant: bool = False
     zeros: int = 0
     """Elements of a constant that stand for 0."""
+    stored: int | None = None
+    """Bytes of a sparse constant, which holds only some of its elements; None: it holds all."""
 
     @property
     def elements(self) -> int:
@@ -30,7 +32,7 @@ class Tensor:
 
     @property
     def bytes(self) -> int:
-        return ceil(self.elements * BITS.get(self.type, 0) / 8)
+        return ceil(self.elements * BITS.get(self.type, 0) / 8) if self.stored is None else self.stored
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,11 @@ class Operation:
     inputs: tuple[Key, ...]
     """Without optional ones that are left out."""
     outputs: tuple[Key, ...]
-    macs: int
-    weight: Key | None = None
-    """Which input is multiplied with, where there is one."""
-    bias: Key | None = None
+    macs: int | None
+    """None: it may multiply, and how often is not known."""
+    weights: tuple[Key, ...] = ()
+    """Inputs that are multiplied with."""
+    biases: tuple[Key, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,9 @@ class Graph:
         dies: dict[Key, int] = dict.fromkeys(self.outputs, last)
         for position, operation in enumerate(self.operations):
             for key in operation.outputs:
-                born[key] = position
-                dies.setdefault(key, position)
+                if not self.tensors[key].constant:  # an unpacked constant
+                    born[key] = position
+                    dies.setdefault(key, position)
             for key in operation.inputs:
                 if not self.tensors[key].constant:
                     born.setdefault(key, 0)  # a state tensor that no operation writes

@@ -33,9 +33,7 @@ def rank_systems(*systems: Path, out: Path | None = None, plot: Path | None = No
     """
     if plot is not None and plot.suffix not in (".svg", ".png"):
         raise UserError(f"{plot} is neither .svg nor .png: name the picture so")
-    for path in (out, plot):
-        if path is not None and path.is_dir():
-            raise UserError(f"{path} is a folder: name the file to write")
+    artifact.check_files(out, plot)
     found = read.systems(systems)
     rankings = rank(found, weights)
     named = {system.name: system for system in found}

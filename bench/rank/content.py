@@ -5,7 +5,8 @@ made        time of it, ISO 8601
 command     that made it
 weights     of the ranks of 2023: accuracy, memory, macs
 systems     name -> team, data (what its accuracy was measured on), figures (`system.UNITS`)
-rankings    year -> rule, remark, how (quoted where a number that it rests on is), unit of the score, lower_is_better;
+rankings    year -> rule, remark, how (quoted, else estimated, where a number that it rests on is), unit of the score,
+            lower_is_better;
             places and apart: lists of name, rank, score, team_rank, ranks, best first; above: name -> limits;
             unchecked: names; lacking: name -> numbers
 front       macs and memory_bytes -> names of the systems that no other beats in accuracy at that cost, by cost
@@ -17,7 +18,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from bench.figure import MEASURED, QUOTED
+from bench.figure import ESTIMATED, MEASURED, QUOTED
 from bench.rank.pareto import front
 from bench.rank.rules import Ranking, Weights
 from bench.rank.system import System
@@ -64,7 +65,7 @@ def _ranking(ranking: Ranking, systems: Sequence[System]) -> dict[str, Any]:
     return {
         "rule": ranking.rule.text,
         "remark": ranking.rule.remark,
-        "how": QUOTED if any(figure.how == QUOTED for figure in used) else MEASURED,
+        "how": next((how for how in (QUOTED, ESTIMATED) if how in {figure.how for figure in used}), MEASURED),
         "unit": ranking.rule.unit,
         "lower_is_better": ranking.rule.lower,
         "places": [asdict(place) for place in ranking.places],

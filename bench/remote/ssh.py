@@ -85,7 +85,8 @@ class Ssh:
             raise UserError("there is no ssh on this machine: install openssh-client")
         self.address = address
         self.name = address.login
-        self.slug = re.sub(r"[^A-Za-z0-9.-]+", "-", address.host).strip("-.")
+        place = address.host if address.port is None else f"{address.host}-{address.port}"  # boards behind one router
+        self.slug = "ssh-" + re.sub(r"[^A-Za-z0-9.-]+", "-", place).strip("-.")  # a host may be called pi4
         self._sockets = Path(tempfile.mkdtemp(prefix="ssh-"))  # a socket's path must be short
         port = () if address.port is None else (f"-p{address.port}",)
         self._ssh = ["ssh", *options, *OPTIONS, f"-oControlPath={self._sockets}/%C", *port]

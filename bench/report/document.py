@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+from jsonschema.exceptions import best_match
 
 from bench.device import result
 from bench.report import page
@@ -33,7 +34,7 @@ def read(path: Path) -> dict[str, Any]:
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:
         raise UserError(f"{path} has format {found}, this version reads {FORMAT}: make it again with `make bench`")
-    reason = next(iter(_validator().iter_errors(content)), None)
+    reason = best_match(_validator().iter_errors(content))
     if reason is not None:
         raise UserError(
             f"{path} is no report: {reason.json_path} {reason.message[:200]}: make it again with `make bench`"

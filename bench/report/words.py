@@ -114,10 +114,10 @@ def figure_interval(found: Mapping[str, Any]) -> str:
 
 
 def _in_unit(value: float | None, unit: str) -> str:
-    writers = {"fraction": percent, "ms": milliseconds, "bytes": kilobytes, "J": joules, "kWh": watt_hours}
+    writers = {"fraction": percent, "ms": milliseconds, "bytes": kilobytes, "joules": joules, "kWh": watt_hours}
     if value is None or unit in writers:
         return writers.get(unit, number)(value)
-    return f"{number(value)}{'' if unit in ('ratio', 'probability', 'count') else f' {unit}'}"
+    return f"{number(value)}{'' if unit in ('ratio', 'count') else f' {unit}'}"
 
 
 def signed(number: float, digits: int = 2) -> str:

@@ -36,6 +36,8 @@ class Network:
     source: str
     window: Window
     """What one inference hears."""
+    uncounted: str = ""
+    """Operations whose MACs are not in the count, which is a lower bound then: "If (2 times), MyOp (1 time)"."""
 
     def per_second(self, macs: int) -> int:
         """MACs of one inference as those of one second of sound."""
@@ -43,8 +45,13 @@ class Network:
 
     @property
     def macs_how(self) -> str:
-        """Of the MACs for one second: ESTIMATED where an inference is only taken for one."""
-        return ESTIMATED if self.window.seconds is None else self.how
+        """Of the MACs for one second: ESTIMATED where an inference is only taken for one, or some are not counted."""
+        return ESTIMATED if self.window.seconds is None or self.uncounted else self.how
+
+    @property
+    def macs_words(self) -> str:
+        """Behind the way in which MACs were counted."""
+        return self.window.words + (f", a lower bound: not counted: {self.uncounted}" if self.uncounted else "")
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,13 @@ def network_of(cost: GraphCost, card: ModelCard | None, window: Window) -> Netwo
         if "deployed_parameters" in counted and "deployed_macs" in counted:
             source = f"model card of the {entry['stage']} run"
             return Network(counted["deployed_parameters"], counted["deployed_macs"], QUOTED, source, window)
-    return Network(cost.parameters, cost.macs, MEASURED, "counted in the graph of the file", window)
+    source = "counted in the graph of the file"
+    return Network(cost.parameters, cost.macs, MEASURED, source, window, uncounted(cost))
+
+
+def uncounted(cost: GraphCost) -> str:
+    """Operations that are missing from the MACs of a file, in words; "": none."""
+    return ", ".join(f"{name} ({count} time{'s' * (count > 1)})" for name, count in cost.uncounted.items())
 
 
 def checks(cost: GraphCost, network: Network) -> list[Check]:
@@ -98,7 +111,8 @@ def checks(cost: GraphCost, network: Network) -> list[Check]:
     weights = sum(layer.weights for layer in cost.layers)
     bytes_each = cost.weight_bytes / max(1, weights)
     size = f"{bytes_each:.3g} byte{'s' if bytes_each != 1 else ''}"
-    scaled, file_how = network.window.words, ESTIMATED if network.window.seconds is None else MEASURED
+    scaled = network.macs_words
+    file_how = ESTIMATED if network.window.seconds is None or network.uncounted else MEASURED
     found: list[Check] = []
     for year, limits in sorted(LIMITS.items()):
         rows = [

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.figure import MEASURED, Figure
+from bench.figure import ESTIMATED, MEASURED, Figure
 from bench.graph import cost as graph_cost
 from bench.graph.cost import GraphCost
 from bench.verdict import checks as limits
@@ -81,7 +81,7 @@ def content(found: Verdict) -> dict[str, Any]:
                 decides, share (value / limit), passed, over (value - limit, at least 0)
     over        one entry for each rule that is broken: rule, years, over, share, text
     network     parameters, macs (of one inference), how, source, seconds (of sound in one inference; null: not known),
-                macs_per_second
+                macs_per_second, uncounted (operations that are missing from the MACs, in words; "": none)
     dearest     rule, or "peak activations" -> unit, operations: place, operation, name, value, share
     front_end   note, files: drop-in -> network, macs, parameters, constant_bytes, file_bytes above that network
     """
@@ -89,7 +89,7 @@ def content(found: Verdict) -> dict[str, Any]:
     deciding = [check for check in found.checks if check.decides]
     return {
         "file": found.file,
-        "words": words.fits(limits.passed_years(found.checks)),
+        "words": words.fits(limits.passed_years(found.checks), network.uncounted),
         "nearest": max(deciding, key=lambda check: check.share).to_dict(),
         "years": {
             str(year): {"passed": passed, "limits": asdict(LIMITS[year])}
@@ -104,6 +104,7 @@ def content(found: Verdict) -> dict[str, Any]:
             "source": network.source,
             "seconds": network.window.seconds,
             "macs_per_second": network.per_second(network.macs),
+            "uncounted": network.uncounted,
         },
         "dearest": {
             rule: {"unit": MEASURES[rule][0], "operations": [asdict(one) for one in dear]}
@@ -121,7 +122,7 @@ def figures(found: Verdict, path: Callable[[str], str]) -> dict[str, Figure]:
         path: of a file name, for example model.tflite -> tflite/int8.
     """
     network, cost = found.network, found.cost
-    macs, source = network.per_second(network.macs), network.source + network.window.words
+    macs, source = network.per_second(network.macs), network.source + network.macs_words
     made = {
         "cost/network/macs": Figure(macs, "MACs", network.macs_how, source),
         "cost/network/parameters": Figure(network.parameters, "parameters", network.how, network.source),
@@ -136,6 +137,9 @@ def figures(found: Verdict, path: Callable[[str], str]) -> dict[str, Figure]:
         ("float_operations", "count"),
     ):
         made[f"{place}/{name}"] = Figure(getattr(cost, name), unit, MEASURED, counted)
+    if missing := limits.uncounted(cost):
+        source = f"{counted}, a lower bound: not counted: {missing}"
+        made[f"{place}/macs"] = Figure(cost.macs, "MACs", ESTIMATED, source)
     for file, above in found.front_ends.items():
         units = {"macs": "MACs", "parameters": "parameters", "constant_bytes": "bytes", "file_bytes": "bytes"}
         for name, unit in units.items():

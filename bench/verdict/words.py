@@ -20,8 +20,15 @@ class Broken:
     text: str
 
 
-def fits(passed: Mapping[int, bool]) -> str:
-    """What comes behind "the model": fits or breaks which years' limits, by year in ascending order."""
+def fits(passed: Mapping[int, bool], uncounted: str = "") -> str:
+    """What comes behind "the model": fits or breaks which years' limits.
+
+    Args:
+        passed: by year in ascending order.
+        uncounted: operations that are missing from the MACs, in words; "": none.
+    """
+    if uncounted and any(passed.values()):
+        return f"{fits(passed)} as far as it was counted: its MACs are a lower bound without {uncounted}"
     kept, failed = [year for year, ok in passed.items() if ok], [year for year, ok in passed.items() if not ok]
     if not failed:
         return f"fits the DCASE Task 1 limits of every year from {kept[0]} to {kept[-1]}"
