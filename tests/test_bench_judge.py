@@ -215,6 +215,7 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
         (run, ["--compare", tmp_path / "none.json"], "cannot read"),
         (run, ["--compare", tmp_path / "text.tflite"], "is no JSON"),
         (run, ["--json", tmp_path], "is a folder: name the file to write"),
+        (run, ["--json", "/dev/null"], "/dev/null is no file but a device"),
         (tmp_path / "text.tflite", [], "does not load"),
         (tmp_path / "none.tflite", [], "no file"),
         (foreign, ["--data", data], "give the front-end"),

@@ -99,13 +99,16 @@ def check_files(*paths: Path | None) -> None:
     """Whether files can be written there, before the work whose result they are to hold; none: not asked for.
 
     Raises:
-        UserError: a folder, or a place where `check_folder` finds nothing can be written.
+        UserError: a folder, a device (a file that is written whole would replace it), or a place where `check_folder`
+            finds nothing can be written.
     """
     for path in paths:
         if path is None:
             continue
         if path.is_dir():
             raise UserError(f"{path} is a folder: name the file to write")
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path} is no file but a device or a pipe: name a file to write")
         check_folder(path.parent)
 
 
