@@ -14,7 +14,7 @@ import pytest
 
 from bench.report import page, words
 from bench.report.document import SCHEMA
-from bench.report.plots import macs
+from bench.report.plots import macs, profile
 from bench.report.plots.canvas import Scale, fitted
 from bench.report.plots.profile import profile
 from bench.report.views import others, timing
@@ -120,6 +120,27 @@ def test_a_part_that_was_not_measured_is_one_line(part: str, empty: Any, words_:
     assert words_ in text
     assert not Read(text).untagged
     assert "None" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
+
+
+def test_an_interval_of_two_moments_is_not_left_to_be_believed() -> None:
+    content = tiny_report.run()
+    assert "too narrow" not in page.render(content)
+    classes = content["accuracy"]["files"]["model.tflite"]["parts"]["class"]
+    next(iter(classes.values()))["moments"] = 2
+    assert "From 2 moments of a class an interval comes out too narrow" in page.render(content)
+
+
+def test_no_operation_takes_less_than_no_time() -> None:
+    """Differences of times may fall below 0 by chance."""
+    step = {"layers": [0], "operations": ["CONV_2D"], "name": "one", "interval": None, "macs": 0}
+    times = [5.0, 4.0, 3.0] + 11 * [1.0] + [-0.04]
+    steps = [{**step, "layers": [i], "microseconds": time, "share": time / 24} for i, time in enumerate(times)]
+    drawn = str(profile.profile({"steps": steps[2:]}))
+    assert "15  CONV" in drawn  # one more than are shown one by one: by its own name
+    assert "others" not in drawn
+    assert "−" not in drawn
+    assert "-0 %" not in drawn
+    assert "3 others" in str(profile.profile({"steps": steps}))
 
 
 def test_names_from_a_foreign_file_are_words_and_nothing_else() -> None:
