@@ -77,6 +77,8 @@ def judge(
         energy_of_host.check(energy_seconds)
     elif energy_seconds is not None and energy_seconds <= 0:
         raise UserError(f"energy_seconds is {energy_seconds}: take more than 0")
+    elif energy_seconds is not None and not str(target).startswith(on_target.SSH):
+        raise UserError(f"{target} is emulated and takes no energy of its own: leave --energy_seconds out")
     artifact.check_files(json)
     reading = None if meter is None else read(meter)
     if target is not None:

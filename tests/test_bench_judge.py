@@ -215,6 +215,7 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
         (run, ["--energy_seconds", "0"], "energy over 0 s is too short"),
         (run, ["--energy_seconds", "-1", "--target", "pi4"], "energy_seconds is -1.0"),
         (run, ["--reference", foreign], "--reference is for a single file"),
+        (run, ["--target", "pi4", "--energy_seconds", "20"], "pi4 is emulated and takes no energy of its own"),
         (run, ["--target", "pi9"], "there is no target pi9: take pi3, pi4, pi5, zero2 (emulated"),
         (run, ["--compare", tmp_path / "none.json"], "cannot read"),
         (run, ["--compare", tmp_path / "text.tflite"], "is no JSON"),

@@ -14,7 +14,7 @@ import pytest
 
 from bench.report import page, words
 from bench.report.document import SCHEMA
-from bench.report.plots import macs, profile
+from bench.report.plots import macs
 from bench.report.plots.canvas import Scale, fitted
 from bench.report.plots.profile import profile
 from bench.report.views import others, timing
@@ -92,7 +92,7 @@ def test_page_of_a_run_says_what_was_found() -> None:
         "parameter memory would be over, 129,000 of 128,000",
         "269 of 270",
         "teacher, 2 G MACs 81.0 %",  # off the axis: a line
-        "no estimate: no constants for these kernels",
+        "No estimate: no constants for these kernels.",
         "Throttled after: under-voltage; since boot: under-voltage and throttled.",
         "a call without the profile to",
         "68.0 Wh",
@@ -135,12 +135,12 @@ def test_no_operation_takes_less_than_no_time() -> None:
     step = {"layers": [0], "operations": ["CONV_2D"], "name": "one", "interval": None, "macs": 0}
     times = [5.0, 4.0, 3.0] + 11 * [1.0] + [-0.04]
     steps = [{**step, "layers": [i], "microseconds": time, "share": time / 24} for i, time in enumerate(times)]
-    drawn = str(profile.profile({"steps": steps[2:]}))
+    drawn = str(profile({"steps": steps[2:]}))
     assert "15  CONV" in drawn  # one more than are shown one by one: by its own name
     assert "others" not in drawn
     assert "−" not in drawn
     assert "-0 %" not in drawn
-    assert "3 others" in str(profile.profile({"steps": steps}))
+    assert "3 others" in str(profile({"steps": steps}))
 
 
 def test_names_from_a_foreign_file_are_words_and_nothing_else() -> None:
@@ -336,3 +336,15 @@ def test_the_way_from_the_waveform_is_as_long_as_one_call_of_all() -> None:
     content = tiny_report.run()
     (whole,) = {one["parts"]["whole"]["median"] for one in content["latency"]["end_to_end"].values()}
     assert timing.end_to_end(content)[0].text == words.milliseconds(whole)
+
+
+@pytest.mark.parametrize(
+    ("ran", "again"),
+    [
+        ("python -m bench --model RUN --data 'my d.h5'", "python -m bench --model RUN --data 'my d.h5' --target pi4"),
+        ("python -m bench --target pi5 --model RUN --json=X", "python -m bench --model RUN --target pi4"),
+        ("python -m bench --model RUN --compare A.json", "python -m bench --model RUN --target pi4"),
+    ],
+)
+def test_the_command_for_what_is_missing_judges_the_same(ran: str, again: str) -> None:
+    assert others.command({"command": ran}, "--target", "pi4") == again
