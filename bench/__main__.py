@@ -18,6 +18,7 @@ from bench.compare import reports
 from bench.compare.change import DEFAULT
 from bench.device import result
 from bench.emulate import emulator as emulated
+from bench.energy import host as energy_of_host
 from bench.energy import meter as power_meter
 from bench.energy.reading import read
 from bench.estimate.renew import renewed
@@ -73,6 +74,12 @@ def judge(
     """
     if latency_seconds <= 0:
         raise UserError(f"latency_seconds is {latency_seconds}: take more than 0")
+    if energy_seconds is not None and target is None:
+        energy_of_host.check(energy_seconds)
+    elif energy_seconds is not None and energy_seconds <= 0:
+        raise UserError(f"energy_seconds is {energy_seconds}: take more than 0")
+    elif energy_seconds is not None and not str(target).startswith(on_target.SSH):
+        raise UserError(f"{target} is emulated and takes no energy of its own: leave --energy_seconds out")
     artifact.check_files(json)
     reading = None if meter is None else read(meter)
     if target is not None:
@@ -80,8 +87,7 @@ def judge(
     old = None if compare is None else document.read(compare)
     judged = subject.of(model, reference, mel)
     out = _default_out(model) if out is None else out
-    if out.is_file():
-        raise UserError(f"{out} is a file: give --out a folder")
+    artifact.check_folder(out)
     results = _results(out, judged)
     with ExitStack() as opened:
         clips = None if data is None else opened.enter_context(Clips(data))

@@ -103,7 +103,8 @@ class Subject:
         return {name: runtime.load(self.files[name].path) for name in names}
 
     def content(self) -> dict[str, Any]:
-        """kind ("run" or "file"), name, headline, reference, files: name -> title, bytes, sha256, integer, drop_in."""
+        """kind ("run" or "file"), name, headline, reference, mel (settings of the front-end, or null), files: name ->
+        title, bytes, sha256, integer, drop_in."""
         files = {name: {k: v for k, v in asdict(file).items() if k != "path"} for name, file in self.files.items()}
         kind = "file" if self.card is None else "run"
         return {
@@ -111,6 +112,7 @@ class Subject:
             "name": self.name,
             "headline": self.headline,
             "reference": self.reference,
+            "mel": None if self.mel is None else asdict(self.mel),
             "files": files,
         }
 

@@ -11,6 +11,7 @@ scale and zero point on its input and output tensors; an .onnx carries them in i
 Shape legend: n clips, F mel bands, T frames, S samples, K classes.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -211,6 +212,7 @@ def onnx_session(path: Path, threads: int = 1, profile: Path | None = None, cont
     Raises:
         UserError: no runtime for it, or a file that the runtime refuses.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else 1.32 leaves a device id and a database at home
     try:
         import onnxruntime  # noqa: PLC0415
     except ImportError:

@@ -2,7 +2,9 @@
 
 import ast
 import json
+import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,18 @@ def models(tmp_path: Path) -> dict[str, Path]:
         tiny_models.write_tflite(tmp_path / f"{kind}.tflite", integer, weights)
         tiny_models.write_onnx(tmp_path / f"{kind}.onnx", integer, weights)
     return {path.name: path for path in tmp_path.iterdir()}
+
+
+def test_no_runtime_leaves_anything_in_the_home_folder(models: dict[str, Path], tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    code = "import sys, runner; from pathlib import Path; [runner.load(Path(one), 1) for one in sys.argv[1:]]"
+    subprocess.run(
+        [sys.executable, "-c", code, *map(str, models.values())],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(RUNNER.parent), "HOME": str(home)},
+        check=True,
+    )
+    assert list(home.iterdir()) == []
 
 
 def test_outputs_and_times_of_every_file_kernel_and_thread_count(models: dict[str, Path], tmp_path: Path) -> None:

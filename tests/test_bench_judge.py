@@ -212,18 +212,25 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
         (run, ["--data", tmp_path / "none.h5"], "make data"),
         (run, ["--data", tmp_path / "other.h5"], "are not the model's"),
         (run, ["--data", data, "--latency_seconds", "0"], "latency_seconds is 0.0"),
+        (run, ["--energy_seconds", "0"], "energy over 0 s is too short"),
+        (run, ["--energy_seconds", "-1", "--target", "pi4"], "energy_seconds is -1.0"),
         (run, ["--reference", foreign], "--reference is for a single file"),
+        (run, ["--target", "pi4", "--energy_seconds", "20"], "pi4 is emulated and takes no energy of its own"),
         (run, ["--target", "pi9"], "there is no target pi9: take pi3, pi4, pi5, zero2 (emulated"),
         (run, ["--compare", tmp_path / "none.json"], "cannot read"),
         (run, ["--compare", tmp_path / "text.tflite"], "is no JSON"),
         (run, ["--json", tmp_path], "is a folder: name the file to write"),
+        (run, ["--json", "/dev/null"], "/dev/null is no file but a device"),
         (tmp_path / "text.tflite", [], "does not load"),
         (tmp_path / "none.tflite", [], "no file"),
         (foreign, ["--data", data], "give the front-end"),
+        (run, ["--out", tmp_path / "text.tflite"], "text.tflite is a file: name another folder"),
+        (run, ["--out", "/dev/null/report"], "lies below /dev/null, which is no folder"),
     ]:
-        assert judge(model, *arguments, "--out", tmp_path / "report") == 1
-        error = capsys.readouterr().err.strip().splitlines()[-1]
-        assert message in error
+        assert judge(model, "--out", tmp_path / "report", *arguments) == 1
+        said = capsys.readouterr().err.strip().splitlines()
+        assert message in said[-1]
+        assert not any("latency:" in line for line in said), "refused before the work"
         assert not (tmp_path / "report").exists()
 
 

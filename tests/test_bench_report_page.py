@@ -92,7 +92,7 @@ def test_page_of_a_run_says_what_was_found() -> None:
         "parameter memory would be over, 129,000 of 128,000",
         "269 of 270",
         "teacher, 2 G MACs 81.0 %",  # off the axis: a line
-        "no estimate: no constants for these kernels",
+        "No estimate: no constants for these kernels.",
         "Throttled after: under-voltage; since boot: under-voltage and throttled.",
         "a call without the profile to",
         "68.0 Wh",
@@ -120,6 +120,27 @@ def test_a_part_that_was_not_measured_is_one_line(part: str, empty: Any, words_:
     assert words_ in text
     assert not Read(text).untagged
     assert "None" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
+
+
+def test_an_interval_of_two_moments_is_not_left_to_be_believed() -> None:
+    content = tiny_report.run()
+    assert "too narrow" not in page.render(content)
+    classes = content["accuracy"]["files"]["model.tflite"]["parts"]["class"]
+    next(iter(classes.values()))["moments"] = 2
+    assert "From 2 moments of a class an interval comes out too narrow" in page.render(content)
+
+
+def test_no_operation_takes_less_than_no_time() -> None:
+    """Differences of times may fall below 0 by chance."""
+    step = {"layers": [0], "operations": ["CONV_2D"], "name": "one", "interval": None, "macs": 0}
+    times = [5.0, 4.0, 3.0] + 11 * [1.0] + [-0.04]
+    steps = [{**step, "layers": [i], "microseconds": time, "share": time / 24} for i, time in enumerate(times)]
+    drawn = str(profile({"steps": steps[2:]}))
+    assert "15  CONV" in drawn  # one more than are shown one by one: by its own name
+    assert "others" not in drawn
+    assert "−" not in drawn
+    assert "-0 %" not in drawn
+    assert "3 others" in str(profile({"steps": steps}))
 
 
 def test_names_from_a_foreign_file_are_words_and_nothing_else() -> None:
@@ -315,3 +336,15 @@ def test_the_way_from_the_waveform_is_as_long_as_one_call_of_all() -> None:
     content = tiny_report.run()
     (whole,) = {one["parts"]["whole"]["median"] for one in content["latency"]["end_to_end"].values()}
     assert timing.end_to_end(content)[0].text == words.milliseconds(whole)
+
+
+@pytest.mark.parametrize(
+    ("ran", "again"),
+    [
+        ("python -m bench --model RUN --data 'my d.h5'", "python -m bench --model RUN --data 'my d.h5' --target pi4"),
+        ("python -m bench --target pi5 --model RUN --json=X", "python -m bench --model RUN --target pi4"),
+        ("python -m bench --model RUN --compare A.json", "python -m bench --model RUN --target pi4"),
+    ],
+)
+def test_the_command_for_what_is_missing_judges_the_same(ran: str, again: str) -> None:
+    assert others.command({"command": ran}, "--target", "pi4") == again

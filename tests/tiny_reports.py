@@ -60,6 +60,7 @@ BASE: dict[str, Any] = {
         "name": "export",
         "headline": INT8,
         "reference": None,
+        "mel": None,
         "files": {
             name: {"title": name, "bytes": 147_132, "sha256": 64 * "0", "integer": True, "drop_in": False}
             for name in (INT8, ONNX)

@@ -99,16 +99,31 @@ def check_files(*paths: Path | None) -> None:
     """Whether files can be written there, before the work whose result they are to hold; none: not asked for.
 
     Raises:
-        UserError: a folder, or a place inside of a file.
+        UserError: a folder, a device (a file that is written whole would replace it), or a place where `check_folder`
+            finds nothing can be written.
     """
     for path in paths:
         if path is None:
             continue
         if path.is_dir():
             raise UserError(f"{path} is a folder: name the file to write")
-        for above in path.parents:
-            if above.is_file():
-                raise UserError(f"{path} lies below {above}, which is a file: name another file to write")
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path} is no file but a device or a pipe: name a file to write")
+        check_folder(path.parent)
+
+
+def check_folder(path: Path) -> None:
+    """Whether files can be written into a folder, which is made if need be, before the work that is to go there.
+
+    Raises:
+        UserError: it is a file or lies below one, or what is there of it may not be written.
+    """
+    there = next(above for above in (path, *path.parents) if above.exists())
+    if not there.is_dir():
+        where = f"{path} is a file" if there == path else f"{path} lies below {there}, which is no folder"
+        raise UserError(f"{where}: name another folder to write to")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"nothing can be written to {there}: name another folder than {path}")
 
 
 @contextmanager

@@ -8,8 +8,11 @@ itself is given as its values in a row. A parameter before a `/` in the signatur
 
 import json
 import re
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from inspect import Parameter, signature
 from itertools import takewhile
@@ -33,7 +36,7 @@ def run(command: Callable[..., object], arguments: Sequence[str] | None = None) 
     """Parse `arguments` (default: this process's) for `command`, call it, and return the exit code.
 
     Returns:
-        0 on success; 1 after a `UserError` or an `OSError`, printed as one line; 130 after Ctrl-C.
+        0 on success; 1 after a `UserError` or an `OSError`, printed as one line; 130 after Ctrl-C or SIGTERM.
 
     Raises:
         SystemExit: 2 on wrong arguments, 0 after `--help`.
@@ -57,7 +60,8 @@ def run(command: Callable[..., object], arguments: Sequence[str] | None = None) 
         values = _values(parser, parsed)
         first = [values.pop(name) for name in unflagged]
         first += [value for parameter in several for value in values.pop(parameter.name)]
-        command(*first, **values)
+        with _stopped_by_sigterm():
+            command(*first, **values)
     except (UserError, OSError) as error:  # a full disk or a folder one may not write to is bad input too
         print(f"{program}: {' '.join(str(error).splitlines())}", file=sys.stderr)
         return 1
@@ -67,6 +71,19 @@ def run(command: Callable[..., object], arguments: Sequence[str] | None = None) 
     finally:
         _resolved.reset(token)
     return 0
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does: its folders are removed and its processes ended on the way out."""
+    if threading.current_thread() is not threading.main_thread():  # Python sets signals there alone
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Recipe(ActionConfigFile):

@@ -16,6 +16,8 @@ import numpy as np
 from tinyasc import bootstrap, metrics
 from tinyasc.bootstrap import Interval
 
+FREEDOM = 10
+"""Moments of a part beyond one a class, below which an interval drawn over them says little."""
 DIGITS = 6
 """Decimals that a report keeps of a sum of losses, nats."""
 

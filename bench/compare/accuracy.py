@@ -17,11 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.accuracy.moments import Moments, difference
+from bench.accuracy.moments import FREEDOM, Moments, difference
 from bench.compare.change import NOT_COMPARED, Change, Tolerance, apart, judged
-
-FREEDOM = 10
-"""Moments of a part beyond one a class, below which it is left out."""
 
 
 def accuracy(old: dict[str, Any], new: dict[str, Any], tolerance: Tolerance) -> list[Change]:

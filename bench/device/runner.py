@@ -87,6 +87,7 @@ def load(path: Path, threads: int, kernels: str = "default") -> Loaded:
 def _runtime(suffix: str) -> tuple[str, Any]:
     """The package and module that run such files."""
     if suffix == ".onnx":
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else 1.32 leaves a device id and a database in the home folder
         return "onnxruntime", importlib.import_module("onnxruntime")
     try:
         return "ai-edge-litert", importlib.import_module("ai_edge_litert.interpreter")

@@ -60,6 +60,16 @@ class _Blocks:
         return Powers(tuple(watts), tuple(self.seconds))
 
 
+def check(seconds: float) -> None:
+    """Whether there is time enough, before any work.
+
+    Raises:
+        UserError: fewer seconds than LEAST_SECONDS.
+    """
+    if seconds < LEAST_SECONDS:
+        raise UserError(f"energy over {seconds:g} s is too short a time for codecarbon: take {LEAST_SECONDS:g} or more")
+
+
 def measure(models: Mapping[str, Model], seconds: float, seed: int = 0) -> Host | Unmeasured:
     """Run every model for so long, and rest as long.
 
@@ -71,8 +81,7 @@ def measure(models: Mapping[str, Model], seconds: float, seed: int = 0) -> Host 
     Raises:
         UserError: fewer seconds.
     """
-    if seconds < LEAST_SECONDS:
-        raise UserError(f"energy over {seconds:g} s is too short a time for codecarbon: take {LEAST_SECONDS:g} or more")
+    check(seconds)
     try:
         from codecarbon import OfflineEmissionsTracker  # type: ignore[import-not-found]  # noqa: PLC0415 (an extra)
     except ImportError:

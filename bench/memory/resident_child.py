@@ -14,6 +14,7 @@ anew with a program. Without /proc, kind is "peak so far": resident is ru_maxrss
 """
 
 import json
+import os
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -29,6 +30,7 @@ ONNX_TYPES = {"float": "float32", "double": "float64"}
 def main(file: Path, inferences: int) -> None:
     stages = {"started": reading()}
     if file.suffix == ".onnx":
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else 1.32 leaves a device id and a database in the home folder
         import onnxruntime  # noqa: PLC0415
 
         stages["imported"] = reading()

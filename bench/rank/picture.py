@@ -19,6 +19,7 @@ from matplotlib.transforms import Bbox
 from bench.rank.content import front_of
 from bench.rank.system import System
 from bench.report.published import PUBLISHED, PublishedSystem
+from bench.report.words import short
 from tinyasc.dcase import LIMITS
 
 INK, MUTED, GRID, OWN, OTHERS, LIMIT = "#1c2733", "#66748a", "#e3e8ef", "#0f766e", "#94a3b8", "#b42318"
@@ -98,8 +99,8 @@ def _panel(axes: Axes, cost: str, systems: list[System]) -> None:
     costs = [x for _, x, _ in _behind(cost)] + [x for x, _ in points.values()]
     axes.set_xlim(0.6 * min(costs), 2.2 * max(*costs, limit))
     axes.axvline(limit, color=LIMIT, linewidth=1)
-    axes.text(limit, 1.01, f"limit {_short(limit)}", color=LIMIT, transform=axes.get_xaxis_transform(), ha="center")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: _short(number)))
+    axes.text(limit, 1.01, f"limit {short(limit)}", color=LIMIT, transform=axes.get_xaxis_transform(), ha="center")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: short(number)))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes.set_xlabel(title)
@@ -174,11 +175,3 @@ def _key(picture: Picture, height: float) -> None:
 
 def _described(system: PublishedSystem) -> str:
     return f"{system.name}: {100 * system.accuracy:.1f} %, {system.split} ({system.source})"
-
-
-def _short(number: float) -> str:
-    """1,500,000 -> 1.5 M."""
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= size:
-            return f"{number / size:.3g} {letter}"
-    return f"{number:.3g}"

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bench.verdict.words import listed
+
 NONE = "–"
 
 
@@ -123,12 +125,6 @@ def _in_unit(value: float | None, unit: str) -> str:
 def signed(number: float, digits: int = 2) -> str:
     """-0.5 -> −0.50, with a true minus sign."""
     return f"{number:+.{digits}f}".replace("-", "−")
-
-
-def listed(words: Sequence[object]) -> str:
-    """[2022, 2023, 2025] -> 2022, 2023 and 2025."""
-    *first, last = map(str, words)
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def years(found: Sequence[int]) -> str:

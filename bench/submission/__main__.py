@@ -13,14 +13,11 @@ from bench.submission.check import check
 from bench.submission.evaluation import not_confirmed
 from bench.submission.forms import LABEL, Form, form_of
 from bench.submission.meta import check_own_part
-from bench.submission.problem import Problem
+from bench.submission.problem import Problem, show
 from tinyasc import recipe
 from tinyasc.artifact import atomic_write
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-
-SHOWN = 50
-"""Problems that are printed."""
 
 
 def submit(
@@ -94,10 +91,8 @@ def _need_own_part(path: Path, form: Form, label: str) -> None:
 
 
 def _stop_at(problems: Sequence[Problem], advice: str) -> None:
-    for problem in problems[:SHOWN]:
-        print(problem)
     if problems:
-        raise UserError(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}, listed above: {advice}")
+        raise UserError(f"{show(problems)}, listed above: {advice}")
 
 
 if __name__ == "__main__":

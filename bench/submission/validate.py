@@ -9,12 +9,9 @@ from pathlib import Path
 from bench.submission.check import check
 from bench.submission.evaluation import files_of, not_confirmed
 from bench.submission.forms import form_of
-from bench.submission.problem import Problem
+from bench.submission.problem import Problem, show
 from tinyasc import recipe
 from tinyasc.errors import UserError
-
-SHOWN = 50
-"""Problems that are printed; a file may have one in each of its hundred thousand lines."""
 
 
 def validate(*files: Path, year: int = 2025, evaluation: Path | None = None) -> None:
@@ -32,13 +29,9 @@ def validate(*files: Path, year: int = 2025, evaluation: Path | None = None) -> 
     submissions = _submissions(files)
     for texts in submissions:
         problems += check(texts, form, expected)
-    for problem in problems[:SHOWN]:
-        print(problem)
-    if len(problems) > SHOWN:
-        print(f"and {len(problems) - SHOWN:,} more")
+    what = show(problems)
     print(not_confirmed(form, expected is not None), end="")
     if problems:
-        what = "1 problem" if len(problems) == 1 else f"{len(problems):,} problems"
         raise UserError(f"{what} by the rules of {year}: correct the lines that are named above")
     print(f"{'the submission keeps' if len(submissions) == 1 else 'the submissions keep'} to the rules of {year}")
 

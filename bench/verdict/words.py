@@ -33,7 +33,7 @@ def fits(passed: Mapping[int, bool], uncounted: str = "") -> str:
     if not failed:
         return f"fits the DCASE Task 1 limits of every year from {kept[0]} to {kept[-1]}"
     if kept:
-        return f"fits the DCASE Task 1 limits of {_listed(kept)} but breaks those of {_listed(failed)}"
+        return f"fits the DCASE Task 1 limits of {listed(kept)} but breaks those of {listed(failed)}"
     return f"breaks the DCASE Task 1 limits of every year from {failed[0]} to {failed[-1]}"
 
 
@@ -66,6 +66,7 @@ def _text(rule: str, unit: str, value: int, limit: int, dearest: Sequence[Dear])
     return f"{text}; {most.operation} {most.name} takes {100 * most.share:.0f} % of those in the file"
 
 
-def _listed(years: Sequence[int]) -> str:
-    *first, last = map(str, years)
+def listed(words: Sequence[object]) -> str:
+    """[2022, 2023, 2025] -> 2022, 2023 and 2025."""
+    *first, last = map(str, words)
     return f"{', '.join(first)} and {last}" if first else last

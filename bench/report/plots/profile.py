@@ -18,7 +18,10 @@ def profile(found: Mapping[str, Any]) -> Markup:
     """The picture of a profile of `bench.latency`: the MOST longest steps, and all others as one row."""
     steps = sorted(found["steps"], key=lambda step: -step["microseconds"])
     rows = [_bar(step) for step in steps[:MOST]]
-    if rest := steps[MOST:]:
+    rest = steps[MOST:]
+    if len(rest) == 1:  # takes no more room than what would stand for it
+        rows.append(_bar(rest[0]))
+    elif rest:
         microseconds, share = (sum(step[key] for step in rest) for key in ("microseconds", "share"))
         rows.append(Bar(f"{len(rest)} others", microseconds, _text(microseconds, share), "float"))
     most = max((row.value for row in rows), default=1) or 1
@@ -46,4 +49,5 @@ def _name(step: Mapping[str, Any]) -> str:
 
 
 def _text(microseconds: float, share: float) -> str:
-    return f"{three_digits(microseconds)} · {percent(share, 0)}"
+    """A difference of two times may come out below 0 by chance: that is no time."""
+    return f"{three_digits(max(0.0, microseconds))} · {percent(max(0.0, share), 0)}"

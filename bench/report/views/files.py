@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bench.accuracy.moments import FREEDOM
+
 Content = Mapping[str, Any]
+
+
+def few_moments(content: Content) -> int | None:
+    """Moments of the class that has fewest, where they are too few for an interval of one class drawn over them."""
+    classes = content["accuracy"]["files"][content["subject"]["headline"]]["parts"]["class"]
+    least = min(part["moments"] for part in classes.values())
+    return least if least - 1 < FREEDOM else None
 
 
 def twins(content: Content) -> Content | None:

@@ -1,5 +1,6 @@
-"""The judged files among published systems."""
+"""The judged files among published systems, and the command that measures more of them."""
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from bench.report.plots.macs import RIGHT_END, Chart, Point
 from bench.report.published import PUBLISHED
 
 Content = Mapping[str, Any]
+OF_ONE_CALL = ("--target", "--meter", "--compare", "--json", "--energy_seconds")
+"""Flags that say nothing of what is judged."""
 
 
 def on_the_map(content: Content) -> Chart:
@@ -30,3 +33,15 @@ def on_the_map(content: Content) -> Chart:
     limit = max(check["limit"] for check in content["verdict"]["checks"] if check["unit"] == "MACs")
     published = [Point(system.name, system.macs, system.accuracy) for system in PUBLISHED]
     return Chart(own, published, lines, at, limit)
+
+
+def command(content: Content, *more: str) -> str:
+    """The command that judges the same again, and measures more."""
+    given, kept = iter(shlex.split(content["command"])), []
+    for word in given:
+        flag, equals, _ = word.partition("=")
+        if flag not in (*OF_ONE_CALL, more[0]):
+            kept.append(word)
+        elif not equals:
+            next(given, None)  # its value
+    return f"{shlex.join(kept)} {' '.join(more)}"

@@ -6,6 +6,7 @@ from typing import Any
 from bench.figure import ESTIMATED, MEASURED
 from bench.report import words
 from bench.report.plots.stacked import Stack
+from bench.verdict.words import listed
 
 Content = Mapping[str, Any]
 
@@ -46,6 +47,11 @@ def sources(target: Content) -> list[str]:
     return list(dict.fromkeys(source for one in target["estimates"] for source in one.get("sources", [])))
 
 
+def reasons(target: Content) -> list[str]:
+    """Why files of a target have no estimate, each once."""
+    return list(dict.fromkeys(one["reason"] for one in target["estimates"] if one["milliseconds"] is None))
+
+
 def states(board: Content) -> list[dict[str, str]]:
     """What a board's clocks did before, during and after: when, governor, clock, temperature; empty if it is silent."""
     rows = []
@@ -69,7 +75,7 @@ def throttled(board: Content) -> list[str]:
     lines = []
     for when in ("before", "after"):
         if found := (board.get(when) or {}).get("throttled"):
-            now, since_boot = (words.listed(found.get(key) or ["nothing"]) for key in ("now", "since_boot"))
+            now, since_boot = (listed(found.get(key) or ["nothing"]) for key in ("now", "since_boot"))
             lines.append(f"Throttled {when}: {now}; since boot: {since_boot}.")
     return lines
 
