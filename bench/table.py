@@ -35,7 +35,7 @@ def of(content: Mapping[str, Any]) -> str:
         twin = subject["files"][reference]["title"]
         shown[f"{twin} accuracy"] = f"accuracy/{other}/macro"
         shown[f"{twin} latency"] = f"latency/{other}/median"
-        shown["  over it in latency"] = f"latency/{path_of(headline)}_over_{other.rpartition('/')[2]}"
+        shown[f"  {title} / {twin}, latency"] = f"latency/{path_of(headline)}_over_{other.rpartition('/')[2]}"
     for target in content["targets"]:
         place = f"target/{target['target']}/{path_of(headline)}"
         shown[f"{target['board']['name']}, latency"] = f"{place}/median"

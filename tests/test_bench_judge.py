@@ -244,7 +244,7 @@ def test_worse_than_an_older_report_ends_with_1(
     said = capsys.readouterr()
     assert "cost/tflite/int8/macs" in said.err.strip().splitlines()[-1]
     assert (tmp_path / "bench/report.json").exists()  # what was found is kept
-    assert "  over it in latency" in said.out
+    assert "INT8 .tflite / float .tflite, latency" in said.out
 
 
 def test_report_json_comes_last_and_only_as_the_schema_has_it(judged: Path, tmp_path: Path) -> None:
