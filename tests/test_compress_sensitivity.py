@@ -195,7 +195,7 @@ def test_runs_and_arguments_that_cannot_be_measured_get_one_line(data: Path, tmp
         new.card = replace(CARD, stage="export")
     for model, more, message in [
         (student, ["--plot", str(tmp_path)], "is a folder: name the file to write"),
-        (student, ["--plot", str(data / "x.png")], "which is a file: name another file to write"),
+        (student, ["--plot", str(data / "x.png")], "data.h5 is a file: name another folder to write to"),
         (student, ["--clips", "0"], "clips is 0, calibration_clips 256: take 1 or more"),
         (labels, [], "has the classes high, low; the student was trained on high, medium"),
         (rate, [], "has 32000 Hz, the student takes 44100 Hz"),
