@@ -52,13 +52,13 @@ def test_the_versions_of_this_machine_come_to_a_bare_device(
     transport = device(tmp_path / "home", f"{sys.executable} -S", instead)  # without site-packages: a bare one
     bare, said = probe.ask(transport), []
     assert bare.versions == {}
-    transport.run("mkdir work")
-    python = environment.prepare(transport, bare, "work", [".onnx", ".tflite"], said.append)
+    transport.run("mkdir judged")
+    python = environment.prepare(transport, bare, "judged", [".onnx", ".tflite"], said.append)
     (line,) = said
     assert done in line
-    where = transport.run(f"cd work && {python} -c 'import numpy, ai_edge_litert; print(ai_edge_litert.__file__)'")
-    assert str(tmp_path / "home/work/env") in where
-    assert environment.prepare(transport, bare, "work", [".tflite"], said.append) == python
+    where = transport.run(f"cd judged && {python} -c 'import numpy, ai_edge_litert; print(ai_edge_litert.__file__)'")
+    assert str(tmp_path / "home/judged/env") in where
+    assert environment.prepare(transport, bare, "judged", [".tflite"], said.append) == python
     assert len(said) == 1  # found ready
 
 
