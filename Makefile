@@ -153,7 +153,7 @@ environments: $(READY) ## tflite-runtime and tflite-micro beside, for what bench
 	$(PY) -m bench.environments
 
 emulator: $(READY) ## the emulated Raspberry Pi of `make bench TARGET=pi4`, ahead of time; 340 MB
-	$(PY) -m bench.emulate.prepare
+	$(PY) -m bench.boards.emulate.prepare
 
 lint: $(READY) ## ruff, pyright, import contracts
 	$(PY) -m ruff check .

@@ -11,21 +11,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import environments as other_runtimes
-from bench import judge as judging
-from bench import on_target, subject, table
-from bench.compare import reports
-from bench.compare.change import DEFAULT
-from bench.device import result
-from bench.emulate import emulator as emulated
-from bench.energy import host as energy_of_host
-from bench.energy import meter as power_meter
-from bench.energy.reading import read
-from bench.estimate.renew import renewed
-from bench.latency.measure import SECONDS
+from bench.boards import on_target
+from bench.boards.device import result
+from bench.boards.emulate import emulator as emulated
+from bench.boards.estimate.renew import renewed
+from bench.measure import environments as other_runtimes
+from bench.measure import judge as judging
+from bench.measure import subject
+from bench.measure.energy import host as energy_of_host
+from bench.measure.energy import meter as power_meter
+from bench.measure.energy.reading import read
+from bench.measure.latency.measure import SECONDS
+from bench.measure.subject import Subject
 from bench.report import content as contents
-from bench.report import document
-from bench.subject import Subject
+from bench.report import document, table
+from bench.report.compare import reports
+from bench.report.compare.change import DEFAULT
 from tinyasc import artifact, recipe
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError

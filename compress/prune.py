@@ -26,17 +26,18 @@ from tinyasc.artifact import ModelCard
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.front_end import FrontEnd
-from train import objectives, reproducible, trained
-from train.augment import AugmentConfig
-from train.loader import ExamplesConfig
-from train.loop.config import FitConfig
-from train.loop.history import RECIPE
-from train.loop.task import partial_of
-from train.objectives.distillation import DistillationConfig
-from train.objectives.objective import Objective
-from train.reproducible import ComputeConfig
-from train.stage import Job, train_float
-from train.teachers.open import open_teacher
+from tinyasc.runs import reproducible, trained
+from tinyasc.runs.reproducible import ComputeConfig
+from train.data.augment import AugmentConfig
+from train.data.loader import ExamplesConfig
+from train.fit.loop.config import FitConfig
+from train.fit.loop.history import RECIPE
+from train.fit.loop.task import partial_of
+from train.fit.stage import Job, train_float
+from train.targets import objectives
+from train.targets.objectives.distillation import DistillationConfig
+from train.targets.objectives.objective import Objective
+from train.targets.teachers.open import open_teacher
 
 BATCH = 32
 

@@ -27,13 +27,15 @@ from tinyasc import front_end, recipe
 from tinyasc.artifact import Run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from train import objectives, reproducible, stage, trained
-from train.augment import AugmentConfig
-from train.loader import ExamplesConfig
-from train.loop.config import FitConfig
-from train.objectives.distillation import DistillationConfig
-from train.reproducible import ComputeConfig
-from train.teachers.open import open_teacher
+from tinyasc.runs import reproducible, trained
+from tinyasc.runs.reproducible import ComputeConfig
+from train.data.augment import AugmentConfig
+from train.data.loader import ExamplesConfig
+from train.fit import stage
+from train.fit.loop.config import FitConfig
+from train.targets import objectives
+from train.targets.objectives.distillation import DistillationConfig
+from train.targets.teachers.open import open_teacher
 
 
 def train_qat(

@@ -18,17 +18,17 @@ from compress.qat import train_qat
 from compress.quantized_network import QuantizedNetwork
 from compress.quantized_run import simulated
 from compress.scheme import DEFAULT, Scheme
-from tests import tiny_architectures, tiny_data, tiny_programs
+from tests.support import tiny_architectures, tiny_data, tiny_programs
 from tinyasc import front_end, metrics, recipe
 from tinyasc.artifact import load_card
 from tinyasc.clips import Clips
 from tinyasc.mel import MEL_CONFIGS, log_mel
 from tinyasc.mel_torch import LogMel
-from train import trained
-from train.loop.task import Task
-from train.reproducible import ComputeConfig, settle
-from train.slicing import Slicing
-from train.sound_source import DeviceSound, DiskSound
+from tinyasc.runs import trained
+from tinyasc.runs.reproducible import ComputeConfig, settle
+from train.data.slicing import Slicing
+from train.data.sound_source import DeviceSound, DiskSound
+from train.fit.loop.task import Task
 from train.student import train_student
 from train.teacher import train_teacher
 

@@ -20,7 +20,7 @@ from compress.qat import train_qat
 from compress.quantized_run import simulated
 from compress.sensitivity.__main__ import sensitivity
 from export.runtimes import Runtime
-from tests import tiny_data, tiny_run
+from tests.support import tiny_data, tiny_run
 from tinyasc import artifact, front_end, metrics, recipe
 from tinyasc.clips import Clips
 from train.student import train_student
@@ -64,7 +64,7 @@ KILLED_QAT = """
 import os, signal, sys
 from compress.qat import train_qat
 from tinyasc import recipe
-from train.loop.checkpoint import Checkpoints
+from train.fit.loop.checkpoint import Checkpoints
 
 save = Checkpoints.save
 

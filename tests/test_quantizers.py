@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.environments import FOLDER
+from bench.measure.environments import FOLDER
 from compress.simulate import simulate
 from deploy import runtime
-from tests import tiny_programs
 from tests.quantizers import ours, peers, row
 from tests.quantizers.peers import TOOLS, Peer, Tool
 from tests.quantizers.row import FileFigures, Row
 from tests.quantizers.source import Made
 from tests.quantizers.table import COLUMNS, markdown
+from tests.support import tiny_programs
 from tinyasc.errors import UserError
 
 FIGURES = FileFigures(1234, "some runtime", 0.5, 0.75)

@@ -18,12 +18,12 @@ from compress.prune import prune_student
 from compress.ptq.__main__ import quantize_trained
 from compress.ptq.config import PtqConfig
 from compress.qat import train_qat
-from tests import tiny_data
+from tests.support import tiny_data
 from tinyasc import front_end, models, recipe
 from tinyasc.dcase import LIMITS
 from tinyasc.mel import MEL_CONFIGS
 from tinyasc.models.sizes import SIZES
-from train.schedule import Phase, factor, stretches
+from train.fit.schedule import Phase, factor, stretches
 from train.student import train_student
 from train.teacher import train_teacher
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tinyasc import artifact, recipe
-from train import curves
-from train.runs import FIGURES, read_all
-from train.seeds import Group, differences, grouped
+from train.fit import curves
+from train.report.runs import FIGURES, read_all
+from train.report.seeds import Group, differences, grouped
 
 COLUMNS = {
     "loss": "last loss",

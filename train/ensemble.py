@@ -3,7 +3,7 @@
     python -m train.ensemble --teachers RUN RUN FILE --data FILE.h5 --average probabilities --out RUN
 
 Teachers are runs of train.teacher or of this command, their logits.h5 alone, or DCASE's output.csv. Writes logits.h5
-(train.teachers.stored), recipe.yaml, model_card.json: a run of the stage teacher, architecture "ensemble".
+(train.targets.teachers.stored), recipe.yaml, model_card.json: a run of the stage teacher, architecture "ensemble".
 
 Shapes: N clips of the data set, n clips that all teachers answer to, K classes.
 """
@@ -21,10 +21,10 @@ from tinyasc.artifact import ModelCard
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.metrics import score_test
-from train import trained
-from train.score_table import summary
-from train.teachers import live, output_csv, stored
-from train.teachers.average import Average, averaged
+from tinyasc.runs import trained
+from tinyasc.runs.score_table import summary
+from train.targets.teachers import live, output_csv, stored
+from train.targets.teachers.average import Average, averaged
 
 
 def make_ensemble(*, teachers: list[Path], data: Path, out: Path, average: Average = "probabilities") -> None:

@@ -22,11 +22,13 @@ from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.front_end import FrontEnd, from_card
 from tinyasc.mel_torch import front_end
-from train import device_probe, picture, reproducible, score_picture, score_table, trained
-from train.device_probe import Probe
-from train.reproducible import ComputeConfig
-from train.score_table import summary
-from train.teachers import stored
+from tinyasc.runs import reproducible, score_table, trained
+from tinyasc.runs.reproducible import ComputeConfig
+from tinyasc.runs.score_table import summary
+from train import picture
+from train.report import device_probe, score_picture
+from train.report.device_probe import Probe
+from train.targets.teachers import stored
 
 
 def predict(model: nn.Module, mel: FrontEnd, clips: Clips, indices: np.ndarray, *, batch_size: int = 64) -> np.ndarray:

@@ -28,10 +28,10 @@ from tinyasc.errors import UserError
 from tinyasc.mel import MEL_CONFIGS, MelConfig, hann, mel_bank
 from tinyasc.models.cp_mobile import CPMobileConfig, round_channels
 from tinyasc.models.sizes import SIZES
-from train import reproducible, trained
+from tinyasc.runs import reproducible, trained
+from tinyasc.runs.reproducible import ComputeConfig
+from tinyasc.runs.score_table import summary
 from train.evaluate import predict, score_test
-from train.reproducible import ComputeConfig
-from train.score_table import summary
 
 TOLERANCE = 4e-4
 """Of windows and filter banks: torchaudio's differ from ours by 2e-5, other kinds of either by 7e-4 and more."""

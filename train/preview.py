@@ -21,9 +21,9 @@ from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
 from tinyasc.mel_torch import LogMel
-from train import preview_picture
-from train.augment import Augmentation, AugmentConfig
-from train.preview_picture import Row
+from train.data.augment import Augmentation, AugmentConfig
+from train.report import preview_picture
+from train.report.preview_picture import Row
 
 BATCH = 16
 """Clips that mixup and MixStyle choose partners from."""

@@ -14,16 +14,17 @@ from torch import nn
 from tinyasc import models, recipe
 from tinyasc.clips import Clips
 from tinyasc.mel import MelConfig
-from train import objectives, reproducible
-from train.augment import AugmentConfig
-from train.loader import ExamplesConfig, divided
-from train.loop.config import FitConfig
-from train.objectives.adversarial import OFF, AdversarialConfig
-from train.objectives.distillation import DistillationConfig
-from train.objectives.objective import Objective
-from train.reproducible import ComputeConfig
-from train.stage import Job, train_float
-from train.teachers.open import open_teacher
+from tinyasc.runs import reproducible
+from tinyasc.runs.reproducible import ComputeConfig
+from train.data.augment import AugmentConfig
+from train.data.loader import ExamplesConfig, divided
+from train.fit.loop.config import FitConfig
+from train.fit.stage import Job, train_float
+from train.targets import objectives
+from train.targets.objectives.adversarial import OFF, AdversarialConfig
+from train.targets.objectives.distillation import DistillationConfig
+from train.targets.objectives.objective import Objective
+from train.targets.teachers.open import open_teacher
 
 
 def train_student(

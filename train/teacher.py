@@ -19,17 +19,18 @@ from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
 from tinyasc.models.passt import Passt, PasstS
 from tinyasc.models.passt_weights import load_weights
+from tinyasc.runs import reproducible
+from tinyasc.runs.reproducible import ComputeConfig
 from tinyasc.weights import locate
-from train import objectives, reproducible
-from train.augment import AugmentConfig
+from train.data.augment import AugmentConfig
+from train.data.loader import ExamplesConfig, divided
 from train.evaluate import predict
-from train.loader import ExamplesConfig, divided
-from train.loop.config import FitConfig
-from train.objectives.adversarial import OFF, AdversarialConfig
-from train.objectives.objective import Objective
-from train.reproducible import ComputeConfig
-from train.stage import Job, train_float
-from train.teachers import stored
+from train.fit.loop.config import FitConfig
+from train.fit.stage import Job, train_float
+from train.targets import objectives
+from train.targets.objectives.adversarial import OFF, AdversarialConfig
+from train.targets.objectives.objective import Objective
+from train.targets.teachers import stored
 
 
 def train_teacher(

@@ -2,12 +2,12 @@
 
 sentence    the verdict in words
 figures     every number by its path, such as "accuracy/tflite/int8/macro"; value, unit, how, source, interval
-subject     what is judged (`bench.subject`)
-verdict     limits, what is over, and what costs most (`bench.verdict.findings.content`)
-layers      the headline file operation by operation (`bench.graph.cost.Layer`)
-accuracy    `bench.accuracy.findings.content`, and drop_ins (`bench.accuracy.drop_ins.content`); null without data
+subject     what is judged (`bench.measure.subject`)
+verdict     limits, what is over, and what costs most (`bench.measure.compliance.findings.content`)
+layers      the headline file operation by operation (`bench.measure.graph.cost.Layer`)
+accuracy    `bench.measure.accuracy.findings.content`, and drop_ins (`bench.measure.accuracy.drop_ins.content`); null without data
 latency, memory, energy    each as its room's `content` says; energy is null if it was not asked for
-targets     results of other machines, emulated and real (`bench.device.result`)
+targets     results of other machines, emulated and real (`bench.boards.device.result`)
 model, data, lineage, machine, parity    the run's model card, the data set, the runs before, where it was judged,
             and the proof of equality that came with the export
 """
@@ -17,18 +17,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench.accuracy import drop_ins
-from bench.accuracy import findings as accuracy
-from bench.device import result
-from bench.energy import findings as energy
-from bench.energy.meter import Metered
-from bench.figure import MEASURED, QUOTED, Figure, path_of
-from bench.graph import cost as graph_cost
-from bench.judge import Judgement
-from bench.latency import content as latency
-from bench.memory import findings as memory
+from bench.boards.device import result
+from bench.measure.accuracy import drop_ins
+from bench.measure.accuracy import findings as accuracy
+from bench.measure.compliance import findings as verdict
+from bench.measure.energy import findings as energy
+from bench.measure.energy.meter import Metered
+from bench.measure.figure import MEASURED, QUOTED, Figure, path_of
+from bench.measure.graph import cost as graph_cost
+from bench.measure.judge import Judgement
+from bench.measure.latency import content as latency
+from bench.measure.memory import findings as memory
 from bench.report.document import FORMAT
-from bench.verdict import findings as verdict
 from tinyasc.artifact import ModelCard
 
 TARGET, METER = "target/", "energy/meter"

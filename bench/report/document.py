@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 from jsonschema.exceptions import best_match
 
-from bench.device import result
+from bench.boards.device import result
 from bench.report import page
 from tinyasc.artifact import atomic_write
 from tinyasc.errors import UserError

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.verdict.words import listed
+from bench.measure.compliance.words import listed
 
 NONE = "–"
 

@@ -1,1 +1,1 @@
-"""What DCASE Task 1 takes of a system, output.csv and meta.yaml: written, and checked by the organisers' rules."""
+"""Commands: write a submission (`python -m bench.submission`), check files of others (`bench.submission.validate`)."""

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.submission import inference, package, system, template
-from bench.submission.check import check
-from bench.submission.evaluation import not_confirmed
-from bench.submission.forms import LABEL, Form, form_of
-from bench.submission.meta import check_own_part
-from bench.submission.problem import Problem, show
+from bench.challenge.submission import inference, package, system, template
+from bench.challenge.submission.check import check
+from bench.challenge.submission.evaluation import not_confirmed
+from bench.challenge.submission.forms import LABEL, Form, form_of
+from bench.challenge.submission.meta import check_own_part
+from bench.challenge.submission.problem import Problem, show
 from tinyasc import recipe
 from tinyasc.artifact import atomic_write
 from tinyasc.clips import Clips

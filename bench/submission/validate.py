@@ -6,10 +6,10 @@ python -m bench.submission.validate Lee_KU_task1_1.output.csv Lee_KU_task1_1.met
 import zipfile
 from pathlib import Path
 
-from bench.submission.check import check
-from bench.submission.evaluation import files_of, not_confirmed
-from bench.submission.forms import form_of
-from bench.submission.problem import Problem, show
+from bench.challenge.submission.check import check
+from bench.challenge.submission.evaluation import files_of, not_confirmed
+from bench.challenge.submission.forms import form_of
+from bench.challenge.submission.problem import Problem, show
 from tinyasc import recipe
 from tinyasc.errors import UserError
 

@@ -31,10 +31,10 @@ from tinyasc import artifact, front_end, metrics, recipe
 from tinyasc.artifact import new_run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from train import reproducible, trained
-from train.reproducible import ComputeConfig
-from train.score_table import summary
-from train.validation import hold_out
+from tinyasc.runs import reproducible, trained
+from tinyasc.runs.reproducible import ComputeConfig
+from tinyasc.runs.score_table import summary
+from train.data.validation import hold_out
 
 TRIALS = "autotune.json"
 

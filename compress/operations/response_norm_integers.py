@@ -29,7 +29,7 @@ No kernel has this, so the files spell it in float32 operators. Float32 holds ev
     least 1, and an odd number over a multiple of four is never half an integer: no tie.
 
 Proven so: equality of any runtime whose float32 sums and products are IEEE's, and whose roots and quotients err by less
-than 3 * 2^-23. Measured alone: that a runtime's roots and quotients do (tests/test_export_response_norm.py, all n and
+than 3 * 2^-23. Measured alone: that a runtime's roots and quotients do (tests/export/test_response_norm.py, all n and
 many t), and that it does not rewrite the graph into something else (parity of whole files).
 
 Shapes: B batch, C channels, F mel bands, T frames.

@@ -29,9 +29,9 @@ from tinyasc import artifact, front_end, metrics, recipe
 from tinyasc.artifact import new_run
 from tinyasc.clips import Clips
 from tinyasc.front_end import FrontEnd
-from train import reproducible, trained
-from train.reproducible import ComputeConfig
-from train.score_table import summary
+from tinyasc.runs import reproducible, trained
+from tinyasc.runs.reproducible import ComputeConfig
+from tinyasc.runs.score_table import summary
 
 
 def quantize_trained(

@@ -31,8 +31,9 @@ from tinyasc import artifact, front_end, recipe
 from tinyasc.artifact import ModelCard
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from train import picture, reproducible, trained
-from train.reproducible import ComputeConfig
+from tinyasc.runs import reproducible, trained
+from tinyasc.runs.reproducible import ComputeConfig
+from train import picture
 
 
 def sensitivity(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from bench.environments import FOLDER, PACKAGES, prepared
+from bench.measure.environments import FOLDER, PACKAGES, prepared
 from deploy import runtime
 from export.front_end.waveforms import sounds
 from tinyasc import artifact, front_end, recipe

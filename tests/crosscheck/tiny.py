@@ -9,7 +9,7 @@ from pathlib import Path
 from export.drop_in import Sound
 from export.files import write_files
 from export.metadata.facts import Facts
-from tests import tiny_programs
+from tests.support import tiny_programs
 from tinyasc import recipe
 from tinyasc.artifact import ModelCard, new_run
 from tinyasc.mel import MelConfig

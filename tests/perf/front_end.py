@@ -16,7 +16,7 @@ from export.front_end.log_mel import log_mel
 from export.tflite.arithmetic import TfliteArithmetic
 from export.tflite.graph import Graph
 from tests.perf.case import Case
-from tests.tiny_models import Flatbuffer
+from tests.support.tiny_models import Flatbuffer
 from tinyasc.mel import MEL_CONFIGS, MelConfig, frames, hann, mel_bank
 
 TIMES = 50

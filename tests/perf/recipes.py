@@ -9,10 +9,10 @@ from jsonargparse import ArgumentParser
 
 from tinyasc import models
 from tinyasc.clips import Clips
-from train import objectives
-from train.augment import Augmentation
-from train.loader import Batches
-from train.loop.task import Task
+from train.data.augment import Augmentation
+from train.data.loader import Batches
+from train.fit.loop.task import Task
+from train.targets import objectives
 
 FOLDER = Path(__file__).parents[2] / "train/recipes"
 
@@ -40,7 +40,7 @@ def task(recipe: Any, clips: Clips, device: torch.device, *, channels_last: bool
         clips: the data set.
         device: where to train.
         channels_last: whether feature maps have their channels last in memory, as stages have it.
-        objective: more for `train.objectives.build`.
+        objective: more for `train.targets.objectives.build`.
     """
     torch.manual_seed(recipe.seed)
     network = models.build(recipe.architecture, recipe.model, len(clips.labels))

@@ -22,9 +22,9 @@ from tests.perf.aside import Aside
 from tests.perf.case import Case
 from tinyasc import models, third_party
 from tinyasc.clips import Clips
-from train import reproducible
-from train.augmentations import impulse_responses
-from train.loop.meter import Meter
+from tinyasc.runs import reproducible
+from train.data.augmentations import impulse_responses
+from train.fit.loop.meter import Meter
 from train.student import train_student
 
 STEPS = 2

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from bench.environments import FOLDER
+from bench.measure.environments import FOLDER
 from compress import quantized_run
 from compress.lower import lower
 from deploy import runtime
@@ -27,7 +27,7 @@ from tests.quantizers.table import markdown
 from tinyasc import artifact, front_end, machine, recipe
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from train import trained
+from tinyasc.runs import trained
 
 
 def study(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.environments import prepared
+from bench.measure.environments import prepared
 from tests.quantizers.source import Made
 from tinyasc import artifact
 from tinyasc.errors import UserError

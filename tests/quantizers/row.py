@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.latency import rounds as latency
+from bench.measure.latency import rounds as latency
 from deploy import runtime
 from deploy.runtime import Model
 from tests.quantizers.reference import Reference
@@ -35,7 +35,7 @@ class FileFigures:
     milliseconds: float
     """Median of one inference on one thread; a shared machine blurs it."""
     ratio: float
-    """Of that to the float file of the same format, in the same rounds (`bench.latency.rounds`)."""
+    """Of that to the float file of the same format, in the same rounds (`bench.measure.latency.rounds`)."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ pruned and parametrized weights; memory that two parameters share once.
 Deployed: each batch norm right behind a convolution or linear layer folded into it, which leaves one bias per output:
 fewer parameters, but more MACs, since a bias counts at every position. What depends on no clip is computed beforehand:
 a parametrized weight counts as what is multiplied with. Parameters that nothing reads are not deployed. The exported
-.onnx as `bench.graph.cost` counts it has no MACs of biases, but those of poolings, means and additions.
+.onnx as `bench.measure.graph.cost` counts it has no MACs of biases, but those of poolings, means and additions.
 """
 
 from dataclasses import dataclass, replace

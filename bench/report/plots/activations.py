@@ -13,7 +13,7 @@ HEIGHT = 170
 
 
 def activations(found: Mapping[str, Any]) -> Markup:
-    """The picture. found: a file of `bench.memory`; its arena in TensorFlow Lite Micro, if known, is a dashed line."""
+    """The picture. found: a file of `bench.measure.memory`; its arena in TensorFlow Lite Micro, if known, is a dashed line."""
     live_bytes = [step["live_bytes"] for step in found["timeline"]]
     names = [step["operation"] for step in found["timeline"]]
     marks = {"TFLM arena": found["arena"]["smallest"]} if found["arena"] else {}

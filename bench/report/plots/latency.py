@@ -16,8 +16,8 @@ def latency(
     """The picture.
 
     Args:
-        variants: of `bench.latency`.
-        targets: results of `bench.device.result`.
+        variants: of `bench.measure.latency`.
+        targets: results of `bench.boards.device.result`.
         files: of the report's subject: name -> title, integer, ...
     """
     rows = [_measured(one, files, one["runtime"]) for one in variants if one["threads"] == 1]

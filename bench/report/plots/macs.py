@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from bench.figure import QUOTED
+from bench.measure.figure import QUOTED
 from bench.report.plots.canvas import Canvas, Margins, Scale
 from bench.report.words import percent, short
 

@@ -12,7 +12,7 @@ HEIGHT = 300
 
 
 def margins(found: Mapping[str, Any], first: str, second: str) -> Markup:
-    """The picture. found: `margins` of a pair of `bench.accuracy`; a margin above 0 is a right answer."""
+    """The picture. found: `margins` of a pair of `bench.measure.accuracy`; a margin above 0 is a right answer."""
     values = [*found["first"], *found["second"], -1, 1]
     scale = Scale(min(values), max(values))
     canvas = Canvas(

@@ -22,7 +22,7 @@ def parts(
 
     Args:
         kind: of the parts, for the title: device, class or city.
-        found: name -> part of `bench.accuracy`.
+        found: name -> part of `bench.measure.accuracy`.
         reference: the same of the float twin.
         heard: names that the model heard in training, which stand first; none: not told apart.
     """

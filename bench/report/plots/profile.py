@@ -15,7 +15,7 @@ MOST = 12
 
 
 def profile(found: Mapping[str, Any]) -> Markup:
-    """The picture of a profile of `bench.latency`: the MOST longest steps, and all others as one row."""
+    """The picture of a profile of `bench.measure.latency`: the MOST longest steps, and all others as one row."""
     steps = sorted(found["steps"], key=lambda step: -step["microseconds"])
     rows = [_bar(step) for step in steps[:MOST]]
     rest = steps[MOST:]

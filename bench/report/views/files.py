@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bench.accuracy.moments import FREEDOM
+from bench.measure.accuracy.moments import FREEDOM
 
 Content = Mapping[str, Any]
 

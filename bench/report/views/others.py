@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from bench.figure import MEASURED, QUOTED
+from bench.measure.figure import MEASURED, QUOTED
 from bench.report import words
 from bench.report.plots.macs import RIGHT_END, Chart, Point
 from bench.report.published import PUBLISHED

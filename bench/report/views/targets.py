@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.figure import ESTIMATED, MEASURED
+from bench.measure.compliance.words import listed
+from bench.measure.figure import ESTIMATED, MEASURED
 from bench.report import words
 from bench.report.plots.stacked import Stack
-from bench.verdict.words import listed
 
 Content = Mapping[str, Any]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.figure import ESTIMATED, MEASURED
+from bench.measure.figure import ESTIMATED, MEASURED
 from bench.report import words
 
 Content = Mapping[str, Any]

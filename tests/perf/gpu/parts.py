@@ -18,9 +18,9 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.perf.gpu.peak import now
-from train.loader import Batch
-from train.loop.learner import Learner
-from train.loop.task import Task
+from train.data.loader import Batch
+from train.fit.loop.learner import Learner
+from train.fit.loop.task import Task
 
 Result = TypeVar("Result")
 PROFILED = 5

@@ -16,13 +16,13 @@ from tests.perf.gpu.watch import Watch
 from tests.perf.gpu.workloads import Setting, Variant, Workload
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from train import reproducible
-from train.loader import Batch, Batches
-from train.loop.meter import Meter
-from train.sound_source import DiskSound
+from tinyasc.runs import reproducible
+from train.data.loader import Batch, Batches
+from train.data.sound_source import DiskSound
+from train.fit.loop.meter import Meter
 from train.student import train_student
+from train.targets.teachers.stored import Stored
 from train.teacher import train_teacher
-from train.teachers.stored import Stored
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The same questions on other machines: emulated boards, real ones over ssh, and estimates of milliseconds."""

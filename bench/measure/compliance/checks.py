@@ -1,0 +1,156 @@
+"""Whether a model fits the limits of DCASE Task 1, year by year, with the counting rule of every number.
+
+The rules count the network: every parameter at its precision, and the MACs of one second of sound. Those counts decide.
+In the deciding memory every parameter of an INT8 network takes one byte, its biases too, as the challenge's parameter
+count has it (torchinfo's count x 1 byte). As stored, biases are int32 and take four: that count does not decide and
+stands beside it, as the challenge's counter for .tflite files (NeSsi) finds it in the file, with shapes, pooling that
+is written as a convolution, and zeros that make a layer faster.
+"""
+
+from dataclasses import asdict, dataclass
+from math import ceil
+from typing import Any
+
+from bench.measure.compliance.window import Window
+from bench.measure.figure import ESTIMATED, MEASURED, QUOTED
+from bench.measure.graph.cost import GraphCost
+from tinyasc.artifact import ModelCard
+from tinyasc.dcase import LIMITS
+
+MACS_COUNTED = {
+    QUOTED: "network, batch norms folded, a bias counted at every position",
+    MEASURED: "network as the file shows it, since no model card counts it",
+}
+
+
+@dataclass(frozen=True)
+class Network:
+    """The network as the rules count it, batch norms folded."""
+
+    parameters: int
+    """Weights and biases, zeros too."""
+    macs: int
+    """Multiply-accumulates for one inference."""
+    how: str
+    """QUOTED from a model card, or MEASURED in the file where no card has counts."""
+    source: str
+    window: Window
+    """What one inference hears."""
+    uncounted: str = ""
+    """Operations whose MACs are not in the count, which is a lower bound then: "If (2 times), MyOp (1 time)"."""
+
+    def per_second(self, macs: int) -> int:
+        """MACs of one inference as those of one second of sound."""
+        return ceil(macs / (self.window.seconds or 1))
+
+    @property
+    def macs_how(self) -> str:
+        """Of the MACs for one second: ESTIMATED where an inference is only taken for one, or some are not counted."""
+        return ESTIMATED if self.window.seconds is None or self.uncounted else self.how
+
+    @property
+    def macs_words(self) -> str:
+        """Behind the way in which MACs were counted."""
+        return self.window.words + (f", a lower bound: not counted: {self.uncounted}" if self.uncounted else "")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One number against one limit."""
+
+    year: int
+    rule: str
+    """What is limited."""
+    counting: str
+    """How `value` was counted."""
+    value: int
+    limit: int
+    unit: str
+    how: str
+    """MEASURED, QUOTED or, where the length of an inference is not known, ESTIMATED."""
+    decides: bool
+    """Whether the year is passed or failed by it; the others are the file's own counts, for information."""
+
+    @property
+    def share(self) -> float:
+        """value / limit; above 1 fails. A limit of 0 gives 0 or 1."""
+        return self.value / self.limit if self.limit else float(self.value > 0)
+
+    @property
+    def passed(self) -> bool:
+        return self.value <= self.limit
+
+    @property
+    def over(self) -> int:
+        """How far the value is above the limit, 0 where it is not."""
+        return max(0, self.value - self.limit)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "share": self.share, "passed": self.passed, "over": self.over}
+
+
+def network_of(cost: GraphCost, card: ModelCard | None, window: Window) -> Network:
+    """The counts of the newest card in the line that has them, else those of the file."""
+    entries = [] if card is None else [*card.lineage, {"stage": card.stage, "cost": card.cost}]
+    for entry in reversed(entries):
+        counted = entry.get("cost") or {}
+        if "deployed_parameters" in counted and "deployed_macs" in counted:
+            source = f"model card of the {entry['stage']} run"
+            return Network(counted["deployed_parameters"], counted["deployed_macs"], QUOTED, source, window)
+    source = "counted in the graph of the file"
+    return Network(cost.parameters, cost.macs, MEASURED, source, window, uncounted(cost))
+
+
+def uncounted(cost: GraphCost) -> str:
+    """Operations that are missing from the MACs of a file, in words; "": none."""
+    return ", ".join(f"{name} ({count} time{'s' * (count > 1)})" for name, count in cost.uncounted.items())
+
+
+def checks(cost: GraphCost, network: Network) -> list[Check]:
+    """Every limit of every year in `tinyasc.dcase.LIMITS`, for one analysis segment of one second."""
+    weights = sum(layer.weights for layer in cost.layers)
+    bytes_each = cost.weight_bytes / max(1, weights)
+    size = f"{bytes_each:.3g} byte{'s' if bytes_each != 1 else ''}"
+    scaled = network.macs_words
+    file_how = ESTIMATED if network.window.seconds is None or network.uncounted else MEASURED
+    found: list[Check] = []
+    for year, limits in sorted(LIMITS.items()):
+        rows = [
+            (
+                ("MACs", "MACs", limits.macs),
+                (MACS_COUNTED[network.how] + scaled, network.per_second(network.macs), network.macs_how),
+                (
+                    f"in the file by NeSsi's rule: no biases, but pooling and additions{scaled}",
+                    network.per_second(cost.macs),
+                    file_how,
+                ),
+            ),
+            (
+                ("parameter memory", "bytes", limits.parameter_bytes),
+                (f"network, every weight and bias {size}", round(network.parameters * bytes_each), network.how),
+                (
+                    "in the file by NeSsi's rule: biases as stored (int32: 4 bytes), shapes too",
+                    cost.constant_bytes,
+                    MEASURED,
+                ),
+            ),
+            (
+                ("parameters", "parameters", limits.parameters),
+                ("network, every weight and bias, zeros too", network.parameters, network.how),
+                ("in the file, every weight and bias, zeros too", cost.parameters, MEASURED),
+            ),
+        ]
+        for (rule, unit, limit), (counting, value, how), (counting_file, value_file, how_file) in rows:
+            if limit is not None:
+                found.append(Check(year, rule, counting, value, limit, unit, how, decides=True))
+                found.append(Check(year, rule, counting_file, value_file, limit, unit, how_file, decides=False))
+        if limits.integer_parameters:
+            counting, wide = "weights in the file that take more than one byte", cost.wide_weights
+            found.append(Check(year, "weights wider than INT8", counting, wide, 0, "weights", MEASURED, decides=True))
+    return found
+
+
+def passed_years(found: list[Check]) -> dict[int, bool]:
+    """Year -> whether every deciding check of that year passed."""
+    deciding = [check for check in found if check.decides]
+    return {year: all(c.passed for c in deciding if c.year == year) for year in sorted({c.year for c in deciding})}

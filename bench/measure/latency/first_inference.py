@@ -1,0 +1,35 @@
+"""The process that `start` times: it does nothing before its clock runs, and answers with a line of JSON.
+
+python -m bench.measure.latency.first_inference FILE
+"""
+
+import time
+
+BEGIN = time.perf_counter_ns()
+
+import json  # noqa: E402
+import sys  # noqa: E402
+from contextlib import suppress  # noqa: E402
+from importlib import import_module  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+RUNTIMES = {".tflite": "ai_edge_litert.interpreter", ".onnx": "onnxruntime"}
+
+
+def main(path: Path) -> None:
+    """Print {"importing", "loading", "first"} in nanoseconds."""
+    with suppress(ImportError):  # another runtime may take its place; loading imports that
+        import_module(RUNTIMES[path.suffix])
+    np, runtime = import_module("numpy"), import_module("deploy.runtime")
+    imported = time.perf_counter_ns()
+    model = runtime.load(path)
+    loaded = time.perf_counter_ns()
+    raw = model.input.quantize(np.zeros(model.input.shape))
+    ready = time.perf_counter_ns()
+    model.run(raw)
+    first = time.perf_counter_ns() - ready
+    print(json.dumps({"importing": imported - BEGIN, "loading": loaded - imported, "first": first}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

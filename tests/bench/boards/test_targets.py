@@ -1,0 +1,30 @@
+"""The boards that can be asked for by name."""
+
+import pytest
+
+from bench.boards.targets import boards
+from tinyasc.errors import UserError
+
+# MIDR_EL1 (variant, part, revision) of the cores in Arm's reference manuals; clocks of the product briefs.
+KNOWN = {
+    "pi3": ("cortex-a53", 1.4e9, "0x0", "0xd03", 4),
+    "pi4": ("cortex-a72", 1.5e9, "0x0", "0xd08", 3),
+    "pi5": ("cortex-a76", 2.4e9, "0x4", "0xd0b", 1),
+    "zero2": ("cortex-a53", 1.0e9, "0x0", "0xd03", 4),
+}
+
+
+def test_every_board_reads_and_is_what_it_is() -> None:
+    found = [boards.load(key) for key in boards.known()]
+    assert {
+        board.key: (board.processor, board.clock_hz, board.core.variant, board.core.part, board.core.revision)
+        for board in found
+    } == KNOWN
+    assert {board.key for board in found if "asimddp" in board.core.features} == {"pi5"}  # dot products
+    assert all(board.cores == 4 and board.source for board in found)
+
+
+@pytest.mark.parametrize("key", ["pi2", "zero", "armv7", "../targets/pi4"])
+def test_what_is_no_64_bit_board_is_refused(key: str) -> None:
+    with pytest.raises(UserError, match=r"no target .*: take pi3, pi4, pi5, zero2 \(emulated, all 64-bit"):
+        boards.load(key)

@@ -1,0 +1,314 @@
+"""Energy from power whose integral is known, files as meters write them, and what codecarbon's figures become."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench import energy as command
+from bench.boards.device import result
+from bench.measure.energy import findings, host, meter
+from bench.measure.energy.findings import Findings
+from bench.measure.energy.host import Host
+from bench.measure.energy.per_inference import PerInference, Powers, student
+from bench.measure.energy.reading import Reading, read
+from bench.measure.figure import ESTIMATED, MEASURED
+from bench.measure.unmeasured import Unmeasured
+from deploy.runtime import Model, Port
+from tinyasc import recipe
+from tinyasc.errors import UserError
+
+CONSTANT = ([0, 1, 2, 3, 4], [2, 2, 2, 2, 2])
+RAMP = ([0, 1, 2, 3, 4], [0, 1, 2, 3, 4])
+UNEVEN = ([0, 0.5, 0.75, 3, 4], [0, 1, 1.5, 6, 8])  # 2 t watts, sampled as it comes
+PULSE = ([0, 1, 1, 3, 3, 4], [1, 1, 5, 5, 1, 1])  # two samples at one time are a step
+
+
+def reading(seconds: Sequence[float], watts: Sequence[float]) -> Reading:
+    return Reading(Path("meter.csv"), np.array(seconds, float), np.array(watts, float), None, "t, P")
+
+
+@pytest.mark.parametrize(
+    ("power", "window", "expected"),
+    [
+        (CONSTANT, (0, 4), 8),
+        (CONSTANT, (0.3, 0.6), 0.6),  # between two samples
+        (RAMP, (0, 4), 8),
+        (RAMP, (1.5, 2.5), 2),
+        (UNEVEN, (0, 4), 16),
+        (UNEVEN, (0.6, 3.5), 3.5**2 - 0.6**2),
+        (PULSE, (0, 4), 12),
+    ],
+)
+def test_integral(power: tuple[Sequence[float], Sequence[float]], window: tuple[float, float], expected: float) -> None:
+    assert meter.joules(reading(*power), *window) == pytest.approx(expected, rel=1e-12)
+
+
+def test_net_and_gross_with_the_interval_of_unequal_variances() -> None:
+    load, idle = Powers((5, 6, 7, 6, 6), (2,) * 5), Powers((2, 3, 2, 3), (1,) * 4)
+    found = PerInference(load, idle, 100)
+    assert found.net is not None
+    assert (found.gross.joules, found.net.joules) == pytest.approx((6 * 10 / 100, 3.5 * 10 / 100))
+    # scipy.stats.ttest_ind(load, idle, equal_var=False).confidence_interval(0.95): 2.48696 to 4.51304 W
+    assert found.net.interval == pytest.approx((0.248696, 0.451304), rel=1e-3)
+    assert found.gross.interval == pytest.approx(
+        (0.512201, 0.687799), rel=1e-3
+    )  # scipy.stats.ttest_1samp(load, 0), likewise
+    few = PerInference(Powers((5, 6, 7), (1, 1, 1)), None, 1)
+    assert (few.net, few.gross.interval) == (None, None)
+
+
+def test_blocks_count_by_their_length() -> None:
+    assert Powers((1, 4), (3, 1)).mean == 7 / 4
+
+
+@pytest.mark.parametrize(("freedom", "quantile"), [(3, 3.182), (4, 2.776), (9, 2.262), (19, 2.093), (120, 1.980)])
+def test_students_quantile(freedom: int, quantile: float) -> None:
+    """Against the printed table."""
+    assert student(freedom) == pytest.approx(quantile, rel=0.008)
+
+
+NOON = datetime(2024, 1, 5, 12).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "watts"),
+    [
+        # a Joulescope's downsampled log: power beside its factors
+        ("#time,current,voltage,power,charge,energy\n0.0,0.1,5.0,0.5,0,0\n0.5,0.2,5.0,1.1,0,0\n", [0, 0.5], [0.5, 1.1]),
+        # a logger of an INA219
+        (
+            "timestamp,shunt_voltage_mV,bus_voltage_V,current_mA\n1700000000.0,9,5.0,100\n1700000000.1,9,5.0,200\n",
+            [1.7e9, 1.7e9 + 0.1],
+            [0.5, 1.0],
+        ),
+        # a USB meter's log, separated by spaces; energy and capacity are no power and no current
+        (
+            "timestamp sample voltage_V current_A dp_V energy_Ws capacity_As\n1 0 5 0.5 3 7 7\n2 1 5 1 3 7 7\n",
+            [1, 2],
+            [2.5, 5.0],
+        ),
+        # a program of a country with decimal commas, with a preamble and time of day
+        (
+            "Protocol\n\nTime;Voltage(V);Current[mA]\n2024-01-05T12:00:00;5,0;100,5\n2024-01-05 12:00:01;5;200\n",
+            [NOON, NOON + 1],
+            [0.5025, 1.0],
+        ),
+        ("Timestamp (ms)\tPower [µW]\n0\t1e6\n\n# a comment\n250\t2e6\n", [0, 0.25], [1, 2]),
+        ("\ufeffs, W\n0, 1\n1, 2\n", [0, 1], [1, 2]),
+        ("t,V,A,max power (W)\n0,5,1,99\n1,5,2,99\n", [0, 1], [5, 10]),
+    ],
+)
+def test_files_of_meters(tmp_path: Path, text: str, seconds: list[float], watts: list[float]) -> None:
+    (tmp_path / "m.csv").write_text(text, encoding="utf-8")
+    found = read(tmp_path / "m.csv")
+    assert found.seconds.tolist() == pytest.approx(seconds, abs=1e-6)
+    assert found.watts.tolist() == pytest.approx(watts)
+    assert found.marked is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "no header with a time and a power"),
+        ("time,voltage\n0,5\n", "no header with a time and a power"),
+        ("time (s),power (BTU)\n0,1\n1,1\n", r"m.csv:1: the unit of power \(BTU\) is not one of w, mw, uw, kw"),
+        ("time,power\n0,1\n1,high\n", "m.csv:3: power is 'high', not a number"),
+        ("time,power\n0,1\n1,nan\n", "m.csv:3: power is 'nan', not a number"),
+        ("\ntime,power\n0,1\n\n1\n", "m.csv:5: the row ends before the column power"),
+        ("time,power\n0,1\n2,1\n1.5,1\n", "m.csv:4: time goes back, from 2 to 1.5 s"),
+        ("time,power\nnoon,1\n", "m.csv:2: time is 'noon', neither a number nor ISO 8601"),
+        ("time,power\n1700000000000,1\n", r"m.csv:2: time is 1700000000000, too much for seconds: .* time \(ms\)"),
+        ("time,power\n3,1\n3,1\n", "no two samples at different times"),
+        (b"time,power\n0,\xff\n", "no text in UTF-8"),
+        ("time,power\n" + 200_000 * "0", "m.csv:2: a line of 200000 characters"),
+    ],
+)
+def test_what_is_wrong_and_in_which_line(tmp_path: Path, text: str | bytes, reason: str) -> None:
+    (tmp_path / "m.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UserError, match=reason):
+        read(tmp_path / "m.csv")
+
+
+def test_marks_say_when_inferences_ran(tmp_path: Path) -> None:
+    rows = [(t, 3 if 10 <= t < 20 or 30 <= t < 40 else 1) for t in range(50)]
+    text = "\n".join(f"{t},{watts},{int(watts > 1)}" for t, watts in rows)
+    (tmp_path / "m.csv").write_text(f"time,power,mark\n{text}\n")
+    found = read(tmp_path / "m.csv")
+    load, idle = meter.marked(found)
+    assert load == [(9.5, 19.5), (29.5, 39.5)]
+    assert idle == [(0, 9), (20, 29), (40, 49)]
+    energy = meter.inferences(found, 20, load, idle).energy
+    assert energy.net is not None
+    assert energy.net.joules == pytest.approx(2, rel=0.03)  # 2 W for 20 s; the flanks lie in between
+    assert energy.idle is not None
+    assert energy.idle.mean == 1
+    with pytest.raises(UserError, match=r"meter.csv has no marks: say with --load_from"):
+        meter.marked(reading(*RAMP))
+
+
+PHASES = [
+    {"phase": "idle", "file": None, "kernels": None, "threads": None, "started": 0, "ended": 10, "inferences": 0},
+    {"phase": "inference", "file": "m.tflite", "kernels": "XNNPACK", "threads": 1}
+    | {"started": 10, "ended": 20, "inferences": 1000},
+    {"phase": "inference", "file": "m.tflite", "kernels": "built-in kernels", "threads": 4}
+    | {"started": 20, "ended": 30, "inferences": 100},
+]
+
+
+def target_result(**board: Any) -> dict[str, Any]:
+    """With the two phases that last until 20 s."""
+    fixed = {"name": "b", "processor": None, "cores": 4, "architecture": "aarch64", "bits": 64, "runtimes": {}}
+    empty = {key: [] for key in ("latency", "equality", "instructions", "estimates", "warnings")}
+    said = {
+        "format": result.FORMAT,
+        "target": "pi",
+        "kind": result.DEVICE,
+        "made": "2026-01-01T00:00:00",
+        "command": "c",
+    }
+    return {**said, **empty, "models": {}, "board": {**fixed, **board}, "phases": PHASES[:2]}
+
+
+def test_phases_of_a_target_by_this_machines_clock() -> None:
+    seconds = np.arange(90, 140, 0.01)
+    watts = 2 + 1.0 * ((seconds >= 110) & (seconds < 120)) + 2.0 * ((seconds >= 120) & (seconds < 130))
+    said = {"board": {"clock_offset_seconds": 100}, "phases": PHASES}
+    found = meter.of_target(reading(seconds.tolist(), watts.tolist()), said)
+    figures = findings.figures(Findings(None, tuple(found), None), lambda file: file.replace(".", "/"))
+    values = {path: figure.value for path, figure in figures.items()}
+    assert values == pytest.approx(
+        {
+            "energy/meter/m/tflite/gross": 0.03,
+            "energy/meter/m/tflite/net": 0.01,
+            "energy/meter/m/tflite/built_in/threads_4/gross": 0.4,
+            "energy/meter/m/tflite/built_in/threads_4/net": 0.2,
+        },
+        rel=2e-3,
+    )
+    assert {figure.how for figure in figures.values()} == {MEASURED}
+    with pytest.raises(UserError, match=r"covers 90 to 139\.99 s, not all from 0 to 10: give times of the same clock"):
+        meter.of_target(reading(seconds.tolist(), watts.tolist()), said | {"board": {"clock_offset_seconds": None}})
+    with pytest.raises(UserError, match="measure it again with steady phases"):
+        meter.of_target(reading(*RAMP), {"board": {"clock_offset_seconds": 0}, "phases": []})
+
+
+def test_command_says_net_and_gross(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "\n".join(f"{t / 10},{5 if t >= 100 else 2}" for t in range(202))
+    (tmp_path / "m.csv").write_text(f"time (s),power (W)\n{rows}\n")
+    result.write(tmp_path / "early.json", target_result(clock_offset_seconds=-0.2))
+    result.write(tmp_path / "result.json", target_result())
+    windows = ["--load_from", "10", "--load_to", "19.9", "--idle_from", "0", "--idle_to", "9.9"]
+    given = ["--meter", str(tmp_path / "m.csv")]
+    assert recipe.run(command.measure, [*given, "--inferences", "990", *windows]) == 0
+    said = capsys.readouterr().out
+    assert "990 inferences at 5 W, 2 W at rest" in said
+    assert "net, rest subtracted    30 mJ [30, 30]   measured" in said
+    assert "gross                   50 mJ [50, 50]   measured" in said
+    assert recipe.run(command.measure, [*given, "--target", str(tmp_path / "result.json")]) == 0
+    assert "m.tflite, XNNPACK, threads: 1: 1000 inferences at 5 W, 2" in capsys.readouterr().out
+    for arguments, reason in (
+        ([], "give either --target"),
+        (["--inferences", "0", *windows], "0 inferences cannot share an energy"),
+        (["--inferences", "9", "--load_from", "1"], "give both --load_from and --load_to"),
+        (["--inferences", "9", "--load_from", "3", "--load_to", "2"], "from 3 to 2 s has no length"),
+        (["--inferences", "9", "--load_from", "3.01", "--load_to", "3.02"], "has 0 samples from 3.01 to 3.02 s"),
+        (["--target", str(tmp_path / "m.csv")], "m.csv is no JSON"),
+        (["--target", str(tmp_path / "early.json")], "covers 0 to 20.1 s, not all from -0.2 to 9.8"),
+        (["--target", str(tmp_path / "result.json"), *windows], "give no --load_from and no --idle_from"),
+    ):
+        assert recipe.run(command.measure, [*given, *arguments]) == 1
+        assert reason in capsys.readouterr().err
+
+
+def idle_model() -> Model:
+    port = Port((1, 2), np.dtype(np.float32))
+    return Model(Path("m.tflite"), "none", 0, port, port, lambda raw: raw)
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "LEAST_SECONDS", 0)
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize(("description", "how"), [("CPU(Intel Rapl)", MEASURED), ("CPU(Cpu Load)", ESTIMATED)])
+def test_what_codecarbon_says_becomes_joules_of_an_inference(
+    monkeypatch: pytest.MonkeyPatch, description: str, how: str
+) -> None:
+    class Tracker:
+        """Says 3 W of the processor and 5 W in all under load, 1 W and 3 W at rest."""
+
+        load = False
+        _hardware = (SimpleNamespace(description=lambda: description, _tdp=65),)
+
+        def __init__(self, **settings: object) -> None:
+            assert settings["output_methods"] == []
+
+        def start(self) -> None:
+            Tracker.load = False
+
+        def stop(self) -> None:
+            processor, whole = (3.0, 5.0) if Tracker.load else (1.0, 3.0)
+            self.final_emissions_data = SimpleNamespace(
+                duration=2.0, cpu_energy=2 * processor / 3.6e6, energy_consumed=2 * whole / 3.6e6
+            )
+
+    module = ModuleType("codecarbon")
+    module.OfflineEmissionsTracker = Tracker  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "codecarbon", module)
+    monkeypatch.setattr(host.metadata, "version", lambda _: "3")
+    model = idle_model()
+
+    def run(raw: np.ndarray) -> np.ndarray:
+        Tracker.load = True
+        return raw
+
+    found = host.measure({"m.tflite": Model(model.path, "none", 0, model.input, model.output, run)}, seconds=0.05)
+    assert isinstance(found, Host)
+    count = found.processor["m.tflite"].inferences
+    figures = findings.figures(Findings(found, (), 1000), lambda _: "tflite/m")
+    joules = {"net": 2 * 20 / count, "gross": 3 * 20 / count, "whole": 5 * 20 / count}  # ten rounds of 2 s
+    for key, value in joules.items():
+        figure = figures[f"energy/host/tflite/m/{key}"]
+        assert figure.value == pytest.approx(value)
+        assert figure.how == (ESTIMATED if key == "whole" else how)  # memory is never counted
+    split = figures["energy/host/tflite/m/test_split"]
+    assert (split.value, split.unit) == (pytest.approx(1000 * joules["whole"] / 3.6e6), "kWh")
+    content = json.loads(json.dumps(findings.content(Findings(found, (), 1000))))
+    assert content["host"]["counted"] == (how == MEASURED)
+    assert ("65 W that it assumes" in content["host"]["means"]) == (how == ESTIMATED)
+    assert content["host"]["files"]["m.tflite"]["idle_watts"] == pytest.approx(1)
+
+
+def test_energy_without_codecarbon_or_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="energy over 3 s is too short"):
+        host.measure({}, seconds=3)
+    monkeypatch.setitem(sys.modules, "codecarbon", None)
+    found = host.measure({"m.tflite": idle_model()}, seconds=10)
+    assert found == Unmeasured(host.MISSING)
+    assert findings.content(Findings(found, (), None)) == {"host": None, "host_unmeasured": host.MISSING, "meter": []}
+    assert findings.figures(Findings(found, (), None), str) == {}
+
+
+@pytest.mark.usefixtures("short")
+def test_codecarbon_itself_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("codecarbon", reason="the extra: pip install -e '.[energy]'")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".codecarbon.config").write_text("[codecarbon]\noutput_methods=csv\nallow_multiple_runs=False\n")
+    found = host.measure({"m.tflite": idle_model()}, seconds=0.5)
+    assert isinstance(found, Host)
+    assert found.means.startswith("codecarbon 3")
+    assert found.processor["m.tflite"].inferences > 0
+    assert found.whole["m.tflite"].gross.joules > 0
+    assert os.listdir(tmp_path) == [".codecarbon.config"]
+    assert "codecarbon" not in "".join(capfd.readouterr())

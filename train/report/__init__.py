@@ -1,0 +1,1 @@
+"""What a trained run is worth: scores, comparisons, curves and pictures."""

@@ -1,0 +1,103 @@
+"""Command: the learning rate over a recipe's epochs, as a table and as a picture.
+
+    python -m train.schedule train/recipes/cp_mobile.yaml --plot schedule.png
+
+The recipe is one of train.teacher, train.student or compress.qat.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentError, ArgumentParser
+
+from tinyasc import artifact
+from tinyasc import recipe as command_line
+from tinyasc.errors import UserError
+from train import picture
+from train.data.loader import ExamplesConfig
+from train.fit.loop.config import FitConfig
+from train.fit.schedule import factor, stretches
+from train.fit.schedule.picture import draw
+
+CLIPS, RECORDINGS = 139_620, 13_962
+"""Of the training split of TAU Urban Acoustic Scenes 2022 Mobile: clips of one second, and recordings of ten."""
+
+
+def show(recipe: Path, /, *, plot: Path | None = None, steps_per_epoch: int | None = None) -> None:
+    """Print the learning rate of a recipe at the borders of its schedule's phases, and draw it.
+
+    Args:
+        recipe: a recipe of train.teacher, train.student or compress.qat (.yaml).
+        plot: a picture to write (.png).
+        steps_per_epoch: updates of the weights in an epoch; default: as many as the training split of TAU would take.
+    """
+    artifact.check_files(plot)
+    fit, examples = read(recipe)
+    if steps_per_epoch is not None and steps_per_epoch < 1:
+        raise UserError(f"--steps_per_epoch is {steps_per_epoch}: take 1 or more")
+    seen = RECORDINGS * examples.windows_per_recording or CLIPS
+    steps = steps_per_epoch or math.ceil(seen / fit.batch_size)
+    basis = "as given" if steps_per_epoch else f"as on TAU's training split: {seen:,} / {fit.batch_size}"
+    print(f"{recipe}: {fit.epochs} epochs of {steps:,} steps ({basis})\n")
+    print(table(fit, steps))
+    if plot is not None:
+        picture.write(draw(fit, steps, recipe.name), plot)
+        print(f"\nwrote {plot}")
+
+
+def read(recipe: Path) -> tuple[FitConfig, ExamplesConfig]:
+    """What a recipe says about the length of training and about its clips.
+
+    Raises:
+        UserError: it is no recipe of a training command, or its section `fit` or `examples` is not usable.
+    """
+    if not recipe.is_file():
+        raise UserError(f"there is no recipe {recipe}")
+    try:
+        content: Any = yaml.safe_load(recipe.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{recipe} is no YAML file: {error}") from None
+    if not isinstance(content, dict) or not isinstance(content.get("fit"), dict):
+        raise UserError(f"{recipe} has no section fit: give a recipe of train.teacher, train.student or compress.qat")
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--fit", type=FitConfig, required=True)
+    parser.add_argument("--examples", type=ExamplesConfig, default=ExamplesConfig())
+    sections = {name: content[name] for name in ("fit", "examples") if name in content}
+    try:
+        parsed = parser.instantiate(parser.parse_object(sections))
+    except (ArgumentError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).removeprefix("Validation failed: ").split())
+        raise UserError(f"{recipe}: {reason}") from None
+    return parsed.fit, parsed.examples
+
+
+def table(fit: FitConfig, steps_per_epoch: int) -> str:
+    """One line a phase (a restarted cosine is several): from where to where, and the rate at both ends."""
+
+    def rate(epoch: float) -> str:
+        return f"{fit.learning_rate * factor(fit.schedule, epoch, steps_per_epoch, fit.epochs):9.3g}"
+
+    lines = [f"{'epochs':>17}  {'phase':<12}{'rate from':>9}{'to':>10}"]
+    end = 0.0
+    for stretch in stretches(fit.schedule, steps_per_epoch, fit.epochs):
+        if stretch.end > stretch.begin:
+            last = f"{fit.learning_rate * stretch.last:9.3g}"
+            lines.append(f"{_span(stretch.begin, stretch.end)}  {stretch.shape:<12}{rate(stretch.begin)} {last}")
+            end = stretch.end
+    if end < fit.epochs:
+        lines.append(f"{_span(end, fit.epochs)}  {'stays':<12}{rate(end)} {rate(fit.epochs)}")
+    elif end > fit.epochs:
+        lines.append(
+            f"The run ends at epoch {fit.epochs}, inside the schedule, at a rate of {rate(fit.epochs).strip()}."
+        )
+    return "\n".join(lines)
+
+
+def _span(begin: float, end: float) -> str:
+    return f"{begin:>7.4g} .. {end:<6.4g}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(command_line.run(show))

@@ -1,0 +1,1 @@
+"""What is minimised, and who says what is right: objectives and teachers."""
