@@ -53,7 +53,7 @@ $(error ARGS are flags of one stage: make one stage with them)
 endif
 endif
 
-.PHONY: demo setup test perf crosscheck referee environments emulator lint $(STAGES) FORCE
+.PHONY: demo setup test test-fast perf crosscheck referee environments emulator lint $(STAGES) FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -133,8 +133,11 @@ $(READY): pyproject.toml constraints.txt Makefile
 	$(PY) -m pip install -q -c constraints.txt --no-deps $(NO_DEPENDENCIES)
 	@touch $@
 
-test: $(READY) ## all tests
-	$(PY) -m pytest $(ARGS)
+test: $(READY) ## all tests, on all cores
+	$(PY) -m pytest -n logical $(ARGS)
+
+test-fast: $(READY) ## what one runs between edits: no slow tests
+	$(PY) -m pytest -n logical -m 'not slow' $(ARGS)
 
 perf: $(READY) ## speed and memory, side by side with the field's usual way
 	$(PY) -m pip install -q -c constraints.txt -e '.[perf]'
