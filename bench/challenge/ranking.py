@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import fmean
 
-from bench.challenge.systems import SUBSETS, System
+from bench.challenge.forms import SUBSETS
+from bench.challenge.systems import System
 from bench.measure.figure import ESTIMATED, MEASURED, QUOTED
 from tinyasc.artifact import command_line
 from tinyasc.dcase import LIMITS
@@ -35,7 +36,7 @@ RULES = {
     2024: Rule(
         "mean of the accuracies after training on 5, 10, 25, 50 and 100 %",
         "agrees with the scores 50.73 and 54.35 in huggingface.co/WestAI-SC/dcase24_challenge_task1_upbnt",
-        tuple(f"split_{subset}" for subset in SUBSETS),
+        SUBSETS,
     ),
     2025: Rule("accuracy", "results page of Task 1, DCASE 2025", ("accuracy",)),
 }

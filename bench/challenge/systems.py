@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.challenge.forms import SUBSETS
 from bench.measure.figure import QUOTED, Figure, path_of
 from bench.report import document
 from tinyasc.errors import UserError
 
-SUBSETS = (5, 10, 25, 50, 100)
-"""Per cent of the training split that a system of 2024 is trained on, once each."""
 UNITS = {
     "accuracy": "fraction",
     "log_loss": "nats",
@@ -25,7 +24,7 @@ UNITS = {
     "parameters": "parameters",
     "known_devices": "fraction",
     "unknown_devices": "fraction",
-    **{f"split_{subset}": "fraction" for subset in SUBSETS},
+    **dict.fromkeys(SUBSETS, "fraction"),
 }
 """What may be known of a system, and its unit: accuracy is macro accuracy, memory that of the parameters, log loss the
 mean over clips, MACs those of one second of sound; known and unknown devices and split_5 to split_100 are
