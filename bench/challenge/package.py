@@ -69,7 +69,7 @@ def own_part(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} cannot be read ({error}): write plain text and numbers") from None
 
 
-def largest(models: Mapping[str, SubmittedModel], sample_rate: int) -> Complexity:
+def _largest(models: Mapping[str, SubmittedModel], sample_rate: int) -> Complexity:
     """The largest count of each of several models, which stands for the system: each must keep to the limits."""
     costs = [complexity(model, sample_rate) for model in models.values()]
     return Complexity(
@@ -85,7 +85,6 @@ def texts(
     models: Mapping[str, SubmittedModel],
     own: dict[str, Any],
     *,
-    cost: Complexity,
     data: Clips,
     evaluation: Clips | None,
 ) -> dict[str, str]:
@@ -96,7 +95,6 @@ def texts(
         form: of the year.
         models: by the names of the form.
         own: what a person wrote (`forms.template`).
-        cost: of the largest model.
         data: the development set, on whose test split the results are measured.
         evaluation: whose test clips are answered; none: the test split of the development set.
     """
@@ -110,7 +108,7 @@ def texts(
     answers = scored if evaluation is None else logits(models, evaluation, evaluation.indices("test"))
     content = {
         "submission": {"label": label} | own["submission"],
-        "system": own["system"] | {"complexity": asdict(cost)},
+        "system": own["system"] | {"complexity": asdict(_largest(models, data.sample_rate))},
         "results": {"development_dataset": {name: results(scored[name], data) for name in models}},
     }
     outputs = {

@@ -57,15 +57,14 @@ def submit(
     with ExitStack() as opened:
         clips = opened.enter_context(Clips(data))
         asked = None if evaluation is None else opened.enter_context(Clips(evaluation))
-        cost = package.largest(models, clips.sample_rate)
-        files = package.texts(label, form, models, own, cost=cost, data=clips, evaluation=asked)
+        files = package.texts(label, form, models, own, data=clips, evaluation=asked)
         answered = asked or clips
         expected = [answered.files[clip] for clip in answered.indices("test")]
     _stop_at(check(files, form, expected), "nothing was written")
     content = {name: text.encode() for name, text in files.items()} | {f"{label}.zip": package.packed(label, files)}
     if form.inference_code:
         only = models[form.models[0]]
-        inference = package.inference_files(label, only, cost)
+        inference = package.inference_files(label, only, submitted.complexity(only, clips.sample_rate))
         content |= inference
         if not inference:
             print(f"no inference package: {only.run} has no {package.DROP_IN}, or takes waveforms")
