@@ -20,7 +20,6 @@ from bench.measure import judge as judging
 from bench.measure import subject
 from bench.measure.energy import host as energy_of_host
 from bench.measure.energy import meter as power_meter
-from bench.measure.energy.reading import read
 from bench.measure.latency.measure import SECONDS
 from bench.measure.subject import Subject
 from bench.report import content as contents
@@ -82,7 +81,7 @@ def judge(
     elif energy_seconds is not None and not str(target).startswith(on_target.SSH):
         raise UserError(f"{target} is emulated and takes no energy of its own: leave --energy_seconds out")
     artifact.check_files(json)
-    reading = None if meter is None else read(meter)
+    reading = None if meter is None else power_meter.read(meter)
     if target is not None:
         on_target.check(target)
     old = None if compare is None else document.read(compare)

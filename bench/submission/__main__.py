@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.challenge.submission import inference, package, system, template
-from bench.challenge.submission.check import check
-from bench.challenge.submission.evaluation import not_confirmed
-from bench.challenge.submission.forms import LABEL, Form, form_of
-from bench.challenge.submission.meta import check_own_part
-from bench.challenge.submission.problem import Problem, show
+from bench.challenge import model as submitted
+from bench.challenge import package
+from bench.challenge.forms import LABEL, Form, form_of, template
+from bench.challenge.meta import check_own_part
+from bench.challenge.output import check
+from bench.challenge.yaml_lines import Problem, show
 from tinyasc import recipe
 from tinyasc.artifact import atomic_write
 from tinyasc.clips import Clips
@@ -44,7 +44,7 @@ def submit(
         meta: your part of meta.yaml; written as a form if it is not there.
         out: folder for the files.
         evaluation: prepared evaluation set (.h5), with labels or without, to answer; default: the test split of data.
-        year: whose form; 2022, 2023, 2024 or 2025.
+        year: whose form; 2024 or 2025.
     """
     form = form_of(year)
     if not LABEL.fullmatch(label):
@@ -52,28 +52,30 @@ def submit(
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: give --out a folder")
     _need_own_part(meta, form, label)
-    systems = package.by_split([system.load(run) for run in model], form)
+    models = package.by_name([submitted.load(run) for run in model], form)
+    own = package.own_part(meta)
     with ExitStack() as opened:
         clips = opened.enter_context(Clips(data))
         asked = None if evaluation is None else opened.enter_context(Clips(evaluation))
-        files = package.texts(label, form, systems, package.own_part(meta), data=clips, evaluation=asked)
+        files = package.texts(label, form, models, own, data=clips, evaluation=asked)
         answered = asked or clips
         expected = [answered.files[clip] for clip in answered.indices("test")]
     _stop_at(check(files, form, expected), "nothing was written")
     content = {name: text.encode() for name, text in files.items()} | {f"{label}.zip": package.packed(label, files)}
-    if form.inference_package:
-        content |= inference.files(label, systems[""], system.complexity(systems[""], clips.sample_rate))
+    if form.inference_code:
+        only = models[form.models[0]]
+        inference = package.inference_files(label, only, submitted.complexity(only, clips.sample_rate))
+        content |= inference
+        if not inference:
+            print(f"no inference package: {only.run} has no {package.DROP_IN}, or takes waveforms")
     for name, bytes_ in content.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         atomic_write(out / name, bytes_)
-    print(not_confirmed(form, True), end="")
     wanted = form.evaluation_files()
     if evaluation is None:
         print(f"a rehearsal: it answers the test split of {data}; give the evaluation set as --evaluation")
     elif wanted is not None and {Path(file).name for file in expected} != set(wanted):
         print(f"{evaluation} is not the evaluation set of {year}, which has {len(wanted):,} files")
-    if form.inference_package and f"{inference.package_name(label)}/{label}.py" not in content:
-        print(f"no inference package: {systems[''].run} has no {inference.DROP_IN}, or takes waveforms")
     print(f"{label} keeps to the rules of {year}, on {len(expected):,} files")
     print(f"wrote {', '.join(str(out / name) for name in content)}; add your technical report to the .zip")
 
@@ -81,7 +83,7 @@ def submit(
 def _need_own_part(path: Path, form: Form, label: str) -> None:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(path, template.text(form).encode())
+        atomic_write(path, template(form).encode())
         raise UserError(f"{path} was not there: a form is written to it, fill it in and run this again")
     try:
         text = path.read_text(encoding="utf-8")

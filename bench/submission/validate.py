@@ -6,10 +6,9 @@ python -m bench.submission.validate Lee_KU_task1_1.output.csv Lee_KU_task1_1.met
 import zipfile
 from pathlib import Path
 
-from bench.challenge.submission.check import check
-from bench.challenge.submission.evaluation import files_of, not_confirmed
-from bench.challenge.submission.forms import form_of
-from bench.challenge.submission.problem import Problem, show
+from bench.challenge.forms import form_of
+from bench.challenge.output import check, files_of
+from bench.challenge.yaml_lines import Problem, show
 from tinyasc import recipe
 from tinyasc.errors import UserError
 
@@ -19,7 +18,7 @@ def validate(*files: Path, year: int = 2025, evaluation: Path | None = None) -> 
 
     Args:
         files: LABEL.output.csv (2024: LABEL.output.split_5.csv to split_100) and LABEL.meta.yaml, or a .zip of them
-        year: whose rules; 2022, 2023, 2024 or 2025.
+        year: whose rules; 2024 or 2025.
         evaluation: what must be answered: fold1_test.csv of the evaluation set, or the set prepared (.h5); default:
             the files that the year is known to have, which is known of 2024.
     """
@@ -30,7 +29,8 @@ def validate(*files: Path, year: int = 2025, evaluation: Path | None = None) -> 
     for texts in submissions:
         problems += check(texts, form, expected)
     what = show(problems)
-    print(not_confirmed(form, expected is not None), end="")
+    if expected is None and form.files is None:
+        print(f"not checked: which files the evaluation set of {year} has; give it as --evaluation")
     if problems:
         raise UserError(f"{what} by the rules of {year}: correct the lines that are named above")
     print(f"{'the submission keeps' if len(submissions) == 1 else 'the submissions keep'} to the rules of {year}")

@@ -4,17 +4,23 @@ Power is integrated by the trapezoid rule over the meter's own times, however un
 change evenly, also where a window begins or ends between them.
 """
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isfinite
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench.measure.energy.per_inference import PerInference, Powers
-from bench.measure.energy.reading import Reading
 from tinyasc.errors import UserError
 
+HEADER = "time_s,power_w"
+FORM = f"a reading is a CSV file whose first line is {HEADER}, then a line of seconds,watts for each sample"
+LONGEST_LINE = 200
+"""Bytes: two numbers need far fewer."""
 BLOCKS = 20
 """Into which a time under load or at rest is cut, as far as there are samples for them."""
 SAMPLES = 3
@@ -22,6 +28,17 @@ SAMPLES = 3
 
 Window = tuple[float, float]
 """Start and end, in the reading's seconds."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Power over time, n samples in the order of time."""
+
+    path: Path
+    seconds: np.ndarray
+    """(n,) float64, of any clock; for the phases of a target, Unix time of this machine."""
+    watts: np.ndarray
+    """(n,) float64."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +52,43 @@ class Metered:
     """What ran, with these kernels and on so many threads; None: the reading alone does not say it."""
     kernels: str | None = None
     threads: int | None = None
+
+
+def read(path: Path) -> Reading:
+    """Read a power meter's file, in the one form that FORM says.
+
+    Raises:
+        UserError: no such file, or one of another form; a line that is not two finite numbers, time that runs
+            backwards, or no two samples apart in time. It names the file, and the line where there is one.
+    """
+    seconds, watts = array("d"), array("d")
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1):
+                text = line.decode(errors="replace").strip().removeprefix("\ufeff")
+                if len(line) == LONGEST_LINE or (number == 1 and text != HEADER):
+                    raise UserError(f"{path}:{number}: {text[:40]!r} cannot be read: {FORM}")
+                if number > 1 and text:
+                    now, power = _sample(f"{path}:{number}", text)
+                    if seconds and now < seconds[-1]:
+                        raise UserError(f"{path}:{number}: time goes back, from {seconds[-1]:.13g} to {now:.13g} s")
+                    seconds.append(now)
+                    watts.append(power)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    if len(seconds) < 2 or seconds[-1] == seconds[0]:
+        raise UserError(f"{path} has no two samples at different times: {FORM}")
+    return Reading(path, np.array(seconds), np.array(watts))
+
+
+def _sample(place: str, text: str) -> tuple[float, float]:
+    try:
+        seconds, watts = map(float, text.split(","))
+    except ValueError:
+        raise UserError(f"{place}: {text!r} is not two numbers: {FORM}") from None
+    if not (isfinite(seconds) and isfinite(watts)):
+        raise UserError(f"{place}: {text!r} is not finite: {FORM}")
+    return seconds, watts
 
 
 def joules(reading: Reading, start: float, end: float) -> float:
@@ -76,44 +130,22 @@ def powers(reading: Reading, windows: Sequence[Window]) -> Powers:
     return Powers(tuple(watts), tuple(seconds))
 
 
-def marked(reading: Reading) -> tuple[list[Window], list[Window]]:
-    """Windows with a mark, and those without.
-
-    A mark changed somewhere between two samples: a window with it begins and ends in the middle of them, so that it is
-    as long as the inferences took; one without holds its samples and no more.
-
-    Raises:
-        UserError: the reading has no column of marks, or none is set.
-    """
-    if reading.marked is None or not reading.marked.any():
-        raise UserError(f"{reading.path} has no marks: say with --load_from and --load_to when the inferences ran")
-    times, under_load, at_rest = reading.seconds, [], []
-    changes = [0, *(np.flatnonzero(np.diff(reading.marked)) + 1), len(times)]
-    for first, after in pairwise(changes):
-        if reading.marked[first]:
-            start, end = times[max(first - 1, 0) : first + 1].mean(), times[after - 1 : after + 1].mean()
-            under_load.append((float(start), float(end)))
-        elif times[first] < times[after - 1]:
-            at_rest.append((float(times[first]), float(times[after - 1])))
-    return under_load, at_rest
-
-
-def inferences(reading: Reading, count: int, load: Sequence[Window], idle: Sequence[Window]) -> Metered:
-    """The energy of `count` inferences made in the windows `load`; no `idle`: the power at rest is not known.
+def inferences(reading: Reading, count: int, load: Window, idle: Window | None) -> Metered:
+    """The energy of `count` inferences made in the window `load`; without `idle` the power at rest is not known.
 
     Raises:
         UserError: see `powers`; or fewer than one inference.
     """
     if count < 1:
         raise UserError(f"{count} inferences cannot share an energy: say how many ran")
-    return Metered(reading.path.name, _energy(reading, count, load, idle))
+    return Metered(reading.path.name, _energy(reading, count, load, [] if idle is None else [idle]))
 
 
 def of_target(reading: Reading, result: Mapping[str, Any]) -> list[Metered]:
     """The energy of each file that a target ran on end, by the phases of its result (`bench.boards.device`).
 
     Args:
-        reading: of a meter whose times are times of day by this machine's clock.
+        reading: of a meter whose times are Unix times by this machine's clock.
         result: its "phases" are stretches of one activity, its "board" knows how far its clock is behind this one's.
 
     Raises:
@@ -128,7 +160,7 @@ def of_target(reading: Reading, result: Mapping[str, Any]) -> list[Metered]:
     return [
         Metered(
             reading.path.name,
-            _energy(reading, phase["inferences"], [window], idle),
+            _energy(reading, phase["inferences"], window, idle),
             phase["file"],
             phase["kernels"],
             phase["threads"],
@@ -160,6 +192,6 @@ def of_results(reading: Reading, results: Sequence[Mapping[str, Any]]) -> list[M
     return of_target(reading, covered[0])
 
 
-def _energy(reading: Reading, count: int, load: Sequence[Window], idle: Sequence[Window]) -> PerInference:
+def _energy(reading: Reading, count: int, load: Window, idle: Sequence[Window]) -> PerInference:
     at_rest = powers(reading, idle) if idle else None
-    return PerInference(powers(reading, load), at_rest, count)
+    return PerInference(powers(reading, [load]), at_rest, count)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from bench import rank as command
-from bench.challenge.rank import content, read, rules
-from bench.challenge.rank.pareto import front
-from bench.challenge.rank.rules import Ranking, Weights
-from bench.challenge.rank.system import UNITS, System
+from bench.challenge import ranking as rules
+from bench.challenge import systems as sources
+from bench.challenge.ranking import Ranking, front_of
+from bench.challenge.systems import UNITS, System
 from bench.measure.accuracy import findings as accuracy
 from bench.measure.figure import MEASURED, QUOTED, Figure, path_of
 from tests.support import tiny_answers, tiny_report
@@ -47,8 +47,8 @@ def system(name: str, team: str | None = None, **values: float) -> System:
     return System(name, {key: Figure(value, UNITS[key], QUOTED, "test") for key, value in values.items()}, team)
 
 
-def ranked(year: int, *systems: System, weights: Weights = Weights()) -> Ranking:  # noqa: B008 - frozen
-    return next(ranking for ranking in rules.rank(systems, weights) if ranking.year == year)
+def ranked(year: int, *systems: System) -> Ranking:
+    return rules.rank(systems, year)
 
 
 @pytest.mark.parametrize(
@@ -63,20 +63,20 @@ def ranked(year: int, *systems: System, weights: Weights = Weights()) -> Ranking
     ],
 )
 def test_front(points: list[tuple[float, float]], kept: list[int]) -> None:
-    assert front(points) == kept
+    systems = [system(str(place), macs=cost, accuracy=gain) for place, (cost, gain) in enumerate(points)]
+    assert front_of(systems, "macs") == list(map(str, kept))
 
 
 @pytest.mark.parametrize(
-    ("values", "lower", "ranks"),
-    [([3, 1, 2], True, [3, 1, 2]), ([3, 1, 2], False, [1, 3, 2]), ([5, 7, 5, 9], True, [1, 3, 1, 4]), ([], True, [])],
+    ("values", "ranks"), [([3, 1, 2], [1, 3, 2]), ([5, 7, 5, 9], [3, 2, 3, 1]), ([9, 7, 9, 5], [1, 3, 1, 4]), ([], [])]
 )
-def test_equal_values_share_the_better_rank(values: list[float], lower: bool, ranks: list[int]) -> None:
-    assert rules.ordered(values, lower) == ranks
+def test_equal_values_share_the_better_rank(values: list[float], ranks: list[int]) -> None:
+    assert rules.ordered(values) == ranks
 
 
 def test_2024_gives_the_published_scores(tmp_path: Path) -> None:
     (tmp_path / "2024.csv").write_text(EVALUATION_2024)
-    places = ranked(2024, *read.table(tmp_path / "2024.csv")).places
+    places = ranked(2024, *sources.table(tmp_path / "2024.csv")).places
     assert {place.name: round(100 * place.score, 2) for place in places} == RANK_SCORES_2024
     assert [place.name for place in places] == ["Werning_UPBNT", "baseline"]
 
@@ -84,27 +84,9 @@ def test_2024_gives_the_published_scores(tmp_path: Path) -> None:
 def test_2025_gives_the_published_order(tmp_path: Path) -> None:
     lines = [f"{name},{accuracy}" for name, accuracy in sorted(RESULTS_2025.items())]
     (tmp_path / "2025.csv").write_text("\n".join(["name,accuracy", *lines]))
-    ranking = ranked(2025, *read.table(tmp_path / "2025.csv"))
+    ranking = ranked(2025, *sources.table(tmp_path / "2025.csv"))
     assert [(place.rank, place.name) for place in ranking.places] == list(enumerate(RESULTS_2025, start=1))
     assert sorted(ranking.unchecked) == sorted(RESULTS_2025)  # the page's MACs and memory are not in the table
-
-
-def test_2023_weighs_three_ranks() -> None:
-    best = system("best", accuracy=0.6, memory_bytes=120_000, macs=29e6)  # ranks 1 3 3
-    small = system("small", accuracy=0.5, memory_bytes=10_000, macs=2e6)  # 2 1 1
-    twin = system("twin", accuracy=0.5, memory_bytes=10_000, macs=3e6)  # 2 1 2
-    ranking = ranked(2023, best, small, twin)
-    assert [(place.rank, place.name, place.score) for place in ranking.places] == [
-        (1, "small", 1.5),
-        (2, "twin", 1.75),
-        (3, "best", 2.0),
-    ]
-    assert ranking.places[1].ranks == {"accuracy": 2, "memory_bytes": 1, "macs": 2}
-    assert "from memory, not confirmed" in ranking.rule.remark
-    other = ranked(2023, best, small, twin, weights=Weights(accuracy=2, memory=0, macs=0))
-    assert [place.name for place in other.places] == ["best", "small", "twin"]
-    assert [place.rank for place in other.places] == [1, 2, 2]
-    assert "as given" in other.rule.remark
 
 
 def test_teams_are_ranked_by_their_best_system() -> None:
@@ -120,22 +102,28 @@ def test_teams_are_ranked_by_their_best_system() -> None:
 
 
 def test_systems_above_a_limit_are_ranked_apart() -> None:
-    inside = system("inside", log_loss=1.2, accuracy=0.5, memory_bytes=128_000, macs=30e6)
-    heavy = system("heavy", log_loss=1.0, accuracy=0.7, memory_bytes=128_000, macs=30e6 + 1)
-    half = system("half", log_loss=1.1, accuracy=0.6, memory_bytes=122_296, parameters=61_148, macs=29e6)  # float16
+    inside = system("inside", accuracy=0.5, memory_bytes=128_000, macs=30e6)
+    heavy = system("heavy", accuracy=0.7, memory_bytes=128_000, macs=30e6 + 1)
+    wide = system("wide", accuracy=0.6, memory_bytes=128_001, macs=1)
+    half = system("half", accuracy=0.6, memory_bytes=122_296, parameters=61_148, macs=29e6)  # float16
     nothing = system("nothing", macs=1e6)
-    ranking = ranked(2022, inside, heavy, half, nothing)
-    assert [place.name for place in ranking.places] == ["inside"]
-    assert [(place.rank, place.name) for place in ranking.apart] == [(1, "heavy"), (2, "half")]
+    ranking = ranked(2025, inside, heavy, wide, half, nothing)
+    assert [place.name for place in ranking.places] == ["half", "inside"]
+    assert [(place.rank, place.name) for place in ranking.apart] == [(1, "heavy"), (2, "wide")]
     assert ranking.above == {
         "heavy": ["30,000,001 MACs, 30,000,000 allowed"],
-        "half": ["2 bytes a parameter, INT8 required"],
+        "wide": ["128,001 bytes, 128,000 allowed"],
     }
-    assert ranking.lacking == {"nothing": ["log_loss"]}
-    assert [place.name for place in ranked(2025, inside, heavy, half).places] == ["half", "inside"]
-    wide = system("wide", log_loss=1, memory_bytes=128_001, macs=1)
-    assert ranked(2022, wide).above == {"wide": ["128,001 parameters, 128,000 allowed"]}
+    assert ranking.lacking == {"nothing": ["accuracy"]}
     assert ranked(2024, wide).lacking["wide"] == [f"split_{subset}" for subset in (5, 10, 25, 50, 100)]
+
+
+def test_years_whose_rule_no_source_gives_in_full_are_not_ranked() -> None:
+    assert list(rules.compare([system("one", accuracy=0.5, log_loss=1.2, memory_bytes=1, macs=1)]).rankings) == [
+        2024,
+        2025,
+    ]
+    assert all(rule.source for rule in rules.RULES.values())
 
 
 @pytest.mark.parametrize(
@@ -161,7 +149,7 @@ def test_a_broken_table_is_refused_by_line(tmp_path: Path, text: str | bytes, me
     path = tmp_path / "systems.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(UserError) as error:
-        read.systems([path])
+        sources.load([path])
     assert str(error.value).startswith(f"{path}{message}")
     assert "\n" not in str(error.value)
 
@@ -209,7 +197,7 @@ def test_the_command_ranks_reports_and_tables_and_draws_them(
     shown = capsys.readouterr().out
     assert "55.00 % measured" in shown
     assert "60.00 % quoted" in shown
-    assert "weights from memory, not confirmed in a source" in shown
+    assert "2025: accuracy (results page of Task 1, DCASE 2025)" in shown
     assert "huge is above the limits: 90,000,000 MACs, 30,000,000 allowed; 500,000 bytes, 128,000 allowed" in shown
     assert "not known to be measured on one data set" in shown
 
@@ -240,11 +228,10 @@ def test_the_command_ranks_reports_and_tables_and_draws_them(
 
 
 def test_ranks_are_quoted_where_what_they_rest_on_is(tmp_path: Path) -> None:
-    own = read.report(write_report(tmp_path / "bench"))
+    own = sources.report(write_report(tmp_path / "bench"))
     for systems, how in (([own], MEASURED), ([own, system("other", accuracy=0.5)], QUOTED)):
-        rankings = content.content(systems, rules.rank(systems, Weights()), Weights())["rankings"]
-        assert rankings["2025"]["how"] == how
-        assert rankings["2025"]["places"][0]["name"] == own.name
+        ranking = rules.rank(systems, 2025)
+        assert (ranking.how, ranking.places[0].name) == (how, own.name)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +240,6 @@ def test_ranks_are_quoted_where_what_they_rest_on_is(tmp_path: Path) -> None:
         (["none.csv"], "none.csv cannot be read"),
         (["none"], "cannot read none"),
         (["bare"], "has no accuracy of model.tflite"),
-        (["bare", "--weights.accuracy", "-1"], "weights: none may be less than 0"),
         (["bare", "--plot", "pareto.pdf"], "pareto.pdf is neither .svg nor .png"),
         (["bare", "--out", "bare"], "bare is a folder"),
     ],

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import yaml
 
-from bench.challenge.submission import meta, output, template
-from bench.challenge.submission.check import check
-from bench.challenge.submission.forms import COLUMNS, FORMS, SCORES
-from bench.challenge.submission.package import packed
+from bench.challenge import meta, output
+from bench.challenge.forms import COLUMNS, COMPLEXITY, FORMS, SCORES, template
+from bench.challenge.output import check
+from bench.challenge.package import packed
 from bench.submission import validate
 from tinyasc import recipe
 from tinyasc.dcase import DEVICES, SCENES
@@ -27,16 +27,16 @@ def good_output() -> str:
 
 
 def good_meta(year: int = 2024) -> str:
-    own = yaml.safe_load(template.text(FORMS[year]).replace("FILL IN", "1.5"))
+    own = yaml.safe_load(template(FORMS[year]).replace("FILL IN", "1.5"))
     own["submission"] |= {"label": LABEL, "abbreviation": "ten_letter"}
     form, scores = FORMS[year], dict.fromkeys(SCORES, 1.5)
-    own["system"]["complexity"] = {field: 100 for field in form.complexity}
+    own["system"]["complexity"] = dict.fromkeys(COMPLEXITY, 100)
     one = {
         "overall": scores,
         "class_wise": dict.fromkeys(SCENES, scores),
         "device_wise": dict.fromkeys(DEVICES, scores),
     }
-    own["results"] = {"development_dataset": dict.fromkeys(form.splits, one) if form.splits else one}
+    own["results"] = {"development_dataset": dict.fromkeys(form.models, one)}
     plain = yaml.SafeDumper
     plain.ignore_aliases = lambda self, data: True  # type: ignore[method-assign]
     return yaml.dump(own, Dumper=plain, sort_keys=False)
@@ -50,7 +50,7 @@ def test_columns_stand_under_their_scenes_whatever_the_order_of_a_network() -> N
 @pytest.mark.parametrize("year", FORMS)
 def test_good_files_have_no_problem(year: int) -> None:
     form = replace(FORMS[year], files=len(FILES))
-    outputs = {f"{LABEL}.output{'.' * bool(s)}{s}.csv": good_output() for s in form.splits or ("",)}
+    outputs = dict.fromkeys(form.outputs(LABEL).values(), good_output())
     assert check(outputs | {f"{LABEL}.meta.yaml": good_meta(year)}, form, None) == []
 
 
@@ -58,7 +58,8 @@ def test_2024_has_the_files_that_its_validator_wants() -> None:
     files = FORMS[2024].evaluation_files()
     assert files is not None
     assert (len(files), files[0], files[-1]) == (135_730, "0.wav", "135729.wav")
-    assert [form.year for form in FORMS.values() if form.remark] == [2022, 2023, 2025]
+    assert FORMS[2024].outputs(LABEL)["split_5"] == f"{LABEL}.output.split_5.csv"
+    assert FORMS[2025].outputs(LABEL) == {"general": f"{LABEL}.output.csv"}
 
 
 def changed(row: int, column: str, value: str) -> Callable[[str], str]:
@@ -99,7 +100,7 @@ def changed(row: int, column: str, value: str) -> Callable[[str], str]:
     ],
 )
 def test_a_broken_output_is_refused_by_line(change: Callable[[str], str], line: int | None, what: str) -> None:
-    problems = output.check("x.csv", change(good_output()), FILES)
+    problems = output.check_output("x.csv", change(good_output()), FILES)
     assert (problems[0].line, what in problems[0].what) == (line, True), list(map(str, problems))
     assert str(problems[0]).startswith("x.csv: " if line is None else f"x.csv:{line}: ")
 
@@ -147,6 +148,36 @@ def test_a_broken_meta_is_refused_by_line(old: str, new: str, line: int, what: s
     assert [problem.line for problem in problems if what in problem.what] == [line], list(map(str, problems))
 
 
+SCORE_2025 = "general:\n      overall:\n        accuracy: 1.5"
+"""Where the results of 2025 begin."""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("accuracy: 1.5", "accuracy: !!null", None),  # the form of 2025 lets results be left out
+        (SCORE_2025, f"device_specific: null\n    {SCORE_2025}", None),
+        ("    general:", "    device_specific:", None),
+        (SCORE_2025, SCORE_2025.replace("1.5", "101"), "general.overall.accuracy is 101: accuracies are 0 to 100 %"),
+        (
+            "    general:",
+            "    device_specific: {overall: 1}\n    general:",
+            "device_specific lacks class_wise, device_wise",
+        ),
+        ("    general:", "    all:", "results.development_dataset lacks general: add it"),
+        ("inference_code: 1.5", "inference_code: null", "system.inference_code is empty: give its address"),
+        ("inference_code: 1.5", "code: 1.5", "system lacks inference_code"),
+        ("source_code: 1.5", "", None),
+        ("num_models_at_inference: 1.5", "num_models: 1", "system.description lacks num_models_at_inference"),
+    ],
+)
+def test_2025_asks_for_inference_code_and_takes_results_in_part(old: str, new: str, what: str | None) -> None:
+    good = good_meta(2025)
+    assert old in good
+    problems = meta.check("x.yaml", good.replace(old, new, 1), FORMS[2025], LABEL)
+    assert any(what in problem.what for problem in problems) if what else not problems, list(map(str, problems))
+
+
 @pytest.mark.parametrize(
     "text", ["", "# nothing\n", "- a\n- b\n", "just text\n", "a: &a\n  b: *a\n", "[" * 500, "submission: []\n"]
 )
@@ -157,16 +188,16 @@ def test_what_is_no_form_is_refused_without_a_crash(text: str) -> None:
 
 def test_a_template_asks_for_all_that_is_not_measured() -> None:
     for form in FORMS.values():
-        problems = meta.check_own_part("own.yaml", template.text(form), form, LABEL)
+        problems = meta.check_own_part("own.yaml", template(form), form, LABEL)
         assert {problem.what.rpartition(" is ")[2] for problem in problems} <= {
             "not filled in",
             "'FILL IN': give a number",
         }
-        assert meta.check_own_part("own.yaml", template.text(form).replace("FILL IN", "1.5"), form, LABEL) == []
+        assert meta.check_own_part("own.yaml", template(form).replace("FILL IN", "1.5"), form, LABEL) == []
 
 
 def test_files_that_do_not_belong_together_are_named() -> None:
-    texts = {f"{LABEL}.output.split_{subset}.csv": good_output() for subset in FORM.subsets}
+    texts = dict.fromkeys(FORM.outputs(LABEL).values(), good_output())
     assert check(texts, FORM, None)[0].what == "needs one LABEL.meta.yaml, there is none"
     texts |= {f"{LABEL}.meta.yaml": good_meta(), "Lee_KU_task1_2.output.csv": good_output()}
     del texts[f"{LABEL}.output.split_50.csv"]
@@ -189,10 +220,9 @@ def test_the_command_checks_loose_and_packed_files(
     Path("good.zip").write_bytes(packed(LABEL, texts))
     Path("list.csv").write_text("filename\tdevice_id\n" + "".join(f"audio/{file}\ta\n" for file in FILES))
     assert recipe.run(validate.validate, list(texts)) == 0
-    assert "not confirmed of 2025: fields of meta.yaml" in (shown := capsys.readouterr().out)
-    assert "the files of the evaluation set, which were not checked" in shown
+    assert "not checked: which files the evaluation set of 2025 has" in capsys.readouterr().out
     assert recipe.run(validate.validate, ["good.zip", "--evaluation", "list.csv"]) == 0
-    assert "which were not checked" not in capsys.readouterr().out
+    assert "not checked" not in capsys.readouterr().out
 
     Path("bad.zip").write_bytes(packed(LABEL, texts | {f"{LABEL}.output.csv": changed(2, "bus", "x")(good_output())}))
     assert recipe.run(validate.validate, ["bad.zip"]) == 1
@@ -208,7 +238,8 @@ def test_the_command_checks_loose_and_packed_files(
     ("arguments", "message"),
     [
         (["none.csv"], "none.csv"),
-        (["good.csv", "--year", "2021"], "there is no form of 2021"),
+        (["good.csv", "--year", "2021"], "there is no form of 2021: choose from 2024, 2025"),
+        (["good.csv", "--year", "2023"], "choose from 2024, 2025, as the form of 2023 stands in no source"),
         (["damaged.zip"], "damaged.zip is no .zip file"),
         (["latin.csv"], "latin.csv:2: is no UTF-8 text"),
         (["good.csv", "--evaluation", "good.csv"], "good.csv has no column filename"),

@@ -181,7 +181,7 @@ def test_a_power_meter_says_what_an_inference_took_on_the_device(
     result.write(out / "targets/pi.json", device)
     rows = [f"{second},{2.0 if second < 125 else 3.0}" for second in np.arange(100, 150, 0.5)]  # by the other clock
     meter = tmp_path / "meter.csv"
-    meter.write_text("\n".join(["time (s),power (W)", *rows]))
+    meter.write_text("\n".join(["time_s,power_w", *rows]))
     assert judge(run, "--out", out, "--meter", meter) == 0
     content = report(out)
     figure = content["figures"]["energy/meter/tflite/int8/net"]
@@ -192,7 +192,7 @@ def test_a_power_meter_says_what_an_inference_took_on_the_device(
     assert judge(run, "--out", out, "--meter", meter) == 1
     assert "covers measurements of pi and twin" in capsys.readouterr().err
     (out / "targets/twin.json").unlink()
-    meter.write_text("\n".join(["time (s),power (W)", *rows[:20]]))  # it was switched off before
+    meter.write_text("\n".join(["time_s,power_w", *rows[:20]]))  # it was switched off before
     assert judge(run, "--out", out, "--meter", meter) == 1
     assert "covers no measurement of a device" in capsys.readouterr().err
     assert report(out) == content

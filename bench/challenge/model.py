@@ -28,7 +28,7 @@ BATCH = 64
 
 
 @dataclass(frozen=True)
-class System:
+class SubmittedModel:
     """An export run that is to be submitted."""
 
     run: Path
@@ -42,7 +42,18 @@ class System:
         return 100 if named == "train" else int(named) if named.isdigit() else 0
 
 
-def load(run: Path) -> System:
+@dataclass(frozen=True)
+class Complexity:
+    """What a model costs, in the fields of meta.yaml."""
+
+    total_model_size: int
+    """Bytes of its parameters."""
+    total_parameters: int
+    macs: int
+    """Of one second of sound."""
+
+
+def load(run: Path) -> SubmittedModel:
     """An export run.
 
     Raises:
@@ -51,40 +62,40 @@ def load(run: Path) -> System:
     card = artifact.load_card(run, "export")
     if sorted(card.labels) != sorted(SCENES):
         raise UserError(f"{run} is of the classes {', '.join(card.labels)}: a submission is of DCASE's ten scenes")
-    return System(run, card, runtime.load(run / FILE))
+    return SubmittedModel(run, card, runtime.load(run / FILE))
 
 
-def need_fitting(system: System, clips: Clips, *, labelled: bool) -> None:
+def need_fitting(submitted: SubmittedModel, clips: Clips, *, labelled: bool) -> None:
     """Hold a data set against what a model takes and gives, before hours are spent on it.
 
     Args:
-        system: the model.
+        submitted: the model.
         clips: the data set.
         labelled: whether the model is to be scored on it.
 
     Raises:
         UserError: another sample rate, or other labels than it needs.
     """
-    mel = front_end.from_card(system.card.mel)
+    mel = front_end.from_card(submitted.card.mel)
     if mel is not None and clips.sample_rate != mel.sample_rate:
         raise UserError(
-            f"{clips.path} has {clips.sample_rate} Hz, {system.run} takes {mel.sample_rate}: prepare it again"
+            f"{clips.path} has {clips.sample_rate} Hz, {submitted.run} takes {mel.sample_rate}: prepare it again"
         )
-    if labelled and clips.labels != system.card.labels:
+    if labelled and clips.labels != submitted.card.labels:
         where = f"{clips.path} has" + (f" the classes {', '.join(clips.labels)}" if clips.labels else " no labels")
         raise UserError(f"{where}: give the development set as --data, and a set without labels as --evaluation")
 
 
-def logits(systems: Mapping[str, System], clips: Clips, indices: np.ndarray) -> dict[str, np.ndarray]:
-    """What the shipped files answer to some clips, with labels or without: float32 (n, K) by the name given here."""
-    front_ends = {name: front_end.from_card(system.card.mel) for name, system in systems.items()}
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in systems}
+def logits(models: Mapping[str, SubmittedModel], clips: Clips, indices: np.ndarray) -> dict[str, np.ndarray]:
+    """What the shipped files answer to some clips, with labels or without: float32 (n, K) of each model."""
+    front_ends = {name: front_end.from_card(submitted.card.mel) for name, submitted in models.items()}
+    batches: dict[str, list[np.ndarray]] = {name: [] for name in models}
     for start in tqdm(range(0, len(indices), BATCH), desc=clips.path.name, unit="batch"):
         waveform = clips.waveform(indices[start : start + BATCH])
-        heard = {config: front_end.features(waveform, config) for config in set(front_ends.values())}
-        for name, system in systems.items():
-            parts[name].append(system.model.logits(heard[front_ends[name]]))
-    return {name: np.concatenate(found) for name, found in parts.items()}
+        features = {config: front_end.features(waveform, config) for config in set(front_ends.values())}
+        for name, submitted in models.items():
+            batches[name].append(submitted.model.logits(features[front_ends[name]]))
+    return {name: np.concatenate(answers) for name, answers in batches.items()}
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
@@ -109,13 +120,13 @@ def results(logits: np.ndarray, clips: Clips) -> dict[str, object]:
     }
 
 
-def complexity(system: System, sample_rate: int) -> dict[str, int]:
-    """total_parameters, macs of one second and total_model_size in bytes, of the network as the verdict counts."""
-    heard = window(system.model.input.shape, front_end.from_card(system.card.mel), sample_rate)
-    found = verdict.judge(system.model.path, system.card, heard, {})
-    memory = next(check.value for check in found.checks if check.decides and check.rule == "parameter memory")
-    macs = found.network.per_second(found.network.macs)
-    return {"total_model_size": memory, "total_parameters": found.network.parameters, "macs": macs}
+def complexity(submitted: SubmittedModel, sample_rate: int) -> Complexity:
+    """Count the network as the verdict does."""
+    model = submitted.model
+    input_window = window(model.input.shape, front_end.from_card(submitted.card.mel), sample_rate)
+    judged = verdict.judge(model.path, submitted.card, input_window, {})
+    memory = next(check.value for check in judged.checks if check.decides and check.rule == "parameter memory")
+    return Complexity(memory, judged.network.parameters, judged.network.per_second(judged.network.macs))
 
 
 def _scores(part: Part) -> dict[str, float]:

@@ -1,22 +1,54 @@
-"""Systems from files: what `python -m bench` measured, and tables of what others publish.
+"""Systems to rank: what `python -m bench` measured, and tables of what others publish.
 
-A table is a CSV file with commas and a header. Its columns are `name`, `team` and the names of `system.UNITS`, in any
-order; only `name` must be there, and a cell may be empty. Accuracies are in per cent, as the challenge publishes them.
+A table is a CSV file with commas and a header. Its columns are `name`, `team` and the names of UNITS, in any order;
+only `name` must be there, and a cell may be empty. Accuracies are in per cent, as the challenge publishes them.
 """
 
 import csv
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.challenge.rank.system import UNITS, System
+from bench.challenge.forms import SUBSETS
 from bench.measure.figure import QUOTED, Figure, path_of
 from bench.report import document
 from tinyasc.errors import UserError
 
+UNITS = {
+    "accuracy": "fraction",
+    "log_loss": "nats",
+    "memory_bytes": "bytes",
+    "macs": "MACs",
+    "parameters": "parameters",
+    "known_devices": "fraction",
+    "unknown_devices": "fraction",
+    **dict.fromkeys(SUBSETS, "fraction"),
+}
+"""What may be known of a system, and its unit: accuracy is macro accuracy, memory that of the parameters, log loss the
+mean over clips, MACs those of one second of sound; known and unknown devices and split_5 to split_100 are
+accuracies."""
 
-def systems(paths: Sequence[Path]) -> list[System]:
+
+@dataclass(frozen=True)
+class System:
+    """What is known of one system, each number with its origin."""
+
+    name: str
+    figures: dict[str, Figure]
+    """By the names of UNITS; what is not known is not there."""
+    team: str | None = None
+    data: str | None = None
+    """What its accuracy was measured on; none: a table that does not say."""
+
+    def value(self, name: str) -> float | None:
+        """A number in the unit of UNITS; none: not known."""
+        figure = self.figures.get(name)
+        return None if figure is None else figure.value
+
+
+def load(paths: Sequence[Path]) -> list[System]:
     """All systems of some files: tables (.csv), reports (.json), or folders that hold a report.json.
 
     Raises:

@@ -1,16 +1,24 @@
-"""output.csv: a row for each file of the evaluation set, its scene and the probability of each scene, tab separated."""
+"""output.csv, a row for each file of the evaluation set: its scene and the probability of each scene, tab separated.
+
+And the check of a whole submission, its files together, by the rules of its year.
+"""
 
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from bench.challenge.submission.forms import COLUMNS
-from bench.challenge.submission.problem import Problem
+from bench.challenge import meta
+from bench.challenge.forms import COLUMNS, LABEL, Form
+from bench.challenge.yaml_lines import Problem
+from tinyasc.clips import Clips
 from tinyasc.dcase import SCENES
+from tinyasc.errors import UserError
 
+META = ".meta.yaml"
 SUM_TOLERANCE = 0.005
 """How far from 1 the probabilities of a row may sum: ten of them, rounded to three digits. The organisers' own check
 looks at no sum; a row that is farther off holds something else than probabilities."""
@@ -32,7 +40,62 @@ def text(files: Sequence[str], probabilities: np.ndarray, labels: list[str]) -> 
     return "\n".join(rows) + "\n"
 
 
-def check(name: str, content: str, files: Sequence[str] | None) -> list[Problem]:
+def check(files: Mapping[str, str], form: Form, evaluation: Sequence[str] | None) -> list[Problem]:
+    """Everything that is wrong with one submission.
+
+    Args:
+        files: text by file name: the output.csv of each model, and the meta.yaml.
+        form: of the year.
+        evaluation: names of the files that must be answered; none: those of the year, where they are known.
+    """
+    answered = evaluation if evaluation is not None else form.evaluation_files()
+    metas = [name for name in files if name.endswith(META)]
+    problems: list[Problem] = []
+    if len(metas) != 1:
+        there = ", ".join(metas) or "none"
+        return [Problem("submission", None, f"needs one LABEL{META}, there is {there}")]
+    label = metas[0].removesuffix(META)
+    if not LABEL.fullmatch(label):
+        problems.append(Problem(metas[0], None, f"is not named LastName_Institute_task1_1{META}, 1 to 4: rename it"))
+    wanted, alone = list(form.outputs(label).values()), f"{label}.output.csv"
+    if alone in files and not any(name in files for name in wanted):
+        wanted = [alone]  # 2024: one entry by itself, which the organisers' validator takes as well
+    outputs = [name for name in files if name not in metas]
+    for name in [name for name in outputs if name not in wanted]:
+        problems.append(Problem(name, None, f"does not belong to {metas[0]}: {form.year} asks for {', '.join(wanted)}"))
+    for name in wanted:
+        if name not in files:
+            problems.append(Problem(name, None, "is missing: add it"))
+    for name in outputs:
+        problems += check_output(name, files[name], answered)
+    return problems + meta.check(metas[0], files[metas[0]], form, label)
+
+
+def files_of(path: Path) -> list[str]:
+    """Names of the files of an evaluation set.
+
+    Args:
+        path: its table of files, tab separated, with a column filename; or the prepared set: its test clips are meant.
+
+    Raises:
+        UserError: it is neither.
+    """
+    if path.suffix == ".h5":
+        with Clips(path) as clips:
+            return [clips.files[clip] for clip in clips.indices("test")]
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            names = [row.get("filename") or "" for row in csv.DictReader(file, delimiter="\t")]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(
+            f"{path} cannot be read as a table of files ({error}): give fold1_test.csv, or an .h5"
+        ) from None
+    if not all(names) or not names:
+        raise UserError(f"{path} has no column filename, or empty cells in it: give fold1_test.csv of the set")
+    return names
+
+
+def check_output(name: str, content: str, files: Sequence[str] | None) -> list[Problem]:
     """Everything that is wrong with an output.csv.
 
     Args:

@@ -4,15 +4,15 @@ The organisers' rules ask for fields by name and for numbers; beside them a syst
 what a template left to fill in must be filled in.
 """
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from bench.challenge.submission import located
-from bench.challenge.submission.forms import (
+from bench.challenge import yaml_lines
+from bench.challenge.forms import (
     AUTHOR,
+    COMPLEXITY,
     EXTERNAL_DATASET,
+    FILL_IN,
     LABEL,
     LONGEST_ABBREVIATION,
     SCORES,
@@ -20,12 +20,9 @@ from bench.challenge.submission.forms import (
     TOP,
     Form,
 )
-from bench.challenge.submission.located import Value
-from bench.challenge.submission.problem import Problem
+from bench.challenge.yaml_lines import Problem, Value
 from tinyasc.dcase import DEVICES, LIMITS, SCENES
 
-FILL_IN = "FILL IN"
-"""What a template has in the place of the answers."""
 _NUMBER_AND_UNIT = re.compile(r"\s*\d[\d.,_]*(e[+-]?\d+)?\s*[a-zA-Z]*\s*")
 
 
@@ -38,46 +35,46 @@ def check(name: str, content: str, form: Form, label: str | None) -> list[Proble
         form: of the year.
         label: that it must have, as the file names have it; none: any.
     """
-    top = located.read(name, content)
+    top = yaml_lines.read(name, content)
     if isinstance(top, Problem):
         return [top]
-    checker = _Checker(name)
+    checker = _Checker(name, form)
     blocks = checker.fields(top, TOP)
     if "submission" in blocks:
         checker.submission(blocks["submission"], SUBMISSION, label)
     if "system" in blocks:
-        fields = checker.system(blocks["system"], form, form.system)
+        fields = checker.system(blocks["system"], form.system)
         if "complexity" in fields:
-            checker.complexity(fields["complexity"], form)
+            checker.complexity(fields["complexity"])
     if "results" in blocks and (found := checker.fields(blocks["results"], ("development_dataset",))):
-        checker.results(found["development_dataset"], form)
+        checker.results(found["development_dataset"])
     return checker.done(top)
 
 
 def check_own_part(name: str, content: str, form: Form, label: str) -> list[Problem]:
     """What is wrong with the part that a person writes: all but complexity and results; it may have the label."""
-    top = located.read(name, content)
+    top = yaml_lines.read(name, content)
     if isinstance(top, Problem):
         return [top]
-    checker = _Checker(name)
+    checker = _Checker(name, form)
     blocks = checker.fields(top, ("submission", "system"))
     if "submission" in blocks:
         own = SUBMISSION[0 if "label" in blocks["submission"].fields else 1 :]
         checker.submission(blocks["submission"], own, label)
     if "system" in blocks:
-        wanted = [field for field in form.system if field != "complexity" or form.own_complexity]
-        checker.system(blocks["system"], form, wanted)
+        checker.system(blocks["system"], [field for field in form.system if field != "complexity"])
         complexity = blocks["system"].fields.get("complexity")
         if complexity is not None and not complexity.null:
-            checker.fields(complexity, form.own_complexity)
+            checker.add(complexity, "system.complexity is measured: leave it out")
     return checker.done(top)
 
 
 class _Checker:
     """Collects the problems of one file."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, form: Form) -> None:
         self.name = name
+        self.form = form
         self.problems: list[Problem] = []
 
     def add(self, value: Value, what: str) -> None:
@@ -91,13 +88,11 @@ class _Checker:
                 self.add(value, f"{value.path} is not filled in")
         return sorted(self.problems, key=lambda problem: problem.line or 0)
 
-    def fields(self, block: Value, wanted: Iterable[str]) -> dict[str, Value]:
+    def fields(self, block: Value, wanted: Sequence[str]) -> dict[str, Value]:
         """The wanted fields that a block has; what it lacks is a problem."""
-        wanted = list(wanted)
         place = block.path or "the file"
         if not block.fields:
-            advice = f"it needs {', '.join(wanted)}" if wanted else "leave it out"
-            self.add(block, f"{place} is no block of fields: {advice}")
+            self.add(block, f"{place} is no block of fields: it needs {', '.join(wanted)}")
             return {}
         for repeated in block.repeated():
             self.add(repeated, f"{repeated.path} stands there twice: remove one")
@@ -105,11 +100,16 @@ class _Checker:
             self.add(block, f"{place} lacks {', '.join(missing)}: add {'it' if len(missing) == 1 else 'them'}")
         return {field: block.fields[field] for field in wanted if field in block.fields}
 
-    def submission(self, block: Value, wanted: Sequence[str], label: str | None) -> None:
+    def answered(self, block: Value, wanted: Sequence[str]) -> dict[str, Value]:
+        """The wanted fields that a block has, none of which may be empty."""
         fields = self.fields(block, wanted)
         for value in fields.values():
             if value.null:
                 self.add(value, f"{value.path} is empty: give it")
+        return fields
+
+    def submission(self, block: Value, wanted: Sequence[str], label: str | None) -> None:
+        fields = self.answered(block, wanted)
         if "label" in fields:
             self._label(fields["label"], label)
         if "abbreviation" in fields and len(text := fields["abbreviation"].text or "") > LONGEST_ABBREVIATION:
@@ -131,20 +131,18 @@ class _Checker:
             self.add(value, f"submission.authors is no list: give each author a line of {', '.join(AUTHOR)}")
             return
         for author in value.items:
-            for field in self.fields(author, AUTHOR).values():
-                if field.null:
-                    self.add(field, f"{field.path} is empty: give it")
+            self.answered(author, AUTHOR)
         corresponding = [author for author in value.items if (c := author.fields.get("corresponding")) and c.true]
         if len(corresponding) != 1:
             what = f"{len(corresponding)} corresponding authors: mark exactly one with corresponding: true"
             self.add(corresponding[1] if corresponding else value, f"submission.authors has {what}")
 
-    def system(self, block: Value, form: Form, wanted: Sequence[str]) -> dict[str, Value]:
+    def system(self, block: Value, wanted: Sequence[str]) -> dict[str, Value]:
         fields = self.fields(block, wanted)
+        if "inference_code" in fields and fields["inference_code"].null:
+            self.add(fields["inference_code"], "system.inference_code is empty: give its address")
         if "description" in fields:
-            self.fields(fields["description"], form.description)
-        if "energy_consumption" in fields:
-            self._numbers(fields["energy_consumption"], form.energy)
+            self.fields(fields["description"], list(self.form.description))
         datasets = fields.get("external_datasets")
         if datasets is not None and not datasets.null:
             if not datasets.items:
@@ -153,37 +151,40 @@ class _Checker:
                 self.fields(dataset, EXTERNAL_DATASET)
         return fields
 
-    def complexity(self, block: Value, form: Form) -> None:
-        fields, limits = self.fields(block, form.complexity), LIMITS[form.year]
-        whole = fields.get("total_parameters")
-        if whole is not None and not re.fullmatch(r"\d+", whole.text or ""):
-            self.add(whole, f"{whole.path} is {whole.text!r}: give a whole number, without a unit")
-        for value in fields.values():
-            if value is not whole and not _NUMBER_AND_UNIT.fullmatch(value.text or ""):
+    def complexity(self, block: Value) -> None:
+        fields, year = self.fields(block, COMPLEXITY), self.form.year
+        for field, value in fields.items():
+            if field == "total_parameters" and not re.fullmatch(r"\d+", value.text or ""):
+                self.add(value, f"{value.path} is {value.text!r}: give a whole number, without a unit")
+            elif not _NUMBER_AND_UNIT.fullmatch(value.text or ""):
                 self.add(value, f"{value.path} is {value.text!r}: give a number")
         for field, limit, unit in (
-            ("macs", limits.macs, "multiply-accumulates"),
-            ("total_model_size", limits.parameter_bytes, "bytes"),
-            ("total_parameters", limits.parameters, "parameters"),
+            ("macs", LIMITS[year].macs, "multiply-accumulates"),
+            ("total_model_size", LIMITS[year].parameter_bytes, "bytes"),
         ):
             number = fields[field].number if field in fields else None
             if limit is not None and number is not None and number > limit:
-                self.add(fields[field], f"{fields[field].path} is {number:,.0f}: {form.year} allows {limit:,} {unit}")
+                self.add(fields[field], f"{fields[field].path} is {number:,.0f}: {year} allows {limit:,} {unit}")
 
-    def results(self, block: Value, form: Form) -> None:
-        parts = self.fields(block, form.splits).values() if form.splits else [block]
-        for part in parts:
+    def results(self, block: Value) -> None:
+        wanted = self.form.models
+        if self.form.further_results:
+            possible = (*wanted, *self.form.further_results)
+            wanted = tuple(part for part in possible if (v := block.fields.get(part)) and not v.null) or wanted
+        for part in self.fields(block, wanted).values():
             fields = self.fields(part, ("overall", "class_wise", "device_wise"))
             if "overall" in fields:
-                self._numbers(fields["overall"], SCORES)
+                self._scores(fields["overall"])
             for name, members in (("class_wise", SCENES), ("device_wise", DEVICES)):
                 if name in fields:
                     for member in self.fields(fields[name], members).values():
-                        self._numbers(member, SCORES)
+                        self._scores(member)
 
-    def _numbers(self, block: Value, wanted: Sequence[str]) -> None:
-        for value in self.fields(block, wanted).values():
+    def _scores(self, block: Value) -> None:
+        for field, value in self.fields(block, SCORES).items():
+            if value.null and self.form.further_results:
+                continue
             if value.number is None:
                 self.add(value, f"{value.path} is {value.text!r}: give a number")
-            elif value.number < 0 or (value.path.endswith(".accuracy") and value.number > 100):
+            elif value.number < 0 or (field == "accuracy" and value.number > 100):
                 self.add(value, f"{value.path} is {value.text}: accuracies are 0 to 100 %, log losses 0 or more")

@@ -16,8 +16,9 @@ from matplotlib.figure import Figure as Picture
 from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
 from matplotlib.transforms import Bbox
 
-from bench.challenge.rank.content import front_of
-from bench.challenge.rank.system import System
+from bench.challenge.ranking import front_of
+from bench.challenge.ranking import points as points_of
+from bench.challenge.systems import System
 from bench.report.published import PUBLISHED, PublishedSystem
 from bench.report.words import short
 from tinyasc.dcase import LIMITS
@@ -67,7 +68,7 @@ def draw(systems: Sequence[System], kind: str) -> bytes:
         picture.legend(*panels[0].get_legend_handles_labels(), loc=(0.055, (LINE * key + 0.2) / height), **look)
         picture.draw_without_rendering()  # settles the scales, by which the names are placed
         for axes, cost in zip(panels, COSTS, strict=True):
-            points = _points(systems, cost)
+            points = points_of(systems, cost)
             _names(axes, points, [points[name] for name in front_of(systems, cost)], _behind(cost))
         _key(picture, height)
         content = io.BytesIO()
@@ -81,7 +82,7 @@ def _panel(axes: Axes, cost: str, systems: list[System]) -> None:
     for number, x, y in _behind(cost):
         axes.plot(x, y, "o", color="white", markeredgecolor=OTHERS, markersize=13, zorder=2)
         axes.annotate(str(number), (x, y), ha="center", va="center", color=MUTED, fontsize=7, zorder=2)
-    points = _points(systems, cost)
+    points = points_of(systems, cost)
     front = [points[name] for name in front_of(systems, cost)]
     if front:
         xs, ys = [*(x for x, _ in front), FAR], [*(y for _, y in front), front[-1][1]]
@@ -106,12 +107,6 @@ def _panel(axes: Axes, cost: str, systems: list[System]) -> None:
     axes.set_xlabel(title)
     axes.grid(color=GRID)
     axes.set_axisbelow(True)
-
-
-def _points(systems: Sequence[System], cost: str) -> dict[str, tuple[float, float]]:
-    """(cost, accuracy) of the systems that have both, by name."""
-    known = {system.name: (system.value(cost), system.value("accuracy")) for system in systems}
-    return {name: (x, y) for name, (x, y) in known.items() if x is not None and y is not None}
 
 
 def _behind(cost: str) -> list[tuple[int, float, float]]:

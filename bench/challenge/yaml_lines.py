@@ -1,15 +1,39 @@
-"""YAML whose every value knows its line."""
+"""What is wrong with a file of a submission, by line; and YAML whose every value knows its line."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import yaml
 
-from bench.challenge.submission.problem import Problem
-
+SHOWN = 50
+"""Problems that are printed; a file may have one in each of its hundred thousand lines."""
 _SAFE = "tag:yaml.org,2002:"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing to correct."""
+
+    file: str
+    line: int | None
+    """From 1; none: the file as a whole."""
+    what: str
+    """What is wrong, and what to do."""
+
+    def __str__(self) -> str:
+        return f"{self.file}{'' if self.line is None else f':{self.line}'}: {self.what}"
+
+
+def show(problems: Sequence[Problem]) -> str:
+    """Print the first of them, and return in words how many there are."""
+    for problem in problems[:SHOWN]:
+        print(problem)
+    if len(problems) > SHOWN:
+        print(f"and {len(problems) - SHOWN:,} more")
+    return "1 problem" if len(problems) == 1 else f"{len(problems):,} problems"
 
 
 @dataclass(frozen=True)
@@ -23,14 +47,19 @@ class Value:
     """Where its key stands, from 1; of an item of a list, where it begins."""
 
     @property
+    def pairs(self) -> list[tuple[str, Value]]:
+        """Of a mapping, every key and its value, as they stand; empty for anything else."""
+        if not isinstance(self.node, yaml.MappingNode):
+            return []
+        return [
+            (str(key.value), Value(value, f"{self.path}.{key.value}".lstrip("."), key.start_mark.line + 1))
+            for key, value in self.node.value
+        ]
+
+    @property
     def fields(self) -> dict[str, Value]:
         """Of a mapping, by key; the last of equal keys; empty for anything else."""
-        if not isinstance(self.node, yaml.MappingNode):
-            return {}
-        return {
-            str(key.value): Value(value, f"{self.path}.{key.value}".lstrip("."), key.start_mark.line + 1)
-            for key, value in self.node.value
-        }
+        return dict(self.pairs)
 
     @property
     def items(self) -> list[Value]:
@@ -78,15 +107,8 @@ class Value:
 
     def repeated(self) -> list[Value]:
         """The fields of a mapping whose key stands there more than once, each after the first."""
-        if not isinstance(self.node, yaml.MappingNode):
-            return []
-        seen: set[str] = set()
-        found = []
-        for key, value in self.node.value:
-            if str(key.value) in seen:
-                found.append(Value(value, f"{self.path}.{key.value}".lstrip("."), key.start_mark.line + 1))
-            seen.add(str(key.value))
-        return found
+        first: dict[str, Value] = {}
+        return [value for key, value in self.pairs if first.setdefault(key, value) is not value]
 
 
 def read(name: str, content: str) -> Value | Problem:
