@@ -106,10 +106,10 @@ def quantize_tuned(
     compute = ComputeConfig(device="cpu", threads=threads)
     with open_student(model, data, compute, seed) as student, new_run(out) as run:
         card, clips = student.card, student.clips
-        heard, test = clips.labelled(student.subset), clips.labelled("test")
-        held = hold_out(clips, heard, held_out, seed)
-        judges = student.random.permutation(held)[:judged_clips]
-        calibration = student.random.permutation(np.setdiff1d(heard, held))[:calibration_clips]
+        train, test = clips.labelled(student.subset), clips.labelled("test")
+        validation = hold_out(clips, train, held_out, seed)
+        judges = student.random.permutation(validation)[:judged_clips]
+        calibration = student.random.permutation(np.setdiff1d(train, validation))[:calibration_clips]
         real = student.float_program()
         batches, judged = list(student.features(calibration)), list(student.features(judges))
         label = clips.label[judges]
