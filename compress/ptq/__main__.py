@@ -5,10 +5,7 @@
 Takes minutes where quantization-aware training (`compress.qat`) takes hours, and gives a run of the same files, for the
 same export: int8.program.*, float.program.* (the student for comparison, its channels scaled like the INT8 program's),
 sample.safetensors (a few real inputs of the program), recipe.yaml, model_card.json. Every method can be left out:
-ranges of activations and weights (`compress.ptq.ranges`), cross-layer equalization, AdaRound, bias
-correction.
-
-Shapes: n clips, K classes.
+ranges of activations and weights (`compress.ptq.ranges`), cross-layer equalization, AdaRound, bias correction.
 """
 
 from pathlib import Path
