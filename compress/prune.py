@@ -7,10 +7,9 @@ round is the longest. `--teacher RUN` distils in all of them. Writes a student r
 lists the channels that are left. The rounds before lie in OUT.partial, each a student run too, until OUT is there.
 Stopped anywhere, the same command goes on from there.
 
-Shapes: B batch, C channels, F mel bands, T frames.
+Shapes: C channels, F mel bands, T frames.
 """
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -18,15 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from compress.pruning.config import PruningConfig
-from compress.pruning.cut import Cut, cut, deployed
-from compress.pruning.plan import Costs, on_the_way
-from tinyasc import artifact, front_end, mel_torch, recipe
+from compress.opening import open_student
+from compress.pruning.cut import Cut, PruningConfig, cut, deployed
+from compress.pruning.selection import Costs, on_the_way
+from tinyasc import artifact, recipe
 from tinyasc.artifact import ModelCard
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.front_end import FrontEnd
-from tinyasc.runs import reproducible, trained
+from tinyasc.runs import trained
 from tinyasc.runs.reproducible import ComputeConfig
 from train.data.augment import AugmentConfig
 from train.data.loader import ExamplesConfig
@@ -40,6 +38,7 @@ from train.targets.objectives.objective import Objective
 from train.targets.teachers.open import open_teacher
 
 BATCH = 32
+"""Clips of a gradient of the criterion taylor."""
 
 
 def prune_student(
@@ -78,13 +77,10 @@ def prune_student(
     if compute.processes > 1:
         raise UserError("compute: one process decides what is pruned: take devices 1 and nodes 1")
     artifact.check_out(out)
-    fabric = reproducible.settle(compute, seed)
-    with Clips(data) as clips:
-        _, mel, card = trained.load(model, "student")
-        trained.check_data(card, model, clips, examples.subset)
-        shape = (1, *front_end.shape(mel, clips.samples))
-        random = np.random.default_rng(seed)
-        looked_at = np.sort(random.permutation(clips.labelled(examples.subset))[: pruning.clips])
+    with open_student(model, data, compute, seed, examples.subset) as student:
+        clips, fabric, shape = student.clips, student.fabric, student.shape
+        chosen = np.sort(student.choose(pruning.clips))
+        label = torch.from_numpy(clips.label[chosen]).split(BATCH)
         listened = open_teacher(teacher, distillation, clips, examples, fabric.device)
         target = Costs(pruning.parameters, pruning.macs)
 
@@ -102,7 +98,7 @@ def prune_student(
             now = deployed(network, shape)
             if now <= target:
                 raise UserError(f"{model} has {now}, which is within {target}: there is nothing to prune")
-            batches = _labelled(clips, mel, looked_at)
+            batches = zip(student.features(chosen, BATCH), label, strict=True)
             next_target = on_the_way(now, target, left)
             found = cut(network, card, shape, batches=batches, target=next_target, pruning=pruning)
             print(f"round {number} of {pruning.rounds}\n{_table(found)}")
@@ -110,7 +106,7 @@ def prune_student(
                 "student",
                 card.architecture,
                 found.config,
-                mel,
+                student.mel,
                 round_fit if left > 1 else fit,
                 examples,
                 augmentation,
@@ -145,13 +141,6 @@ def _is_done(place: Path, parent: Path, clips: Clips) -> bool:
             f"{place.parent} to start over"
         )
     return True
-
-
-def _labelled(clips: Clips, mel: FrontEnd, indices: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
-    """Some clips in batches, on the CPU: what the network takes (B, 1, F, T), and int64 (B,)."""
-    module = mel_torch.front_end(mel)
-    for part in np.split(indices, range(BATCH, len(indices), BATCH)):
-        yield module(torch.from_numpy(clips.waveform(part))), torch.from_numpy(clips.label[part])
 
 
 def _load(network: nn.Module, state: dict[str, Tensor]) -> None:

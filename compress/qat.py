@@ -14,20 +14,17 @@ Shapes: B batch, C channels, F mel bands, T frames, n clips, K classes, S sample
 from copy import deepcopy
 from pathlib import Path
 
-import numpy as np
 from torch import Tensor
 
 from compress import program
-from compress.lower import lower
 from compress.observe import observe
+from compress.opening import open_student
 from compress.quantized_network import QuantizedNetwork
-from compress.quantized_run import FILES, features, simulated, write_programs
+from compress.quantized_run import FILES, simulated, write_programs
 from compress.scheme import DEFAULT, Scheme
-from tinyasc import front_end, recipe
+from tinyasc import recipe
 from tinyasc.artifact import Run
-from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.runs import reproducible, trained
 from tinyasc.runs.reproducible import ComputeConfig
 from train.data.augment import AugmentConfig
 from train.data.loader import ExamplesConfig
@@ -88,24 +85,15 @@ def train_qat(
         )
     if not 0 < range_momentum <= 1:
         raise UserError(f"range_momentum is {range_momentum}: take more than 0, at most 1")
-    fabric = reproducible.settle(compute, seed)
-    student, mel, card = trained.load(model, "student")
-    with Clips(data) as clips:
-        trained.check_data(card, model, clips, examples.subset)
-        random = np.random.default_rng(seed)
-        calibration = random.permutation(clips.labelled(examples.subset))[:calibration_clips]
-        float_program = lower(student, (1, *front_end.shape(mel, clips.samples)))
+    with open_student(model, data, compute, seed, examples.subset) as student:
+        card, clips, mel, fabric = student.card, student.clips, student.mel, student.fabric
+        calibration, float_program = student.choose(calibration_clips), student.float_program()
         scheme.bits(float_program)  # what the program does not have is refused before any clip is heard
-        network = QuantizedNetwork(
-            float_program,
-            observe(float_program, features(clips, mel, calibration)),
-            range_momentum,
-            scheme,
-            learn_steps,
-        )
+        ranges = observe(float_program, student.features(calibration))
+        network = QuantizedNetwork(float_program, ranges, range_momentum, scheme, learn_steps)
 
         def write(run: Run, others: dict[str, dict[str, Tensor]]) -> None:
-            write_programs(run, network.to_program(), float_program, clips=clips, mel=mel, indices=calibration)
+            write_programs(run, network.to_program(), float_program, student, calibration)
             for name, state in others.items():
                 other = deepcopy(network)
                 other.load_state_dict(state)

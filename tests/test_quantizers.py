@@ -9,11 +9,9 @@ import pytest
 from bench.measure.environments import FOLDER
 from compress.simulate import simulate
 from deploy import runtime
-from tests.quantizers import ours, peers, row
-from tests.quantizers.peers import TOOLS, Peer, Tool
-from tests.quantizers.row import FileFigures, Row
-from tests.quantizers.source import Made
-from tests.quantizers.table import COLUMNS, markdown
+from tests.quantizers import rows, sources
+from tests.quantizers.rows import COLUMNS, FileFigures, Row, markdown
+from tests.quantizers.sources import TOOLS, Made, Peer, Tool
 from tests.support import tiny_programs
 from tinyasc.errors import UserError
 
@@ -39,13 +37,13 @@ class Counted:
 
 def test_a_row_is_made_again_only_when_what_it_came_from_has_changed(tmp_path: Path) -> None:
     source, measured = Counted(), replace(WHOLE, name="counted")
-    first = row.row_of(source, "given", tmp_path, lambda made: measured)
-    again = row.row_of(source, "given", tmp_path, lambda made: measured)
+    first = rows.row_of(source, "given", tmp_path, lambda made: measured)
+    again = rows.row_of(source, "given", tmp_path, lambda made: measured)
     assert first == again == replace(measured, key=first.key)
     assert source.made == ["a"]
     source.print = "b"
-    row.row_of(source, "given", tmp_path, lambda made: measured)
-    row.row_of(source, "another student", tmp_path, lambda made: measured)
+    rows.row_of(source, "given", tmp_path, lambda made: measured)
+    rows.row_of(source, "another student", tmp_path, lambda made: measured)
     assert source.made == ["a", "b", "b"]
 
 
@@ -54,9 +52,9 @@ def test_a_failure_is_a_row_with_its_reason_and_tried_again(tmp_path: Path) -> N
         raise RuntimeError("the kernel\ngave up")
 
     source = Counted()
-    failed = row.row_of(source, "", tmp_path, fail)
+    failed = rows.row_of(source, "", tmp_path, fail)
     assert failed == Row("counted", failure="the kernel gave up")
-    assert row.row_of(source, "", tmp_path, lambda made: WHOLE).failure == ""
+    assert rows.row_of(source, "", tmp_path, lambda made: WHOLE).failure == ""
     lines = markdown([WHOLE, failed]).splitlines()
     assert lines[3].count("–") == len(COLUMNS)
     assert lines[-1] == "- counted: the kernel gave up"
@@ -73,7 +71,7 @@ def test_a_table_shows_what_there_is() -> None:
 
 def test_a_simulator_answers_like_a_file() -> None:
     program, log_mel = tiny_programs.quantized().to_program(), tiny_programs.log_mel(3)
-    model = ours.simulator(program)
+    model = sources.simulator(program)
     expected = simulate(program, model.quantize(log_mel)[:, 0])
     np.testing.assert_array_equal(model.logits(log_mel), model.output.dequantize(expected))
 
@@ -84,7 +82,7 @@ def test_a_simulator_answers_like_a_file() -> None:
 )
 def test_a_tool_that_fails_says_why(script: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tool.py").write_text(script)
-    monkeypatch.setattr(peers, "HERE", tmp_path)
+    monkeypatch.setattr(sources, "HERE", tmp_path)
     with pytest.raises(UserError, match=f"tool failed: {reason}"):
         Peer(Tool("tool", ".onnx"), tmp_path, tmp_path).make()
 
@@ -93,9 +91,9 @@ def test_a_tool_that_fails_says_why(script: str, reason: str, tmp_path: Path, mo
 def student(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray, np.ndarray]:
     """A folder with a float student and its calibration, inputs, and what it answers."""
     folder, log_mel = tmp_path_factory.mktemp("student"), tiny_programs.log_mel(48)
-    files = ours.write_float(tiny_programs.float_program(), folder)
+    files = sources.write_float(tiny_programs.float_program(), folder)
     model = runtime.load(files[".tflite"])
-    peers.write_calibration(model.quantize(log_mel[:32]), folder)
+    sources.write_calibration(model.quantize(log_mel[:32]), folder)
     return folder, log_mel[32:], model.logits(log_mel[32:])
 
 

@@ -16,7 +16,7 @@ from jsonargparse import ArgumentParser
 
 from compress.prune import prune_student
 from compress.ptq.__main__ import quantize_trained
-from compress.ptq.config import PtqConfig
+from compress.ptq.calibrate import PtqConfig
 from compress.qat import train_qat
 from tests.support import tiny_data
 from tinyasc import front_end, models, recipe

@@ -5,31 +5,21 @@
 Takes minutes where quantization-aware training (`compress.qat`) takes hours, and gives a run of the same files, for the
 same export: int8.program.*, float.program.* (the student for comparison, its channels scaled like the INT8 program's),
 sample.safetensors (a few real inputs of the program), recipe.yaml, model_card.json. Every method can be left out:
-ranges of activations and weights (`compress.ptq.ranges`, `weight_ranges`), cross-layer equalization, AdaRound, bias
-correction.
-
-Shapes: n clips, K classes.
+ranges of activations and weights (`compress.ptq.ranges`), cross-layer equalization, AdaRound, bias correction.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from compress.lower import lower
 from compress.observe import run_float
-from compress.program import Program
-from compress.ptq.calibrate import calibrate
-from compress.ptq.config import PtqConfig
-from compress.quantized_run import features, simulated, write_programs
+from compress.opening import open_student
+from compress.ptq.calibrate import PtqConfig, calibrate
+from compress.quantized_run import finish_ptq, simulated, write_programs
 from compress.scheme import DEFAULT, Scheme
-from tinyasc import artifact, front_end, metrics, recipe
+from tinyasc import artifact, metrics, recipe
 from tinyasc.artifact import new_run
-from tinyasc.clips import Clips
-from tinyasc.front_end import FrontEnd
-from tinyasc.runs import reproducible, trained
 from tinyasc.runs.reproducible import ComputeConfig
 from tinyasc.runs.score_table import summary
 
@@ -55,34 +45,25 @@ def quantize_trained(
         seed: of the choice of the calibration clips.
         threads: CPU threads; the last bits of sums depend on it.
     """
-    reproducible.settle(ComputeConfig(device="cpu", threads=threads), seed)
-    student, mel, card = trained.load(model, "student")
     artifact.check_out(out)
-    with Clips(data) as clips, new_run(out) as run:
-        subset = card.data.get("subset") or "train"
-        trained.check_data(card, model, clips, subset)
-        heard, test = clips.labelled(subset), clips.labelled("test")
-        chosen = np.random.default_rng(seed).permutation(heard)[: ptq.calibration_clips]
-        lowered = lower(student, (1, *front_end.shape(mel, clips.samples)))
+    compute = ComputeConfig(device="cpu", threads=threads)
+    with open_student(model, data, compute, seed) as student, new_run(out) as run:
+        card, clips = student.card, student.clips
+        calibration, test = student.choose(ptq.calibration_clips), clips.labelled("test")
+        lowered = student.float_program()
         scheme.bits(lowered)  # what the program does not have is refused before any clip is heard
-        batches = list(features(clips, mel, chosen))
-        real, int8 = calibrate(lowered, batches, ptq, scheme)
-        logits, wanted = simulated(int8, clips, mel, test), _float_logits(lowered, clips, mel, test)
-        score = metrics.score_test(logits, clips, card.data["train_devices"])
-        before = metrics.score_test(wanted, clips, card.data["train_devices"])
-        write_programs(run, int8, real, clips=clips, mel=mel, indices=chosen)
-        run.card = replace(card, stage="ptq", accuracy=score.to_dict(), lineage=artifact.lineage_of([model]), seed=seed)
-    agree = 100 * np.mean(logits.argmax(1) == wanted.argmax(1))
+        real, int8 = calibrate(lowered, list(student.features(calibration)), ptq, scheme)
+        logits = simulated(int8, clips, student.mel, test)
+        batches = [run_float(lowered, batch)[lowered.output] for batch in student.features(test)]
+        float_logits = torch.cat(batches).numpy()
+        before = metrics.score_test(float_logits, clips, card.data["train_devices"])
+        write_programs(run, int8, real, student, calibration)
+        score = finish_ptq(run, student, logits, seed)
+    agree = 100 * np.mean(logits.argmax(1) == float_logits.argmax(1))
     print(f"float student {card.architecture}: {summary(before)}")
     print(f"ptq {card.architecture} ({card.cost['parameters']:,} parameters): {summary(score)}")
-    print(f"top-1 agreement {agree:.2f} %, mean |logit difference| {np.abs(logits - wanted).mean():.4f}")
+    print(f"top-1 agreement {agree:.2f} %, mean |logit difference| {np.abs(logits - float_logits).mean():.4f}")
     print(f"wrote {out}")
-
-
-def _float_logits(program: Program, clips: Clips, mel: FrontEnd, indices: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Logits (n, K) of the float program."""
-    parts = [run_float(program, part)[program.output] for part in features(clips, mel, indices)]
-    return torch.cat(parts).numpy()
 
 
 if __name__ == "__main__":

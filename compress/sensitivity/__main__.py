@@ -5,8 +5,6 @@
 Of a run that holds an INT8 program, that program against the float program it came from (where it was trained, what
 training changed counts as lost, too); of a float run, what quantization without training makes of it, with ranges from
 some training clips. The figures are defined in `compress.sensitivity.measure`.
-
-Shapes: n clips.
 """
 
 import json as json_format
@@ -18,20 +16,16 @@ from typing import Any
 import numpy as np
 
 from compress import program as programs
-from compress.lower import lower
 from compress.observe import observe
+from compress.opening import OpenRun, open_run
 from compress.program import Program
 from compress.quantize import quantize
-from compress.quantized_run import FLOAT_PROGRAM, INT8_PROGRAM, features
+from compress.quantized_run import FLOAT_PROGRAM, INT8_PROGRAM
 from compress.scheme import assign
-from compress.sensitivity import picture as sensitivity_picture
 from compress.sensitivity.measure import Sensitivity, measure
-from compress.sensitivity.table import conclusion, shares, table
-from tinyasc import artifact, front_end, recipe
-from tinyasc.artifact import ModelCard
-from tinyasc.clips import Clips
+from compress.sensitivity.report import conclusion, draw, shares, table
+from tinyasc import artifact, recipe
 from tinyasc.errors import UserError
-from tinyasc.runs import reproducible, trained
 from tinyasc.runs.reproducible import ComputeConfig
 from train import picture
 
@@ -62,15 +56,11 @@ def sensitivity(
     artifact.check_files(json, plot)
     if clips < 1 or calibration_clips < 1:
         raise UserError(f"clips is {clips}, calibration_clips {calibration_clips}: take 1 or more")
-    card = artifact.load_card(model)
-    reproducible.settle(ComputeConfig(device="cpu", threads=threads), seed)
-    random = np.random.default_rng(seed)
-    with Clips(data) as found:
-        trained.check_labels(card, found)
-        trained.check_sample_rate(card, found)
-        test = np.sort(random.permutation(found.labelled("test"))[:clips])
-        real, int8 = _programs(model, card, found, random, calibration_clips)
-        measured = measure(real, int8, features(found, front_end.from_card(card.mel), test), found.label[test])
+    with open_run(model, data, ComputeConfig(device="cpu", threads=threads), seed) as run:
+        card, checksum = run.card, run.clips.checksum
+        test = np.sort(run.random.permutation(run.clips.labelled("test"))[:clips])
+        real, int8 = _programs(run, calibration_clips)
+        measured = measure(real, int8, run.features(test), run.clips.label[test])
     title = f"{card.stage} {card.architecture} in INT8, layer by layer, on {measured.clips:,} test clips"
     print(f"{title} (float: macro accuracy {100 * measured.accuracy:.1f} %)\n\n{table(measured)}\n")
     if card.stage == "qat":
@@ -78,34 +68,27 @@ def sensitivity(
     print("\n".join(conclusion(measured)))
     if json is not None:
         content = {"run": str(model), "stage": card.stage, "architecture": card.architecture}
-        content |= {"data": {"file": data.name, "checksum": found.checksum}, **_content(measured)}
+        content |= {"data": {"file": data.name, "checksum": checksum}, **_content(measured)}
         json.parent.mkdir(parents=True, exist_ok=True)
         artifact.atomic_write(json, (json_format.dumps(content, indent=1) + "\n").encode())
         print(f"wrote {json}")
     if plot is not None:
-        picture.write(sensitivity_picture.draw(measured, title), plot)
+        picture.write(draw(measured, title), plot)
         print(f"wrote {plot}")
 
 
-def _programs(
-    model: Path, card: ModelCard, clips: Clips, random: np.random.Generator, calibration_clips: int
-) -> tuple[Program, Program]:
+def _programs(run: OpenRun, calibration_clips: int) -> tuple[Program, Program]:
     """The float program and its INT8 form."""
-    shape = (1, *front_end.shape(front_end.from_card(card.mel), clips.samples))
-    if f"{INT8_PROGRAM}.json" in card.files:
-        real, int8 = programs.load(model / FLOAT_PROGRAM), programs.load(model / INT8_PROGRAM)
-        if (taken := int8.values[int8.input].shape) != shape:
+    if f"{INT8_PROGRAM}.json" in run.card.files:
+        real, int8 = programs.load(run.folder / FLOAT_PROGRAM), programs.load(run.folder / INT8_PROGRAM)
+        if (taken := int8.values[int8.input].shape) != run.shape:
             raise UserError(
-                f"{model} takes {'x'.join(map(str, taken))}, the clips of {clips.path} become "
-                f"{'x'.join(map(str, shape))}: give clips of the length it was trained on"
+                f"{run.folder} takes {'x'.join(map(str, taken))}, the clips of {run.clips.path} become "
+                f"{'x'.join(map(str, run.shape))}: give clips of the length it was trained on"
             )
         return real, int8
-    network, mel, _ = trained.load(model)
-    real = lower(network, shape)
-    known = card.data["checksum"] == clips.checksum
-    train = clips.labelled(card.data.get("subset") or "train" if known else "train")
-    calibration = random.permutation(train)[:calibration_clips]
-    return real, quantize(real, assign(real, observe(real, features(clips, mel, calibration))))
+    real = run.float_program()
+    return real, quantize(real, assign(real, observe(real, run.features(run.choose(calibration_clips)))))
 
 
 def _content(measured: Sensitivity) -> dict[str, Any]:

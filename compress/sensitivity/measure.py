@@ -26,7 +26,7 @@ from torch import Tensor
 from compress import simulate
 from compress.observe import run_float
 from compress.operations.operation import Operation
-from compress.program import Program, quantization
+from compress.program import Program
 from tinyasc.metrics import macro_accuracy
 
 INPUT = "input"
@@ -106,7 +106,7 @@ def measure(program: Program, int8: Program, batches: Iterable[Tensor], label: N
     for batch in batches:
         real = run_float(program, batch)
         logits.append(real[program.output])
-        integer_logits.append(_Batch(program, int8, real).run(sums))
+        integer_logits.append(_add_batch(program, int8, real, sums))
     found = torch.cat(logits).numpy()
 
     def answers(others: Sequence[Tensor]) -> Answers:
@@ -147,59 +147,47 @@ class _Sums:
     logits: list[Tensor] = field(default_factory=list)
 
 
-class _Batch:
-    """The layers on one batch, whose real values are known."""
+def _add_batch(program: Program, int8: Program, real: Mapping[str, Tensor], sums: Sequence[_Sums]) -> Tensor:
+    """Add what every layer loses on one batch, whose real values are given, to its sums.
 
-    def __init__(self, program: Program, int8: Program, real: Mapping[str, Tensor]):
-        self.program, self.int8, self.real = program, int8, real
-        self.integer: dict[str, NDArray[np.integer]] = {}
-        """Of the whole INT8 program."""
-        self.rounded: dict[str, NDArray[np.integer]] = {}
-        """The real values, rounded."""
+    Returns:
+        (B, K), the logits of the whole INT8 program.
+    """
+    grids = int8.quantizations
+    integer: dict[str, NDArray[np.integer]] = {}  # of the whole INT8 program
+    rounded: dict[str, NDArray[np.integer]] = {}  # the real values, rounded
 
-    def run(self, sums: Sequence[_Sums]) -> Tensor:
-        """Adds every layer to its sums; returns the logits of the whole INT8 program."""
-        source = self.program.input
-        self._round(source, sums[0])
-        self.integer[source] = self.rounded[source]
-        self._add(source, 0, self._real(source, self.rounded[source]) - self.real[source], sums[0])
-        pairs = zip(self.program.operations, self.int8.operations, strict=True)
-        for index, (operation, integer) in enumerate(pairs, start=1):
-            self._round(operation.output, sums[index])
-            whole = [self.integer[name] for name in operation.inputs]
-            self.integer[operation.output] = simulate.run(integer, whole, self.int8.quantizations)
-            self._add(operation.output, index, self._error(operation, integer), sums[index])
-        return self._real(self.program.output, self.integer[self.program.output])
+    def dequantized(name: str, integers: NDArray[np.integer]) -> Tensor:
+        grid = grids[name]
+        return _channels_first(torch.from_numpy(integers.astype(np.float32) - grid.zero_point)) * grid.step
 
-    def _error(self, operation: Operation, integer: Operation) -> Tensor:
-        """The layer's own error, at real inputs that are rounded."""
-        rounded = [self.rounded[name] for name in operation.inputs]
-        expected = operation.run_float([self._real(name, self.rounded[name]) for name in operation.inputs])
-        made = simulate.run(integer, rounded, self.int8.quantizations)
-        return self._real(operation.output, made) - expected[operation.output]
+    def add(name: str, layer: int, error: Tensor) -> None:
+        """`error` is the layer's own, `layer` the number of operations up to it."""
+        own = sums[layer]
+        own.signal += _power(real[name].numpy())
+        own.rounding += _power((dequantized(name, rounded[name]) - real[name]).numpy())
+        own.alone += _power(error.numpy())
+        own.whole += _power((dequantized(name, integer[name]) - real[name]).numpy())
+        changed = {name: real[name] + error}
+        for operation in program.operations[layer:]:
+            if any(source in changed for source in operation.inputs):
+                changed |= operation.run_float([changed.get(source, real[source]) for source in operation.inputs])
+        own.logits.append(changed.get(program.output, real[program.output]))
 
-    def _round(self, name: str, sums: _Sums) -> None:
-        found, real = quantization(self.int8, name), self.real[name]
-        steps = np.rint(_channels_last(real).numpy() / np.float32(found.step)) + found.zero_point
-        self.rounded[name] = np.clip(steps, found.lowest, found.highest).astype(found.dtype)
-        sums.clipped += int(np.count_nonzero((steps < found.lowest) | (steps > found.highest)))
-        sums.count += steps.size
-        sums.signal += _power(real.numpy())
-        sums.rounding += _power((self._real(name, self.rounded[name]) - real).numpy())
-
-    def _add(self, name: str, done: int, error: Tensor, sums: _Sums) -> None:
-        """What the error of a value does, `done` operations being behind it."""
-        sums.alone += _power(error.numpy())
-        sums.whole += _power((self._real(name, self.integer[name]) - self.real[name]).numpy())
-        changed = {name: self.real[name] + error}
-        for operation in self.program.operations[done:]:
-            if any(given in changed for given in operation.inputs):
-                changed |= operation.run_float([changed.get(given, self.real[given]) for given in operation.inputs])
-        sums.logits.append(changed.get(self.program.output, self.real[self.program.output]))
-
-    def _real(self, name: str, integers: NDArray[np.integer]) -> Tensor:
-        found = quantization(self.int8, name)
-        return _channels_first(torch.from_numpy(integers.astype(np.float32) - found.zero_point)) * found.step
+    for layer, name in enumerate([program.input, *(operation.output for operation in program.operations)]):
+        steps = np.rint(_channels_last(real[name]).numpy() / np.float32(grids[name].step)) + grids[name].zero_point
+        rounded[name] = np.clip(steps, grids[name].lowest, grids[name].highest).astype(grids[name].dtype)
+        sums[layer].clipped += int(np.count_nonzero(steps != rounded[name]))
+        sums[layer].count += steps.size
+    integer[program.input] = rounded[program.input]
+    add(program.input, 0, dequantized(program.input, rounded[program.input]) - real[program.input])
+    for layer, (operation, quantized) in enumerate(zip(program.operations, int8.operations, strict=True), start=1):
+        name = operation.output
+        integer[name] = simulate.run(quantized, [integer[source] for source in operation.inputs], grids)
+        alone = simulate.run(quantized, [rounded[source] for source in operation.inputs], grids)
+        expected = operation.run_float([dequantized(source, rounded[source]) for source in operation.inputs])
+        add(name, layer, dequantized(name, alone) - expected[name])
+    return dequantized(program.output, integer[program.output])
 
 
 def _channels_last(value: Tensor) -> Tensor:

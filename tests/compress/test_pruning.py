@@ -7,8 +7,7 @@ from torch import nn
 
 from compress.pruning.dependency import Dependencies, Group, dependencies
 from compress.pruning.description import listed_layers, pruned_config
-from compress.pruning.importance import magnitude, taylor
-from compress.pruning.plan import Costs, choose, on_the_way
+from compress.pruning.selection import Costs, choose, magnitude, on_the_way, taylor
 from tinyasc import models
 from tinyasc.errors import UserError
 

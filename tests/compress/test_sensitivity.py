@@ -20,8 +20,7 @@ from compress.quantized_run import FLOAT_PROGRAM, INT8_PROGRAM
 from compress.scheme import Scheme, assign
 from compress.sensitivity.__main__ import sensitivity
 from compress.sensitivity.measure import measure, sqnr
-from compress.sensitivity.picture import draw
-from compress.sensitivity.table import conclusion, shares, table
+from compress.sensitivity.report import conclusion, draw, shares, table
 from tests.support import tiny_data, tiny_programs
 from tests.train.test_evaluate import CARD, MEL, write_network
 from tinyasc import artifact, recipe

@@ -11,5 +11,6 @@ litert_kernels              ai-edge-litert's kernels without XNNPACK, on model.t
 tflite_runtime_interpreter  the last tflite-runtime, on both files
 tflite_micro_interpreter    TensorFlow Lite Micro's reference kernels, on model.tflite
 
-network.py reads a .tflite for the twins; logits.py says how far a runtime's logits may be from ours, and why.
+network.py reads a .tflite for the twins and judges what is made of them; logits.py says how far a runtime's logits may
+be from ours, and why.
 """

@@ -19,13 +19,11 @@ import torch
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from litert_torch.quantize import pt2e_quantizer, quant_config  # type: ignore[import-not-found]
-from logits import EXACT, Comparison, outputs  # type: ignore[import-not-found]
-from network import Network, Operator  # type: ignore[import-not-found]
+from network import Network, Operator, judge  # type: ignore[import-not-found]
 from torch import Tensor, nn
 from torch.ao.quantization.fx import _decomposed  # noqa: F401 - registers the operators
 from torch.nn import functional as F
 
-SKIPPED = 77
 ELEMENTWISE = {
     "ADD": add,
     "MUL": mul,
@@ -117,18 +115,8 @@ def converted(network: Network) -> bytes:
 
 
 def main(folder: Path) -> int:
-    cases, ours = np.load(folder / "cases.npz"), (folder / "model.tflite").read_bytes()
-    network = Network(ours, schema)
-    if network.unknown:
-        print(f"skipped, the twin has no {', '.join(sorted(network.unknown))}")
-        return SKIPPED
-    theirs = converted(network)
-    compared = Comparison(outputs(Interpreter(model_content=theirs), cases["features"]), cases["logits"], EXACT)
-    print(
-        f"litert-torch {version('litert-torch')}, convert: {compared}; "
-        f"its file is {len(theirs):,} bytes, ours {len(ours):,}"
-    )
-    return 0 if compared.agreed else 1
+    converter = f"litert-torch {version('litert-torch')}, convert"
+    return judge(folder, schema, converted, lambda content: Interpreter(model_content=content), converter)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,16 @@ The integers' meaning is what is built: a convolution's weights times their scal
 and zero point of what it gives. Between DEQUANTIZE and QUANTIZE a graph is in real numbers already.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from logits import EXACT, Comparison, outputs  # type: ignore[import-not-found]
+
+SKIPPED = 77
+"""Exit code of a referee that has nothing to judge, as automake has it."""
 
 KINDS = {"CONV_2D", "DEPTHWISE_CONV_2D", "PAD", "RESHAPE", "MEAN", "ADD", "DEQUANTIZE", "QUANTIZE"}
 """Of operators that the twins build; and those of REAL_NUMBERS."""
@@ -85,3 +91,29 @@ class Network:
         axes = [1] * values.ndim
         axes[found.quantization.quantizedDimension] = -1
         return values.astype(np.float32) * self.scales(tensor).reshape(axes)
+
+
+def judge(
+    folder: Path, schema: Any, convert: Callable[[Network], bytes], interpreter: Callable[[bytes], Any], converter: str
+) -> int:
+    """Compare the file that a converter makes of a twin of model.tflite with that file, and print one line.
+
+    Args:
+        folder: with model.tflite and cases.npz.
+        schema: a package's `schema_py_generated`.
+        convert: builds the twin and converts it.
+        interpreter: opens the result.
+        converter: its name and version.
+
+    Returns:
+        The referee's exit code.
+    """
+    cases, ours = np.load(folder / "cases.npz"), (folder / "model.tflite").read_bytes()
+    network = Network(ours, schema)
+    if network.unknown:
+        print(f"skipped, the twin has no {', '.join(sorted(network.unknown))}")
+        return SKIPPED
+    theirs = convert(network)
+    compared = Comparison(outputs(interpreter(theirs), cases["features"]), cases["logits"], EXACT)
+    print(f"{converter}: {compared}; its file is {len(theirs):,} bytes, ours {len(ours):,}")
+    return 0 if compared.agreed else 1

@@ -13,11 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf  # type: ignore[import-not-found]
-from logits import EXACT, Comparison, outputs  # type: ignore[import-not-found]
-from network import Network, Operator  # type: ignore[import-not-found]
+from network import Network, Operator, judge  # type: ignore[import-not-found]
 from tensorflow.lite.python import schema_py_generated as schema  # type: ignore[import-not-found]
 
-SKIPPED = 77
 ELEMENTWISE = {"ADD": add, "MUL": mul, "DIV": truediv, "FLOOR": tf.floor, "SQRT": tf.sqrt, "MINIMUM": tf.minimum}
 
 
@@ -82,8 +80,9 @@ def limits(scale: float, zero_point: int) -> tuple[float, float]:
     return float(low), float(np.float32(float(low) + whole))
 
 
-def converted(twin: Twin) -> bytes:
-    """What TFLiteConverter makes of it: int8 in and out."""
+def converted(network: Network) -> bytes:
+    """What TFLiteConverter makes of the twin: int8 in and out."""
+    twin = Twin(network)
     given = tf.TensorSpec(twin.network.shape(twin.network.input), tf.float32)
     function = tf.function(twin.__call__, autograph=False).get_concrete_function(given)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], twin)
@@ -93,19 +92,8 @@ def converted(twin: Twin) -> bytes:
 
 
 def main(folder: Path) -> int:
-    cases, ours = np.load(folder / "cases.npz"), (folder / "model.tflite").read_bytes()
-    network = Network(ours, schema)
-    if network.unknown:
-        print(f"skipped, the twin has no {', '.join(sorted(network.unknown))}")
-        return SKIPPED
-    theirs = converted(Twin(network))
-    interpreter = tf.lite.Interpreter(model_content=theirs)
-    compared = Comparison(outputs(interpreter, cases["features"]), cases["logits"], EXACT)
-    print(
-        f"tensorflow {tf.__version__}, TFLiteConverter: {compared}; "
-        f"its file is {len(theirs):,} bytes, ours {len(ours):,}"
-    )
-    return 0 if compared.agreed else 1
+    converter = f"tensorflow {tf.__version__}, TFLiteConverter"
+    return judge(folder, schema, converted, lambda content: tf.lite.Interpreter(model_content=content), converter)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from tests.perf import front_end, mel, memory, prepare, training
+from tests.perf import front_end, mel, prepare, training
 from tests.perf.case import measure
 from tinyasc import machine
 
@@ -25,7 +25,7 @@ def main() -> None:
         with training.cases(scratch) as trained:
             cases = [*prepare.cases(scratch), *mel.cases(), *front_end.cases(scratch), *trained]
             found = [measure(case) for case in tqdm(cases, "benchmarks")]
-        used = {files: memory.peaks(scratch, files) for files in tqdm(FILES, "memory")}
+        used = {files: prepare.peaks(scratch, files) for files in tqdm(FILES, "memory")}
     print(f"\n{machine.describe().cpu}, torch with {torch.get_num_threads()} threads; median of rounds\n")
     print(f"{'':<58}{'field':>10}{'here':>10}{'ratio':>8}  {'(rounds)':<16}{'aim':>5}")
     for case, one in zip(cases, found, strict=True):

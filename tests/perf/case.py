@@ -1,9 +1,15 @@
-"""One benchmark: our way and the field's way of the same work, measured in turn in one run."""
+"""One benchmark: our way and the field's way of the same work, measured in turn in one run.
 
+A way may work in a process of its own, `Aside`: how memory is taken from the system is a choice of a process.
+"""
+
+import multiprocessing
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from types import TracebackType
 
 
 @dataclass(frozen=True)
@@ -55,3 +61,44 @@ def _seconds(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
+
+
+class Aside:
+    """A process that does a round of its work whenever it is asked to, and sleeps between rounds."""
+
+    def __init__(self, setup: Callable[..., Callable[[], object]], *arguments: object) -> None:
+        """Starts it, and waits until it is ready.
+
+        Args:
+            setup: a function of a module, called there; what it returns is called for a round.
+            arguments: of `setup`.
+        """
+        context = multiprocessing.get_context("spawn")
+        self._asked, there = context.Pipe()
+        self._process = context.Process(target=_serve, args=(there, setup, arguments))
+        self._process.start()
+        there.close()
+        self._asked.recv()
+
+    def __enter__(self) -> "Aside":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self._asked.close()
+        self._process.join()
+
+    def __call__(self) -> None:
+        """One round."""
+        self._asked.send(None)
+        self._asked.recv()
+
+
+def _serve(asked: Connection, setup: Callable[..., Callable[[], object]], arguments: tuple[object, ...]) -> None:
+    work = setup(*arguments)
+    try:
+        while True:
+            asked.send(None)
+            asked.recv()
+            work()
+    except (EOFError, ConnectionError):  # nobody will ask again
+        return

@@ -10,7 +10,7 @@ import torch
 
 from tests.perf.case import Case
 from tinyasc import third_party
-from tinyasc.mel import MEL_CONFIGS
+from tinyasc.mel import MEL_CONFIGS, MelConfig
 from tinyasc.mel_torch import LogMel
 
 CLIPS = 64
@@ -21,23 +21,28 @@ def cases() -> list[Case]:
     return [_case("cp_mobile", f_min_range=1, f_max_range=1000), _case("passt", f_min_range=10, f_max_range=2000)]
 
 
-def _case(name: str, *, f_min_range: int, f_max_range: int) -> Case:
-    config = MEL_CONFIGS[name]
-    batch = 0.1 * torch.randn(CLIPS, config.sample_rate, generator=torch.Generator().manual_seed(0))
-    module = LogMel(config)
-    original = third_party.passt_mel().AugmentMelSTFT(
+def augment_mel(config: MelConfig, f_min_range: int, f_max_range: int, frequency_mask: int = 0) -> torch.nn.Module:
+    """hear21passt's AugmentMelSTFT of some settings, its edges moved and a band masked in training."""
+    return third_party.passt_mel().AugmentMelSTFT(
         n_mels=config.n_mels,
         sr=config.sample_rate,
         win_length=config.win_length,
         hopsize=config.hop_length,
         n_fft=config.n_fft,
-        freqm=0,
+        freqm=frequency_mask,
         timem=0,
         fmin=config.f_min,
         fmax=config.f_max,
         fmin_aug_range=f_min_range,
         fmax_aug_range=f_max_range,
     )
+
+
+def _case(name: str, *, f_min_range: int, f_max_range: int) -> Case:
+    config = MEL_CONFIGS[name]
+    batch = 0.1 * torch.randn(CLIPS, config.sample_rate, generator=torch.Generator().manual_seed(0))
+    module = LogMel(config)
+    original = augment_mel(config, f_min_range, f_max_range)
 
     def theirs() -> torch.Tensor:
         with warnings.catch_warnings(action="ignore"):

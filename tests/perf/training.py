@@ -18,8 +18,8 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from tests.perf import made_up, recipes
-from tests.perf.aside import Aside
-from tests.perf.case import Case
+from tests.perf.case import Aside, Case
+from tests.perf.mel import augment_mel
 from tinyasc import models, third_party
 from tinyasc.clips import Clips
 from tinyasc.runs import reproducible
@@ -75,19 +75,7 @@ def their_epochs(data: Path, seconds: Path) -> Callable[[], object]:
     recipe = recipes.load(train_student, "cp_mobile", *FLAGS)
     torch.set_num_threads(recipe.compute.threads)
     mel, changes = recipe.mel, recipe.augmentation
-    features = third_party.passt_mel().AugmentMelSTFT(
-        n_mels=mel.n_mels,
-        sr=mel.sample_rate,
-        win_length=mel.win_length,
-        hopsize=mel.hop_length,
-        n_fft=mel.n_fft,
-        freqm=changes.frequency_mask,
-        timem=0,
-        fmin=mel.f_min,
-        fmax=mel.f_max,
-        fmin_aug_range=1,
-        fmax_aug_range=int(changes.f_max_range),
-    )
+    features = augment_mel(mel, 1, int(changes.f_max_range), changes.frequency_mask)
     examples = _Seconds(data, seconds, changes.time_roll, changes.impulse_response_probability)
     context = "fork"  # as in a program of its own
     loader = DataLoader(

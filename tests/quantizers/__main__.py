@@ -10,24 +10,18 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
 from bench.measure.environments import FOLDER
-from compress import quantized_run
-from compress.lower import lower
+from compress.opening import open_student
+from compress.quantized_run import STAGES
 from deploy import runtime
-from tests.quantizers.ours import Ours, Real, write_float
-from tests.quantizers.peers import TOOLS, Peer, write_calibration
-from tests.quantizers.reference import Reference
-from tests.quantizers.row import measure, row_of
-from tests.quantizers.source import Source
-from tests.quantizers.table import markdown
-from tinyasc import artifact, front_end, machine, recipe
-from tinyasc.clips import Clips
+from tests.quantizers.rows import Reference, markdown, measure, row_of
+from tests.quantizers.sources import TOOLS, Ours, Peer, Real, Source, write_calibration, write_float
+from tinyasc import artifact, machine, recipe
 from tinyasc.errors import UserError
-from tinyasc.runs import trained
+from tinyasc.runs.reproducible import ComputeConfig
 
 
 def study(
@@ -57,19 +51,15 @@ def study(
         raise UserError(f"calibration_clips is {calibration_clips}, seed {seed}: take 1 or more, and 0 or more")
     named = [_named(run) for run in runs]
     for _, run in named:
-        artifact.load_card(run, *quantized_run.STAGES)
-    network, mel, card = trained.load(student, "student")
+        artifact.load_card(run, *STAGES)
     files = out / "files"
-    with Clips(data) as clips:
-        trained.check_labels(card, clips)
-        trained.check_sample_rate(card, clips)
+    with open_student(student, data, ComputeConfig(device="cpu"), seed) as opened:
         files.mkdir(parents=True, exist_ok=True)
-        real = write_float(lower(network, (1, *front_end.shape(mel, clips.samples))), files)
-        heard = clips.labelled(card.data.get("subset") or "train")
-        chosen = np.random.default_rng(seed).permutation(heard)[:calibration_clips]
-        features = torch.cat(list(quantized_run.features(clips, mel, chosen))).numpy()
+        real = write_float(opened.float_program(), files)
+        features = torch.cat(list(opened.features(opened.choose(calibration_clips)))).numpy()
         write_calibration(runtime.load(real[".tflite"]).quantize(features), files)
-        reference = Reference(clips, card, real)
+        clips = opened.clips
+        reference = Reference(opened, real)
         given = [*map(artifact.file_sha256, real.values()), clips.checksum, str(latency_seconds)]
         sources: list[Source] = [Real(real), *(Ours(name, run, clips, files) for name, run in named)]
         sources += [Peer(tool, files, environments) for tool in TOOLS]

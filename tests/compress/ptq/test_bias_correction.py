@@ -5,8 +5,7 @@ import torch
 
 from compress.observe import observe, run_float
 from compress.operations.convolution import Convolution
-from compress.ptq.bias_correction import bias_corrected
-from compress.ptq.walk import walk
+from compress.ptq.walk import bias_corrected, walk
 from compress.quantized_network import QuantizedNetwork
 from compress.simulate import logits
 from tests.support import tiny_programs

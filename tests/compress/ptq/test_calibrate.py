@@ -11,10 +11,9 @@ from compress.observe import run_float
 from compress.operations.convolution import Convolution
 from compress.program import Program
 from compress.ptq.adaround import AdaRoundConfig
-from compress.ptq.calibrate import calibrate
-from compress.ptq.config import PtqConfig
+from compress.ptq.calibrate import PtqConfig, calibrate
 from compress.ptq.equalization import pairs
-from compress.ptq.weight_ranges import least_error
+from compress.ptq.ranges import least_error
 from compress.scheme import Scheme
 from compress.sensitivity.measure import measure
 from compress.simulate import logits

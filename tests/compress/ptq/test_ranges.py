@@ -7,10 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from compress.ptq.ranges.entropy import divergence, entropy
-from compress.ptq.ranges.histogram import Histogram, histograms
-from compress.ptq.ranges.percentile import percentile
-from compress.ptq.ranges.squared_error import squared_error
+from compress.ptq.ranges import Histogram, divergence, entropy, histograms, percentile, squared_error
 from compress.quantization import Range
 from tests.support import tiny_programs
 

@@ -1,28 +1,61 @@
-"""One row of the study: what the files of one quantizer answer to the test split, and how large and fast they are.
+"""The rows of the study: what the files of a quantizer answer to the test split, their sizes and times; as a table.
 
-Shapes: n test clips, K classes.
+Shapes: n test clips, F mel bands, T frames, S samples, K classes.
 """
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from bench.measure.latency import rounds as latency
+from compress.opening import BATCH, OpenRun
 from deploy import runtime
 from deploy.runtime import Model
-from tests.quantizers.reference import Reference
-from tests.quantizers.source import SUFFIXES, Made, Source
+from tests.quantizers.sources import SUFFIXES, Files, Made, Source
 from tinyasc import artifact, metrics
 
 Logits = NDArray[np.float32]
 SIMULATED_CLIPS = 256
 """Test clips on which files are held against the integer simulator: it is slow, and `export` proves more."""
+COLUMNS = ("accuracy, %", "unseen, %", "log loss", "agreement, %", "mean logit difference")
+COLUMNS += tuple(f"{suffix}, bytes" for suffix in SUFFIXES) + tuple(f"{suffix} / float" for suffix in SUFFIXES)
+COLUMNS += ("logits off the simulator",)
+NONE = "–"
+
+
+@dataclass
+class Reference:
+    """The test split and the student's answers, which rows are compared with; computed at the first new row."""
+
+    student: OpenRun
+    """The float student."""
+    files: Files
+    """Its float files."""
+
+    @cached_property
+    def features(self) -> NDArray[np.float32]:
+        """What networks take of the test split: (n, 1, F, T), or the waveforms (n, 1, 1, S)."""
+        return torch.cat(list(self.student.features(self.student.clips.labelled("test")))).numpy()
+
+    @cached_property
+    def logits(self) -> NDArray[np.float32]:
+        """What float answers, (n, K)."""
+        return self.logits_of(runtime.load(self.files[".tflite"]))
+
+    def logits_of(self, model: Model) -> NDArray[np.float32]:
+        """What a model answers, (n, K)."""
+        parts = np.split(self.features, range(BATCH, len(self.features), BATCH))
+        progress = tqdm(parts, model.path.name, unit="batch", leave=False)
+        return np.concatenate([model.logits(part) for part in progress])
 
 
 @dataclass(frozen=True)
@@ -77,7 +110,7 @@ def measure(name: str, made: Made, reference: Reference, seconds: float) -> Row:
     models = {suffix: runtime.load(made.files[suffix]) for suffix in SUFFIXES if suffix in made.files}
     answers = {suffix: reference.logits_of(model) for suffix, model in models.items()}
     logits, *_ = answers.values()
-    score = metrics.score_test(logits, reference.clips, reference.card.data.get("train_devices"))
+    score = metrics.score_test(logits, reference.student.clips, reference.student.card.data.get("train_devices"))
     unseen = score.groups.get("unseen")
     off = _off_the_simulator(list(answers.values()), made.simulator, reference)
     return Row(
@@ -132,3 +165,27 @@ def _timed(model: Model, real: Path, seconds: float) -> FileFigures:
     timing = latency.measure({"this": model, "float": runtime.load(real)}, seconds)
     milliseconds = timing.latency("this").median
     return FileFigures(model.bytes, model.kernels, milliseconds, timing.quotient("this", "float").value)
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A line a row; of a row without figures, the reason stands below the table."""
+    lines = [["", *COLUMNS], ["---"] * (len(COLUMNS) + 1), *([row.name, *_cells(row)] for row in rows)]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    failures = "".join(f"\n- {row.name}: {row.failure}" for row in rows if row.failure)
+    return f"{table}\n" + (f"{failures}\n" if failures else "")
+
+
+def _cells(row: Row) -> list[str]:
+    if row.failure:
+        return [NONE] * len(COLUMNS)
+    found = [row.files.get(suffix) for suffix in SUFFIXES]
+    return [
+        f"{100 * row.macro:.1f}",
+        NONE if row.unseen is None else f"{100 * row.unseen:.1f}",
+        f"{row.log_loss:.3f}",
+        f"{100 * row.agreement:.1f}",
+        f"{row.difference:.4f}",
+        *(NONE if one is None else f"{one.bytes:,}" for one in found),
+        *(NONE if one is None else f"{one.ratio:.2f}" for one in found),
+        f"{row.differing:,} of {row.compared:,}" if row.compared else NONE,
+    ]

@@ -1,6 +1,9 @@
 """neural-compressor's choice as our program: its module, its graph read, its search where it is installed."""
 
+import json
+from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,17 +12,21 @@ from torch import nn
 from torch.ao.quantization.fx import _decomposed  # noqa: F401 - registers the operators
 from torch.fx import Graph, GraphModule
 
-from compress.autotune.found import applied, found_in
-from compress.autotune.network import FloatNetwork
-from compress.autotune.search import traced, tune
 from compress.observe import observe, run_float
 from compress.operations.convolution import Convolution
-from compress.program import Program
+from compress.program import Program, load
 from compress.quantization import Range
 from compress.quantize import quantize
+from compress.quantized_run import FLOAT_PROGRAM, INT8_PROGRAM, SAMPLE, STAGES
 from compress.scheme import assign
 from compress.simulate import logits
-from tests.support import tiny_architectures, tiny_programs
+from tests.quantizers import neural_compressor
+from tests.quantizers.neural_compressor import Accuracy, Trial, Tuned, traced, tune
+from tests.quantizers.pt2e import FloatNetwork, applied, found_in
+from tests.support import tiny_architectures, tiny_data, tiny_programs
+from tests.train.test_evaluate import CARD, write_network
+from tinyasc import artifact, recipe
+from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 
 LIKE = pytest.mark.parametrize("normed", [False, True], ids=["plain", "normed"])
@@ -125,3 +132,30 @@ def test_the_best_trial_becomes_a_program_near_the_float_one(normed: bool) -> No
     int8 = quantize(changed, assign(changed, ranges))
     apart = np.abs(logits(int8, log_mel.numpy()) - expected.numpy()).mean() / spread
     assert 0 < apart < 2 * (1 - tuned.best.accuracy)
+
+
+def test_the_command_writes_a_run_that_is_exported_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its search is a stand-in that leaves everything in float, so that the ranges are those observed."""
+    data = tiny_data.write(tmp_path / "set")
+    with Clips(data) as clips:
+        facts = {"checksum": clips.checksum, "train_devices": ["a"]}
+    student = write_network(tmp_path / "student", replace(CARD, data=facts, cost={"parameters": 1}))
+
+    def keep_float(program: Program, batches: list[torch.Tensor], accuracy: Accuracy, tolerance: float) -> Tuned:
+        network = FloatNetwork(program)
+        trials = Trial("symmetric", "kl", 0.25), Trial("affine", "kl", accuracy(network))
+        return Tuned(GraphModule(network, Graph()), 0.5, trials)
+
+    monkeypatch.setattr(neural_compressor, "tune", keep_float)
+    arguments = ["--model", str(student), "--data", str(data), "--out", str(tmp_path / "out"), "--threads", "1"]
+    assert recipe.run(neural_compressor.quantize_tuned, [*arguments, "--calibration_clips", "8"]) == 0
+    assert "wrote" in capsys.readouterr().out
+    card = artifact.load_card(tmp_path / "out", *STAGES)
+    names = {f"{stem}.{kind}" for stem in (INT8_PROGRAM, FLOAT_PROGRAM) for kind in ("json", "safetensors")}
+    assert set(card.files) == {*names, SAMPLE, neural_compressor.TRIALS, "recipe.yaml"}
+    assert card.lineage[-1]["stage"] == "student"
+    assert load(tmp_path / "out" / INT8_PROGRAM).quantized
+    found = json.loads((tmp_path / "out" / neural_compressor.TRIALS).read_text())
+    assert [trial["kept"] for trial in found["trials"]].count(True) == 1

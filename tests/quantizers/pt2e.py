@@ -1,11 +1,12 @@
-"""The ranges and steps in a graph that was quantized with PyTorch 2 export (`convert_pt2e`), by values of our program.
+"""A float program as a torch module that other quantizers can trace, and what they chose, read from its graph.
 
-Such a graph is the float one with pairs of quantize and dequantize nodes before its convolutions:
+A graph that was quantized with PyTorch 2 export (`convert_pt2e`) is the float one with pairs of quantize and dequantize
+nodes before its convolutions:
 
     x -> quantize_per_tensor(scale, zero point, least, most) -> dequantize_per_tensor -> conv2d
     layers.3.weight -> quantize_per_channel(scales, …) -> dequantize_per_channel -> conv2d
 
-Shapes: O output channels.
+Shapes: B batch, C channels, F mel bands, T frames, K classes; O output channels.
 """
 
 from collections.abc import Mapping
@@ -15,15 +16,49 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
-from compress.autotune.network import LAYERS
 from compress.operations.convolution import Convolution
 from compress.program import Program
 from compress.quantization import Range
 
+LAYERS = "layers"
+"""Where the convolutions are, each under the number of its operation: `layers.3.weight` is of the fourth one."""
 CONVOLUTION = "aten.conv2d.default"
 PER_TENSOR, PER_CHANNEL = "quantize_per_tensor.default", "quantize_per_channel.default"
+
+
+class FloatNetwork(nn.Module):
+    """(B, C, F, T) -> (B, K): what `observe.run_float` computes."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__()
+        self.program = program
+        convolutions = [(n, one) for n, one in enumerate(program.operations) if isinstance(one, Convolution)]
+        self.layers = nn.ModuleDict({str(number): _layer(one) for number, one in convolutions})
+        self.eval()
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        values = {self.program.input: log_mel}
+        for number, operation in enumerate(self.program.operations):
+            given = [values[name] for name in operation.inputs]
+            if str(number) in self.layers:
+                result = self.layers[str(number)](*given)
+                values[operation.output] = result.relu() if operation.rectified else result
+            else:
+                values |= operation.run_float(given)
+        return values[self.program.output]
+
+
+def _layer(operation: Convolution) -> nn.Conv2d:
+    out, per_group, *kernel = operation.weight.shape
+    channels, groups = per_group * operation.groups, operation.groups
+    places = (operation.stride, operation.padding, operation.dilation)
+    layer = nn.Conv2d(channels, out, tuple(kernel), *places, groups=groups)
+    state = {"weight": torch.from_numpy(operation.weight), "bias": torch.from_numpy(operation.bias)}
+    layer.load_state_dict(state)
+    return layer.requires_grad_(False)
 
 
 @dataclass(frozen=True)
@@ -88,7 +123,7 @@ def _number(weight: Any) -> int:
     return int(number)
 
 
-def _tensor(graph: GraphModule, node: Node) -> torch.Tensor:
+def _tensor(graph: GraphModule, node: Node) -> Tensor:
     tensor: Any = graph
     for part in str(node.target).split("."):
         tensor = getattr(tensor, part)
