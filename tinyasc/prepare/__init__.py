@@ -5,15 +5,13 @@
 
 Its rooms:
 
-    folder     what the tables of a folder say; tables reads one
-    convert    the files of one recording -> int16 pieces
-    workers    that, in order, by many processes
+    folder     what the tables of a folder say
+    convert    the files of one recording -> int16 pieces; of all, in order, by many processes
     partial    FILE.h5.partial: finished pieces on disk, and what is needed to go on after a kill
     layout     the HDF5 around the pieces; `tinyasc.clips` reads it
     problems   what is wrong with files, and the one table that says so
     estimate   what it will take, from a few recordings
-    download   TAU: zenodo (what a record holds), transfer (one file), unpack (archives)
-    disk       room, and files that appear whole
+    download   TAU from Zenodo, by `tinyasc.fetch`
     command    all of it, in order
 """
 

@@ -1,7 +1,6 @@
 """A folder of sound files -> FILE.h5: read the tables, convert what is not done yet, say what is wrong, finish."""
 
 from collections import Counter
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
@@ -10,14 +9,13 @@ import numpy as np
 from tqdm import tqdm
 
 from tinyasc.errors import UserError
+from tinyasc.fetch import check_space, size
 from tinyasc.prepare import download as downloading
-from tinyasc.prepare import estimate, layout, problems, zenodo
-from tinyasc.prepare.convert import ClipFormat, convert
-from tinyasc.prepare.disk import check_space, size
+from tinyasc.prepare import estimate, layout, problems
+from tinyasc.prepare.convert import ClipFormat, convert_all
 from tinyasc.prepare.folder import Entry, Folder, read_folder, unlisted
 from tinyasc.prepare.partial import Done, Partial, key_of, partial_of
 from tinyasc.prepare.problems import Problem
-from tinyasc.prepare.workers import in_order
 
 
 def prepare(
@@ -25,7 +23,7 @@ def prepare(
     out: Path | None = None,
     *,
     download: Path | None = None,
-    record: str = zenodo.TAU_2022,
+    record: str = downloading.TAU_2022,
     subsets: Path | None = None,
     sample_rate: int = 32_000,
     clip_seconds: float = 1.0,
@@ -107,7 +105,7 @@ def _convert_all(
     waiting = [(key, entries) for key, entries in zip(keys, recordings, strict=True) if key not in unfinished]
     total, left = sum(map(len, recordings)), sum(len(entries) for _, entries in waiting)
     with tqdm(total=total, initial=total - left, unit=" files", mininterval=0.5, smoothing=0.05) as bar:
-        work = in_order(partial(convert, root, clip), [entries for _, entries in waiting], processes)
+        work = convert_all(root, clip, [entries for _, entries in waiting], processes)
         for (key, entries), recording in zip(waiting, work, strict=True):
             unfinished.append(key, recording)
             bar.update(len(entries))
