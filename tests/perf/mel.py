@@ -10,8 +10,8 @@ import torch
 
 from tests.perf.case import Case
 from tinyasc import third_party
-from tinyasc.mel import MEL_CONFIGS
 from tinyasc.mel_torch import LogMel
+from tinyasc.models import MEL_CONFIGS
 
 CLIPS = 64
 

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from tests.tinyasc.models.test_models import FIRST, SMALL, input_shape
 from tinyasc.errors import UserError
-from tinyasc.models import ARCHITECTURES, build
-from tinyasc.models.sizes import SIZES
+from tinyasc.models import ARCHITECTURES, SIZES, build
 from train.data.augmentations.mixup import Mix
 from train.data.loader import Batch
 from train.targets import objectives
