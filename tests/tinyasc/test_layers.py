@@ -1,11 +1,10 @@
-"""Layers against arithmetic by hand: normalization per frequency, MixStyle as a module, gradient reversal."""
+"""Layers against arithmetic by hand: normalization per frequency, MixStyle as a module."""
 
 import pytest
 import torch
 from torch import nn
 
 from tinyasc.errors import UserError
-from tinyasc.models.layers.gradient_reversal import GradientReversal
 from tinyasc.models.layers.mixstyle import MixStyle, frequency_mixstyle, mixstyle
 from tinyasc.models.layers.residual_norm import ResidualNorm
 from tinyasc.models.layers.rfn import RelaxedInstanceFrequencyNorm
@@ -62,32 +61,6 @@ def test_sub_spectral_norm_refuses_rows_that_do_not_divide():
         SubSpectralNorm(channels=1, bands=5)(torch.zeros(1, 1, 256, 2))
 
 
-def test_gradient_reversal_passes_values_and_turns_gradients_round():
-    layer = GradientReversal(alpha=0.5)
-    x = torch.tensor([1.0, -2.0], requires_grad=True)
-    layer(x).square().sum().backward()
-    assert torch.equal(layer(x), x)
-    torch.testing.assert_close(x.grad, torch.tensor([-1.0, 2.0]))  # -0.5 x 2 x
-    x.grad = None
-    layer.alpha = 2.0
-    layer(x).square().sum().backward()
-    torch.testing.assert_close(x.grad, torch.tensor([-4.0, 8.0]))
-
-
-def test_reversed_features_are_driven_away_from_what_the_second_classifier_wants():
-    torch.manual_seed(0)
-    features, classifier = nn.Linear(2, 2), nn.Linear(2, 2)
-    x, device = torch.randn(8, 2), torch.arange(8) % 2
-    gradients = []
-    for between in (nn.Identity(), GradientReversal(1.0)):
-        features.zero_grad()
-        classifier.zero_grad()
-        nn.functional.cross_entropy(classifier(between(features(x))), device).backward()
-        gradients.append([features.weight.grad, classifier.weight.grad])
-    torch.testing.assert_close(gradients[1][0], -gradients[0][0])
-    torch.testing.assert_close(gradients[1][1], gradients[0][1])
-
-
 @pytest.mark.parametrize("exchange", [mixstyle, frequency_mixstyle])
 def test_mixstyle_module_is_its_function_in_training_and_nothing_in_evaluation(exchange):
     x = torch.randn(4, 2, 3, 5)
@@ -128,7 +101,6 @@ def test_shares_out_of_range_are_refused(make):
         RelaxedInstanceFrequencyNorm(),
         ResidualNorm(),
         SubSpectralNorm(channels=2, bands=2),
-        GradientReversal(),
         MixStyle(mixstyle, probability=1.0, alpha=0.3),
     ],
     ids=lambda layer: type(layer).__name__,

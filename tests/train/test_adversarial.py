@@ -12,7 +12,7 @@ from tinyasc.dcase import SCENES
 from tinyasc.prepare import prepare
 from tinyasc.runs import trained
 from tinyasc.scenes import write
-from tinyasc.scenes.config import ScenesConfig
+from tinyasc.scenes.world import ScenesConfig
 from train.report import device_probe
 from train.student import train_student
 

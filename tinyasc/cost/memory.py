@@ -6,8 +6,8 @@ An operation element by element on one activation (an activation function, a bat
 writes over what it reads, if nothing reads that later: integer kernels do it while they write the result of the
 operation before. A fused attention holds its scores, as the graph of a deployed network does.
 
-The exported .onnx needs just this; a .tflite needs more where it pads in an operation of its own (`bench.measure.graph.cost`).
-Nothing is said of how a runtime packs the activations: its arena is at least as large.
+The exported .onnx needs just this; a .tflite needs more where it pads in an operation of its own
+(`bench.measure.graph.cost`). Nothing is said of how a runtime packs the activations: its arena is at least as large.
 """
 
 from math import prod

@@ -19,8 +19,7 @@ from torch import Tensor, nn
 
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
-from tinyasc.models.layers.convolution import convolution
-from tinyasc.models.layers.inverted_residual import InvertedResidual
+from tinyasc.models.layers.convolution import InvertedResidual, convolution
 from tinyasc.models.layers.transformer import PatchTransformer
 from tinyasc.models.registry import Size, architecture
 

@@ -2,16 +2,15 @@
 
 It lets every stage be run and compared without a download. Accuracies on it say nothing about real scenes.
 
-    config       size and hardness
+    world        size and hardness of the set, and what differs from city to city
     synthesis    building blocks: noise, tones, events in time
-    city         what differs from city to city
     people, vehicles, surroundings    the sources
     places       the scenes as mixtures of sources, and one recording
     devices      what a device makes of a recording
     write        the plan of the set, and its files
 """
 
-from tinyasc.scenes.config import ScenesConfig
+from tinyasc.scenes.world import ScenesConfig
 from tinyasc.scenes.write import write
 
 __all__ = ["ScenesConfig", "write"]

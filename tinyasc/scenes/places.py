@@ -13,9 +13,8 @@ from numpy.random import Generator
 
 from tinyasc.dcase import TauName
 from tinyasc.scenes import people, surroundings, vehicles
-from tinyasc.scenes.city import City, generator
-from tinyasc.scenes.config import ScenesConfig
 from tinyasc.scenes.synthesis import RATE, SAMPLES, decibels, filtered, response, slow, unit
+from tinyasc.scenes.world import City, ScenesConfig, generator
 
 Source = Callable[[Generator, City], np.ndarray]
 

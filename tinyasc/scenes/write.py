@@ -16,10 +16,9 @@ from tinyasc.dcase import DEVICES, REAL_DEVICES, SCENES, SEEN_DEVICES, TauName
 from tinyasc.errors import UserError
 from tinyasc.prepare.folder import MARK, META, SPLIT_TABLES
 from tinyasc.scenes import devices
-from tinyasc.scenes.city import generator
-from tinyasc.scenes.config import EMBEDDED, ScenesConfig
 from tinyasc.scenes.places import recorded
 from tinyasc.scenes.synthesis import RATE, SECONDS
+from tinyasc.scenes.world import EMBEDDED, ScenesConfig, generator
 
 TRAIN_CITIES = ("barcelona", "lisbon", "lyon", "milan", "prague", "vienna")
 TEST_CITIES = ("helsinki", "stockholm")
