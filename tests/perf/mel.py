@@ -9,7 +9,7 @@ import warnings
 import torch
 
 from tests.perf.case import Case
-from tinyasc import third_party
+from tests.support import originals
 from tinyasc.mel_torch import LogMel
 from tinyasc.models import MEL_CONFIGS
 
@@ -25,7 +25,7 @@ def _case(name: str, *, f_min_range: int, f_max_range: int) -> Case:
     config = MEL_CONFIGS[name]
     batch = 0.1 * torch.randn(CLIPS, config.sample_rate, generator=torch.Generator().manual_seed(0))
     module = LogMel(config)
-    original = third_party.passt_mel().AugmentMelSTFT(
+    original = originals.passt_mel().AugmentMelSTFT(
         n_mels=config.n_mels,
         sr=config.sample_rate,
         win_length=config.win_length,

@@ -20,7 +20,8 @@ from torch.utils.data import DataLoader, Dataset
 from tests.perf import made_up, recipes
 from tests.perf.aside import Aside
 from tests.perf.case import Case
-from tinyasc import models, third_party
+from tests.support import originals
+from tinyasc import models
 from tinyasc.clips import Clips
 from tinyasc.runs import reproducible
 from train.data.augmentations import impulse_responses
@@ -75,7 +76,7 @@ def their_epochs(data: Path, seconds: Path) -> Callable[[], object]:
     recipe = recipes.load(train_student, "cp_mobile", *FLAGS)
     torch.set_num_threads(recipe.compute.threads)
     mel, changes = recipe.mel, recipe.augmentation
-    features = third_party.passt_mel().AugmentMelSTFT(
+    features = originals.passt_mel().AugmentMelSTFT(
         n_mels=mel.n_mels,
         sr=mel.sample_rate,
         win_length=mel.win_length,
@@ -118,7 +119,7 @@ class _Seconds(Dataset[tuple[Tensor, int]]):
         with Clips(data) as clips:
             self.label, self.is_a = clips.label.tolist(), (clips.device == clips.devices.index("a")).tolist()
         self.responses = impulse_responses.made_up(32_000)
-        self.convolve = third_party.torchaudio().functional.fftconvolve
+        self.convolve = originals.torchaudio().functional.fftconvolve
         self.seconds, self.most, self.probability = seconds, most, probability
 
     def __len__(self) -> int:

@@ -58,18 +58,18 @@ def original(config: MelConfig, waveforms: np.ndarray) -> np.ndarray:
     """What the field's own code gives, (B, S) -> (B, F, T)."""
     torch = pytest.importorskip("torch")
     pytest.importorskip("hear21passt")
-    from tinyasc import third_party  # noqa: PLC0415
+    from tests.support import originals  # noqa: PLC0415
 
     torch.ones(1).cos().log()  # for their windows and logarithms: see LogMel
     batch = torch.from_numpy(waveforms)
     named = {"n_mels": config.n_mels, "n_fft": config.n_fft, "win_length": config.win_length}
     if config.bank == "htk":
-        mel = third_party.torchaudio().transforms.MelSpectrogram(
+        mel = originals.torchaudio().transforms.MelSpectrogram(
             config.sample_rate, hop_length=config.hop_length, f_min=config.f_min, f_max=config.f_max, **named
         )
         return (mel(batch) + config.log_offset).log().numpy()
     named |= {"hopsize": config.hop_length, "fmin": config.f_min, "fmax": config.f_max, "freqm": 0, "timem": 0}
-    return third_party.passt_mel().AugmentMelSTFT(**named).eval()(batch).numpy()
+    return originals.passt_mel().AugmentMelSTFT(**named).eval()(batch).numpy()
 
 
 @pytest.mark.parametrize(
