@@ -12,7 +12,7 @@ from tests.support import tiny_folder
 from tests.support.tiny_folder import FILES, run
 from tinyasc import recipe, sound
 from tinyasc.clips import Clips
-from tinyasc.prepare import command, prepare
+from tinyasc.prepare import download, prepare
 from tinyasc.prepare.convert import pieces_in
 
 
@@ -210,7 +210,7 @@ def test_the_command_needs_a_folder(root: Path, capsys: pytest.CaptureFixture[st
 
 def test_a_downloaded_folder_is_prepared_at_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Path, str]] = []
-    monkeypatch.setattr(command.downloading, "download", lambda folder, record: asked.append((folder, record)) or root)
+    monkeypatch.setattr(download, "download", lambda folder, record: asked.append((folder, record)) or root)
     flags = ["--download", str(root.parent), "--record", "http://127.0.0.1/records/7"]
     assert recipe.run(prepare, flags) == 0
     assert not Path(f"{root}.h5").exists()

@@ -22,8 +22,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from tinyasc.cost.layers import Layer, layers
-from tinyasc.cost.memory import peak_activations
-from tinyasc.cost.trace import trace
+from tinyasc.cost.trace import peak_activations, trace
 
 __all__ = ["Cost", "Layer", "Torchinfo", "fold", "measure"]
 
@@ -52,7 +51,7 @@ class Cost:
     torchinfo: Torchinfo
     """What torchinfo 1.8.0 (NeSsi) prints for the network as trained."""
     peak_activations: int
-    """Most elements that are alive at one time (rule: `memory`): bytes in INT8; float takes four times as many."""
+    """Most elements alive at one time (`trace.peak_activations`): bytes in INT8; float takes four times as many."""
 
     @property
     def parameters(self) -> int:
