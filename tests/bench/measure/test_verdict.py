@@ -31,7 +31,7 @@ def cost(macs: int, weights: int, biases: int, weight_size: int = 1) -> GraphCos
 
 
 def card(**lineage_cost: int) -> ModelCard:
-    parents = [{"stage": "student", "cost": lineage_cost}, {"stage": "qat", "cost": {}}]
+    parents: Any = [{"stage": "student", "cost": lineage_cost}, {"stage": "qat", "cost": {}}]
     return ModelCard("export", "cp_mobile", {}, {}, [], {}, {}, {}, seed=0, lineage=parents)
 
 
