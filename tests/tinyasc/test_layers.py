@@ -6,9 +6,7 @@ from torch import nn
 
 from tinyasc.errors import UserError
 from tinyasc.models.layers.mixstyle import MixStyle, frequency_mixstyle, mixstyle
-from tinyasc.models.layers.residual_norm import ResidualNorm
-from tinyasc.models.layers.rfn import instance_frequency_norm
-from tinyasc.models.layers.sub_spectral_norm import SubSpectralNorm
+from tinyasc.models.layers.norms import ResidualNorm, SubSpectralNorm, instance_frequency_norm
 
 # (B, C, F, T) = (1, 2, 2, 1): band 0 is 0, 2 over the channels, band 1 is 2, 4. IFN: -1, 1 in each.
 X = torch.tensor([[[[0.0], [2.0]], [[2.0], [4.0]]]])

@@ -19,8 +19,7 @@ from torch import Tensor, nn
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
 from tinyasc.models.layers.convolution import convolution
-from tinyasc.models.layers.residual_norm import ResidualNorm
-from tinyasc.models.layers.sub_spectral_norm import SubSpectralNorm
+from tinyasc.models.layers.norms import ResidualNorm, SubSpectralNorm
 from tinyasc.models.registry import Size, architecture
 
 WIDTHS = (1.0, 1.5, 2.0, 2.5)  # channels of the stages over base_channels

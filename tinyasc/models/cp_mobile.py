@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
 from tinyasc.models.layers.convolution import convolution
-from tinyasc.models.layers.grn import GlobalResponseNorm
+from tinyasc.models.layers.norms import GlobalResponseNorm
 from tinyasc.models.registry import Size, architecture
 
 

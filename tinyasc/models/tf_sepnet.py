@@ -17,9 +17,8 @@ from torch import Tensor, nn
 
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
-from tinyasc.models.layers.adaptive_residual_norm import AdaptiveResidualNorm
 from tinyasc.models.layers.convolution import convolution
-from tinyasc.models.layers.residual_norm import ResidualNorm
+from tinyasc.models.layers.norms import AdaptiveResidualNorm, ResidualNorm
 from tinyasc.models.registry import Size, architecture
 
 WIDTHS = (1.0, 1.5, 2.0, 2.5)  # channels of the stages over base_channels

@@ -8,7 +8,7 @@ from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
 from tinyasc.models import ARCHITECTURES, MEL_CONFIGS, SIZES, Size, build, check_front_end, resolve
 from tinyasc.models.cp_mobile import round_channels
-from tinyasc.models.layers.grn import GlobalResponseNorm
+from tinyasc.models.layers.norms import GlobalResponseNorm
 
 SMALL = {  # what runs quickly; the figures of all sizes are tested beside their architectures
     "passt": Size("", {"embed_dim": 16, "depth": 1, "num_heads": 2}, MEL_CONFIGS["passt"]),

@@ -7,7 +7,7 @@ from torch import nn
 from tinyasc.cost import measure
 from tinyasc.errors import UserError
 from tinyasc.models import SIZES, build
-from tinyasc.models.layers.adaptive_residual_norm import AdaptiveResidualNorm
+from tinyasc.models.layers.norms import AdaptiveResidualNorm
 from tinyasc.models.tf_sepnet import SeparateConvolutions, TFSepNetConfig, channel_shuffle
 
 
