@@ -22,8 +22,9 @@ from tests.support import tiny_architectures, tiny_data, tiny_programs
 from tinyasc import front_end, metrics, recipe
 from tinyasc.artifact import load_card
 from tinyasc.clips import Clips
-from tinyasc.mel import MEL_CONFIGS, log_mel
+from tinyasc.mel import log_mel
 from tinyasc.mel_torch import LogMel
+from tinyasc.models import MEL_CONFIGS
 from tinyasc.runs import trained
 from tinyasc.runs.reproducible import ComputeConfig, settle
 from train.data.slicing import Slicing

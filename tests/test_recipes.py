@@ -21,8 +21,7 @@ from compress.qat import train_qat
 from tests.support import tiny_data
 from tinyasc import front_end, models, recipe
 from tinyasc.dcase import LIMITS
-from tinyasc.mel import MEL_CONFIGS
-from tinyasc.models.sizes import SIZES
+from tinyasc.models import MEL_CONFIGS, SIZES
 from train.fit.schedule import Phase, factor, stretches
 from train.student import train_student
 from train.teacher import train_teacher

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from tinyasc import recipe
 from tinyasc.errors import UserError
@@ -37,6 +37,24 @@ RECORDED_PACKAGES = (
 )
 
 
+class FileDigest(TypedDict):
+    """What a card says of a file."""
+
+    sha256: str
+    bytes: int
+
+
+class Ancestor(TypedDict):
+    """What a card says of a run that its own came from: what that run's card says, and the sha256 of that card."""
+
+    stage: str
+    architecture: str
+    config: dict[str, Any]
+    cost: dict[str, int]
+    accuracy: dict[str, Any]
+    sha256: str
+
+
 @dataclass(frozen=True)
 class ModelCard:
     """What a run is, where it came from and what is in it."""
@@ -51,7 +69,7 @@ class ModelCard:
     """Settings of the front-end (`tinyasc.mel.MelConfig`); none: the network takes the waveform."""
     labels: list[str]
     """Class names in the order of the logits."""
-    cost: dict[str, Any]
+    cost: dict[str, int]
     """Parameters, MACs and bytes."""
     accuracy: dict[str, Any]
     """On the test split, as `tinyasc.metrics.Score.to_dict` gives it."""
@@ -59,9 +77,9 @@ class ModelCard:
     """Checksum of the data set and the devices that were heard in training."""
     seed: int
     """Seed of every random choice of the stage."""
-    lineage: list[dict[str, Any]] = field(default_factory=list)
+    lineage: list[Ancestor] = field(default_factory=list)
     """Summaries of the runs this one came from, oldest first (`lineage_of`)."""
-    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: dict[str, FileDigest] = field(default_factory=dict)
     """sha256 and bytes of every file in the folder; filled in by `new_run`."""
     format: int = FORMAT
     """Number of this card's format."""
@@ -201,13 +219,20 @@ def load_card(run: Path, *stages: str) -> ModelCard:
     return card
 
 
-def lineage_of(parents: Sequence[Path]) -> list[dict[str, Any]]:
+def lineage_of(parents: Sequence[Path]) -> list[Ancestor]:
     """Summaries of the parent runs and all their ancestors, oldest first, each once."""
-    seen: dict[str, dict[str, Any]] = {}
+    seen: dict[str, Ancestor] = {}
     for parent in parents:
         card = load_card(parent)
-        summary = {key: getattr(card, key) for key in ("stage", "architecture", "config", "cost", "accuracy")}
-        for entry in [*card.lineage, {**summary, "sha256": file_sha256(Path(parent) / CARD)}]:
+        own = Ancestor(
+            stage=card.stage,
+            architecture=card.architecture,
+            config=card.config,
+            cost=card.cost,
+            accuracy=card.accuracy,
+            sha256=file_sha256(Path(parent) / CARD),
+        )
+        for entry in [*card.lineage, own]:
             seen.setdefault(entry["sha256"], entry)
     return list(seen.values())
 
@@ -236,7 +261,7 @@ def atomic_write(path: Path, content: bytes | memoryview) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _describe(folder: Path) -> dict[str, dict[str, Any]]:
+def _describe(folder: Path) -> dict[str, FileDigest]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {
         str(path.relative_to(folder)): {"sha256": file_sha256(path), "bytes": path.stat().st_size} for path in files

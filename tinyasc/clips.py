@@ -1,7 +1,7 @@
 """Reader of a prepared data set (`tinyasc.prepare`). NumPy and h5py, no torch.
 
-The sound is kept once and read in two ways: as clips of equal length, and as the unbroken recordings that they are
-pieces of, whole or in windows that begin anywhere.
+The sound is kept once and read in two ways: as clips of equal length, and, of the unbroken recordings that they are
+pieces of, in windows that begin anywhere.
 
 Format 2: datasets `pcm` int16 (rows, S), contiguous; `row` (N,), where each clip is in it; `label` (-1: unknown),
 `device`, `city`, `recording` (N,), indices into the lists `names/...`; `split` (0 train, 1 test, 2 neither); `length`
@@ -166,21 +166,6 @@ class Clips:
         for place, start in zip(found, starts, strict=True):
             place[:] = flat[start : start + self.samples]
         return found
-
-    def recording_waveform(self, recording: int) -> np.ndarray:
-        """A recording as a whole, TAU's ten seconds: float32 (samples,) in [-1, 1).
-
-        Raises:
-            UserError: it is not whole.
-        """
-        if not self.whole[recording]:
-            raise UserError(
-                f"the recording {self.recordings[recording]} in {self.path} is not whole: pieces of it are missing, "
-                "or could not be joined"
-            )
-        clips = np.flatnonzero(self.recording == recording)
-        first = self.row[clips[0]]
-        return self.pcm[first : first + len(clips)].reshape(-1)[: self.length[clips].sum()] * FULL_SCALE
 
     @cached_property
     def moment(self) -> np.ndarray:

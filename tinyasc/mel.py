@@ -1,8 +1,8 @@
 """Log-mel spectrograms in NumPy: the definition that every other front end is tested against.
 
 Pre-emphasis, a centred short-time Fourier transform with a Hann window, a mel filter bank on the power spectrum, a
-logarithm, and a fixed normalisation. `MEL_CONFIGS` holds the settings of published recipes; the tests run each against
-its original: hear21passt's AugmentMelSTFT in evaluation, or torchaudio's MelSpectrogram.
+logarithm, and a fixed normalisation. `tinyasc.models.MEL_CONFIGS` has the settings of published recipes; the tests run
+each against its original: hear21passt's AugmentMelSTFT in evaluation, or torchaudio's MelSpectrogram.
 
 Shapes: B clips, S samples, F mel bands, T frames, K = n_fft / 2 + 1 frequency bins.
 """
@@ -68,45 +68,6 @@ class MelConfig:
                 "take bank kaldi or htk, and window symmetric or periodic"
             )
 
-
-MEL_CONFIGS = {
-    # CP-Mobile, CP-JKU's student of 2023 (fschmid56/cpjku_dcase23): 256 x 64.
-    "cp_mobile": MelConfig(),
-    # PaSST as hear21passt runs it and as it was trained on AudioSet: 128 x 100.
-    "passt": MelConfig(n_fft=1024, win_length=800, hop_length=320, n_mels=128, f_max=15_000.0),
-    # The PaSST teachers of CP-JKU in 2022 and 2023, whose upper edge moves by 500 Hz either way, not 1,000.
-    "passt_2023": MelConfig(n_fft=1024, win_length=800, hop_length=320, n_mels=128, f_max=15_500.0),
-    # CP-ResNet, the other teacher of 2023: 256 x 43.
-    "cp_resnet": MelConfig(hop_length=750),
-    # CP-ResNet, CP-JKU's student of 2022 (CPJKU/cpjku_dcase22): 256 x 44.
-    "cp_resnet_2022": MelConfig(n_fft=2048, win_length=2048, hop_length=744, f_max=16_000.0),
-    # The baseline of DCASE 2024 and 2025 (CPJKU/dcase2024_task1_baseline), torchaudio's MelSpectrogram: 256 x 65.
-    "baseline_2024": MelConfig(f_max=16_000.0, pre_emphasis=0.0, shift=0.0, scale=1.0, bank="htk", window="periodic"),
-    # MobileAST-light of KmjGeorge/DCASE2023, the system that this project took as its seed: 256 x 64 ...
-    "mobileast_light": MelConfig(n_fft=2048, win_length=2000, f_max=16_000.0),
-    # ... what its code has as default: 128 x 64 ...
-    "seed_128": MelConfig(n_fft=1024, win_length=1000, n_mels=128, f_max=16_000.0),
-    # ... and its PaSST teacher: 128 x 100.
-    "seed_passt": MelConfig(n_fft=1024, win_length=800, hop_length=320, n_mels=128, f_max=16_000.0),
-    # TF-SepNet-64 of DCASE 2024 (CpMel of yqcai888/easy_dcase_task1): 512 x 64.
-    "tf_sepnet": MelConfig(n_mels=512, f_max=16_000.0),
-    # BC-ResNet for keywords at 16 kHz (Qualcomm-AI-research/bcresnet), torchaudio's MelSpectrogram: 40 x 101.
-    "bc_resnet": MelConfig(
-        sample_rate=16_000,
-        n_fft=512,
-        win_length=480,
-        hop_length=160,
-        n_mels=40,
-        f_max=8_000.0,
-        pre_emphasis=0.0,
-        log_offset=1e-6,
-        shift=0.0,
-        scale=1.0,
-        bank="htk",
-        window="periodic",
-    ),
-}
-"""Published front ends by name; the shapes are those of one second."""
 
 GROUP = 32
 """Bands of a group: fewer would save multiplications, but so thin matrices are multiplied slowly."""

@@ -1,13 +1,11 @@
-"""Imports of torchaudio and hear21passt, whose plain imports fail beside a CPU build of torch.
+"""Import of hear21passt, whose plain import needs timm, and with it torchvision and another torch.
 
-- torchaudio 2.11 loads a compiled extension that is linked against CUDA. Only pure-Python parts of torchaudio are used
-  here (mel banks, masks), so where the extension cannot be loaded a stand-in without it takes its place.
-- hear21passt imports timm for one thing, its download helper; timm would bring torchvision and another torch. Weights
-  are fetched and checked by `tinyasc.weights`, so a stand-in holds that name while it is imported.
+- hear21passt imports timm for one thing, its download helper. Weights are fetched and checked by `tinyasc.weights`, so
+  a stand-in holds that name while it is imported.
 - hear21passt prints shapes during its first forward pass, and warns of clips that are shorter than its position
   embeddings, which it cuts: both are turned off.
 
-Everything else of the two packages is their own code, untouched.
+Everything else of the package is its own code, untouched.
 """
 
 import importlib
@@ -19,39 +17,12 @@ from types import ModuleType
 from tinyasc.errors import UserError
 
 
-def torchaudio() -> ModuleType:
-    """The torchaudio module, with its compiled extension when that loads and without it when not."""
-    try:
-        return importlib.import_module("torchaudio")
-    except (OSError, ImportError):
-        if importlib.util.find_spec("torchaudio") is None:
-            raise
-    for name in [name for name in sys.modules if name.split(".")[0] == "torchaudio"]:
-        del sys.modules[name]
-    extension = ModuleType("torchaudio._extension")
-    vars(extension).update(
-        _IS_TORCHAUDIO_EXT_AVAILABLE=False,
-        _IS_ALIGN_AVAILABLE=False,
-        _IS_RIR_AVAILABLE=False,
-        fail_if_no_align=lambda function: function,
-        lazy_import_sox_ext=lambda: None,
-    )
-    sys.modules["torchaudio._extension"] = extension
-    return importlib.import_module("torchaudio")
-
-
 def passt() -> ModuleType:
     """hear21passt's network module (`PaSST`, `get_model`), silent."""
     module = _import_without_timm("hear21passt.models.passt")
     vars(module)["first_RUN"] = False
     warnings.filterwarnings("ignore", "Input image size", UserWarning, "hear21passt")
     return module
-
-
-def passt_mel() -> ModuleType:
-    """hear21passt's front-end module (`AugmentMelSTFT`)."""
-    torchaudio()
-    return importlib.import_module("hear21passt.models.preprocess")
 
 
 def _import_without_timm(name: str) -> ModuleType:

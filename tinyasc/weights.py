@@ -13,8 +13,7 @@ from tqdm import tqdm
 
 from tinyasc.artifact import file_sha256
 from tinyasc.errors import UserError
-from tinyasc.prepare.disk import check_space
-from tinyasc.prepare.transfer import RemoteFile, fetch, opened, reason
+from tinyasc.fetch import RemoteFile, check_space, fetch, opened, reason
 
 PLAIN = (torch.strided, "cpu", False)
 """Layout and device of the tensors that are taken, and whether they are nested."""

@@ -25,9 +25,9 @@ from tinyasc import artifact, cost, dcase, front_end, models, recipe, weights
 from tinyasc.artifact import ModelCard, new_run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.mel import MEL_CONFIGS, MelConfig, hann, mel_bank
+from tinyasc.mel import MelConfig, hann, mel_bank
+from tinyasc.models import MEL_CONFIGS, SIZES
 from tinyasc.models.cp_mobile import CPMobileConfig, round_channels
-from tinyasc.models.sizes import SIZES
 from tinyasc.runs import reproducible, trained
 from tinyasc.runs.reproducible import ComputeConfig
 from tinyasc.runs.score_table import summary
@@ -70,7 +70,7 @@ def import_checkpoint(
     if len(set(names)) != n_classes or len(names) != n_classes:
         raise UserError(f"{checkpoint} tells {n_classes} classes apart: name each of them with --labels")
     size = SIZES[form]
-    mel = MEL_CONFIGS[str(size.front_end)]
+    mel = MEL_CONFIGS[form]
     card = ModelCard(
         stage="student",
         architecture=arch,
@@ -129,7 +129,7 @@ def _rebuild(found: dict[str, Tensor], form: str, path: Path) -> tuple[nn.Module
 
 def _mel_buffers(form: str) -> dict[str, Tensor]:
     """What a published file may hold of its front-end; of the resampler, which is not ours, the shape alone."""
-    mel = MEL_CONFIGS[str(SIZES[form].front_end)]
+    mel = MEL_CONFIGS[form]
     window = torch.tensor(hann(mel))
     if form == "cp_mobile":
         return {"mel.window": window, "mel.preemphasis_coefficient": torch.tensor([[[-mel.pre_emphasis, 1.0]]])}

@@ -18,7 +18,7 @@ from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
 from tinyasc.models.passt import Passt, PasstS
-from tinyasc.models.passt_weights import load_weights
+from tinyasc.models.passt.weights import load_weights
 from tinyasc.runs import reproducible
 from tinyasc.runs.reproducible import ComputeConfig
 from tinyasc.weights import locate

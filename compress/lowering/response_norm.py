@@ -13,7 +13,7 @@ from compress.lowering.graph import Lowering
 from compress.operations.addition import Addition
 from compress.operations.response_norm import ResponseNorm
 from compress.program import Value
-from tinyasc.models.layers.grn import GlobalResponseNorm
+from tinyasc.models.layers.norms import GlobalResponseNorm
 
 
 @torch.library.custom_op("tinyasc::response_norm", mutates_args=())

@@ -12,8 +12,7 @@ from torch.fx import Node
 from compress.lowering.graph import Lowering
 from compress.operations.standardization import CHANNEL, FREQUENCY, TIME, Standardization
 from compress.program import Value
-from tinyasc.models.layers.adaptive_residual_norm import AdaptiveResidualNorm
-from tinyasc.models.layers.residual_norm import ResidualNorm
+from tinyasc.models.layers.norms import AdaptiveResidualNorm, ResidualNorm
 
 INSTANCE_EPSILON = 1e-5
 """torch's own, for instance normalization."""

@@ -20,7 +20,7 @@ from compress.operations.padding import Padding
 from compress.operations.slicing import Slicing
 from compress.program import Value
 from tinyasc.errors import UserError
-from tinyasc.models.layers.sub_spectral_norm import SubSpectralNorm
+from tinyasc.models.layers.norms import SubSpectralNorm
 
 FREQUENCY = 1
 """Of (C, F, T)."""

@@ -9,13 +9,7 @@ from torch import nn
 
 from compress.pruning.dependency import Dependencies
 from tinyasc.errors import UserError
-
-LISTED = {
-    "acdnet": r"(spectral|temporal)\.\d+\.0|pointwise\.0",
-    "cp_mobile": r"stem\.\d\.0|stages\.s\d+\.b\d+\.block\.[02]\.0",
-    "cp_resnet": r"stem\.0|stages\.\d\.\d\.(first|second)\.0",
-}
-"""Architecture -> the layers whose output channels its `channels` lists, in running order."""
+from tinyasc.models import ARCHITECTURES
 
 
 def listed_layers(architecture: str, network: nn.Module) -> list[str]:
@@ -24,13 +18,14 @@ def listed_layers(architecture: str, network: nn.Module) -> list[str]:
     Raises:
         UserError: the architecture's config cannot say what pruning leaves.
     """
-    if architecture not in LISTED:
+    prunable = ARCHITECTURES[architecture].prunable
+    if prunable is None:
         raise UserError(
             f"{architecture} cannot be pruned, its settings only know whole sizes: train a smaller one, or prune "
-            f"{', '.join(LISTED)}"
+            f"{', '.join(sorted(name for name, kind in ARCHITECTURES.items() if kind.prunable))}"
         )
     found = [name for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)]
-    return [name for name in found if re.fullmatch(LISTED[architecture], name)]
+    return [name for name in found if re.fullmatch(prunable, name)]
 
 
 def pruned_config(

@@ -34,7 +34,8 @@ from export.to_tflite import to_tflite
 from tests.support import tiny_programs
 from tinyasc import mel
 from tinyasc.errors import UserError
-from tinyasc.mel import MEL_CONFIGS, MelConfig
+from tinyasc.mel import MelConfig
+from tinyasc.models import MEL_CONFIGS
 
 # What a small network of tests/tiny_programs takes: 32 x 16.
 SMALL = MelConfig(sample_rate=8000, n_fft=512, win_length=400, hop_length=530, n_mels=tiny_programs.F, f_max=3900.0)

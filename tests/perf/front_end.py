@@ -17,14 +17,14 @@ from export.tflite.arithmetic import TfliteArithmetic
 from export.tflite.graph import Graph
 from tests.perf.case import Case
 from tests.support.tiny_models import Flatbuffer
-from tinyasc.mel import MEL_CONFIGS, MelConfig, frames, hann, mel_bank
+from tinyasc.mel import MelConfig, frames, hann, mel_bank
 
 TIMES = 50
 
 
 def cases(scratch: Path) -> list[Case]:
     """CP-Mobile's settings."""
-    config = MEL_CONFIGS["cp_mobile"]
+    config = MelConfig()
     usual, here = scratch / "usual.tflite", scratch / "here.tflite"
     usual_front_end(config, usual)
     graph, shape = Graph(), (1, config.sample_rate)

@@ -9,9 +9,10 @@ import warnings
 import torch
 
 from tests.perf.case import Case
-from tinyasc import third_party
-from tinyasc.mel import MEL_CONFIGS, MelConfig
+from tests.support import originals
+from tinyasc.mel import MelConfig
 from tinyasc.mel_torch import LogMel
+from tinyasc.models import MEL_CONFIGS
 
 CLIPS = 64
 
@@ -23,7 +24,7 @@ def cases() -> list[Case]:
 
 def augment_mel(config: MelConfig, f_min_range: int, f_max_range: int, frequency_mask: int = 0) -> torch.nn.Module:
     """hear21passt's AugmentMelSTFT of some settings, its edges moved and a band masked in training."""
-    return third_party.passt_mel().AugmentMelSTFT(
+    return originals.passt_mel().AugmentMelSTFT(
         n_mels=config.n_mels,
         sr=config.sample_rate,
         win_length=config.win_length,

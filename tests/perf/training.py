@@ -20,7 +20,8 @@ from torch.utils.data import DataLoader, Dataset
 from tests.perf import made_up, recipes
 from tests.perf.case import Aside, Case
 from tests.perf.mel import augment_mel
-from tinyasc import models, third_party
+from tests.support import originals
+from tinyasc import models
 from tinyasc.clips import Clips
 from tinyasc.runs import reproducible
 from train.data.augmentations import impulse_responses
@@ -106,7 +107,7 @@ class _Seconds(Dataset[tuple[Tensor, int]]):
         with Clips(data) as clips:
             self.label, self.is_a = clips.label.tolist(), (clips.device == clips.devices.index("a")).tolist()
         self.responses = impulse_responses.made_up(32_000)
-        self.convolve = third_party.torchaudio().functional.fftconvolve
+        self.convolve = originals.torchaudio().functional.fftconvolve
         self.seconds, self.most, self.probability = seconds, most, probability
 
     def __len__(self) -> int:

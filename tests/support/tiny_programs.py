@@ -20,7 +20,7 @@ from compress.program import Program
 from compress.quantized_network import QuantizedNetwork
 from compress.scheme import DEFAULT, Scheme
 from tinyasc import models
-from tinyasc.models.layers.grn import GlobalResponseNorm
+from tinyasc.models.layers.norms import GlobalResponseNorm
 
 F, T, CLASSES = 32, 16, 5
 CONFIG = {"base_channels": 16, "channels_multiplier": 1.5, "expansion_rate": 2.0}

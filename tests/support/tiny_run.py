@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -64,6 +65,7 @@ def write_run(run: Path) -> None:
         {"stage": "teacher", "architecture": "passt", "cost": {"macs": 2_000_000_000}, "accuracy": {"macro": 0.9}},
         {"stage": "student", "architecture": "cp_mobile", "cost": {}, "accuracy": {}},
     ]
+    ancestors: Any = [{**parent, "config": {}, "sha256": parent["stage"]} for parent in parents]
     with artifact.new_run(run) as new:
         for integer, name in ((True, "model"), (False, "model_float")):
             tiny_models.write_tflite(new.path(f"{name}.tflite"), integer, weights)
@@ -83,7 +85,7 @@ def write_run(run: Path) -> None:
             accuracy={},
             data={"checksum": "c0ffee", "train_devices": ["a", "b"]},
             seed=0,
-            lineage=[{**parent, "config": {}, "sha256": parent["stage"]} for parent in parents],
+            lineage=ancestors,
         )
 
 

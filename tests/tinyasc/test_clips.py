@@ -51,9 +51,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_clips_recordings_and_windows_are_the_same_sound(file: Path) -> None:
     with Clips(file) as clips:
         assert clips.joined.tolist() == [0, 1, 1, 1, 0, 1, 0, 0, 1, 1, 0]
-        whole = clips.recording_waveform(int(clips.recording[0]))
-        np.testing.assert_array_equal(whole, clips.waveform(np.arange(4)).reshape(-1))
-        assert clips.recording_waveform(int(clips.recording[7])).shape == (SECOND * 11 // 4,)  # without the padding
+        whole = clips.waveform(np.arange(4)).reshape(-1)
+        assert clips.length[clips.recording == clips.recording[7]].sum() == SECOND * 11 // 4  # without the padding
         np.testing.assert_array_equal(clips.windows(clips.starts(np.array([3, 0]))), clips.waveform(np.array([3, 0])))
         window = clips.windows(clips.starts(np.array([0])) + 12_345)
         np.testing.assert_array_equal(window[0], whole[12_345 : 12_345 + SECOND])

@@ -95,7 +95,7 @@ class Answer(BaseHTTPRequestHandler):
 @pytest.fixture
 def zenodo(monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr("tinyasc.prepare.transfer.WAITS", (0, 0))
+    monkeypatch.setattr("tinyasc.fetch.WAITS", (0, 0))
     with Zenodo() as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server

@@ -12,8 +12,7 @@ from tests.support import tiny_folder
 from tests.support.tiny_folder import FILES, run
 from tinyasc import recipe, sound
 from tinyasc.clips import Clips
-from tinyasc.errors import UserError
-from tinyasc.prepare import command, prepare
+from tinyasc.prepare import download, prepare
 from tinyasc.prepare.convert import pieces_in
 
 
@@ -52,7 +51,7 @@ def test_neighbouring_pieces_are_joined_before_they_are_resampled(root: Path) ->
         soundfile.write(root / file, half, 44_100, "PCM_24")
     assert run(root) == 0
     with Clips(f"{root}.h5") as clips:
-        whole = clips.recording_waveform(int(clips.recording[0]))
+        whole = clips.waveform(np.flatnonzero(clips.recording == clips.recording[0])).reshape(-1)
     assert whole.shape == (64_000,)
     expected = 0.5 * np.cos(2 * np.pi * 997 * np.arange(64_000) / 32_000)
     np.testing.assert_allclose(whole[500:-500], expected[500:-500], atol=2e-4)
@@ -158,7 +157,7 @@ def test_longer_files_are_refused_on_demand(root: Path, capsys: pytest.CaptureFi
     assert "too long" in Path(f"{root}.h5.problems.tsv").read_text()
 
 
-def test_an_incomplete_recording_is_reported_and_cannot_be_read_whole(root: Path) -> None:
+def test_an_incomplete_recording_is_reported_and_not_whole(root: Path) -> None:
     for index in (2, 3):
         soundfile.write(root / f"audio/park-oslo-1-2-{index}-a.wav", np.full(32_000, 0.1), 32_000)
     with (root / "meta.csv").open("a") as meta:
@@ -170,8 +169,8 @@ def test_an_incomplete_recording_is_reported_and_cannot_be_read_whole(root: Path
     assert "park-oslo-1-2-a\tincomplete\tnote\t3 of 4 pieces" in Path(f"{root}.h5.problems.tsv").read_text()
     with Clips(f"{root}.h5") as clips:
         assert clips.joined[clips.indices("train")].tolist() == [0, 0, 1]
-        with pytest.raises(UserError, match=r"the recording park-oslo-1-2-a in .* is not whole"):
-            clips.recording_waveform(int(clips.recording[0]))
+        assert clips.recordings[clips.recording[0]] == "park-oslo-1-2-a"
+        assert not clips.whole[clips.recording[0]]
 
 
 def test_what_cannot_be_joined_or_is_left_over_is_reported(root: Path) -> None:
@@ -211,7 +210,7 @@ def test_the_command_needs_a_folder(root: Path, capsys: pytest.CaptureFixture[st
 
 def test_a_downloaded_folder_is_prepared_at_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Path, str]] = []
-    monkeypatch.setattr(command.downloading, "download", lambda folder, record: asked.append((folder, record)) or root)
+    monkeypatch.setattr(download, "download", lambda folder, record: asked.append((folder, record)) or root)
     flags = ["--download", str(root.parent), "--record", "http://127.0.0.1/records/7"]
     assert recipe.run(prepare, flags) == 0
     assert not Path(f"{root}.h5").exists()

@@ -14,7 +14,7 @@ import pytest
 from tests.support import tiny_folder
 from tests.support.tiny_folder import run
 from tinyasc.clips import Clips
-from tinyasc.prepare import command, partial
+from tinyasc.prepare import convert, partial
 from tinyasc.prepare.convert import ClipFormat
 from tinyasc.verify import verify
 
@@ -51,13 +51,13 @@ recipe.run(prepare, sys.argv[3:])
 def converted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that are converted from here on."""
     seen: list[str] = []
-    honest = command.convert
+    honest = convert.convert
 
     def watched(root, clip, entries):
         seen.extend(entry.file for entry in entries)
         return honest(root, clip, entries)
 
-    monkeypatch.setattr(command, "convert", watched)
+    monkeypatch.setattr(convert, "convert", watched)
     return seen
 
 
@@ -150,11 +150,11 @@ def test_only_one_process_writes_and_only_with_the_settings_it_began_with(
 def test_a_killed_worker_and_a_full_disk_are_one_line(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("tinyasc.prepare.disk.shutil.disk_usage", lambda place: SimpleNamespace(free=100_000))
+    monkeypatch.setattr("tinyasc.fetch.shutil.disk_usage", lambda place: SimpleNamespace(free=100_000))
     assert run(root) == 1
     assert "100kB free and 384kB are needed for set.h5" in capsys.readouterr().err
     monkeypatch.undo()
-    monkeypatch.setattr(command, "convert", _die)
+    monkeypatch.setattr(convert, "convert", _die)
     assert run(root, "--processes", "2") == 1
     assert "the system killed a process (out of memory?)" in capsys.readouterr().err
 

@@ -11,12 +11,11 @@ from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.prepare import prepare
 from tinyasc.prepare.folder import read_folder
-from tinyasc.scenes import ScenesConfig, write
-from tinyasc.scenes.city import City, generator
+from tinyasc.scenes import ScenesConfig, make, planned, write
 from tinyasc.scenes.devices import DEVICES, captured, impulse_response
 from tinyasc.scenes.places import GROUPS, contrasted
 from tinyasc.scenes.synthesis import RATE, SAMPLES, noise, response, tone
-from tinyasc.scenes.write import make, planned
+from tinyasc.scenes.world import City, generator
 
 SMALL = ScenesConfig(train_recordings=1, test_recordings=1)
 

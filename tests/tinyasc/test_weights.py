@@ -63,7 +63,7 @@ class Answer(BaseHTTPRequestHandler):
 def site(monkeypatch, tmp_path):
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.setattr("tinyasc.prepare.transfer.WAITS", (0,))
+    monkeypatch.setattr("tinyasc.fetch.WAITS", (0,))
     with Site() as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server

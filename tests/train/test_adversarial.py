@@ -1,18 +1,15 @@
 """Domain adversarial training on a small embedded data set: the embedding tells less of the device, and unseen devices
 are heard no worse."""
 
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from tinyasc import models, recipe
+from tinyasc import models, recipe, scenes
 from tinyasc.clips import Clips
 from tinyasc.dcase import SCENES
 from tinyasc.prepare import prepare
 from tinyasc.runs import trained
-from tinyasc.scenes import write
-from tinyasc.scenes.config import ScenesConfig
 from train.report import device_probe
 from train.student import train_student
 
@@ -46,8 +43,8 @@ SEEDS = (0, 1)
 def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("adversarial")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(import_module("tinyasc.scenes.write"), "SCENES", SCENES[:4])
-        write(folder / "scenes", 0, ScenesConfig(train_recordings=24, test_recordings=8), processes=1)
+        patch.setattr(scenes, "SCENES", SCENES[:4])
+        scenes.write(folder / "scenes", 0, scenes.ScenesConfig(train_recordings=24, test_recordings=8), processes=1)
     prepare(folder / "scenes", folder / "data.h5", processes=1)
     (folder / "student.yaml").write_text(RECIPE)
     return folder

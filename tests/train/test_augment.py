@@ -9,7 +9,8 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from tinyasc import recipe, third_party
+from tests.support import originals
+from tinyasc import recipe
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
 from train.data.augment import Augmentation, AugmentConfig
@@ -101,11 +102,11 @@ def test_responses_come_from_the_folder_of_the_recipe(tmp_path):
 
 def test_mel_edges_are_drawn_like_those_of_hear21passt(monkeypatch):
     config = AugmentConfig(f_min_range=3, f_max_range=6)
-    original = third_party.passt_mel().AugmentMelSTFT(
+    original = originals.passt_mel().AugmentMelSTFT(
         n_mels=8, n_fft=64, win_length=64, hopsize=32, fmin=20.0, fmax=15_000.0, fmin_aug_range=3, fmax_aug_range=6
     )
     golden = set()
-    kaldi = third_party.torchaudio().compliance.kaldi
+    kaldi = originals.torchaudio().compliance.kaldi
     monkeypatch.setattr(
         kaldi,
         "get_mel_banks",

@@ -10,7 +10,7 @@ from scipy import stats
 from torch import Tensor
 from torch.nn import functional as F
 
-from tinyasc import third_party
+from tests.support import originals
 from tinyasc.models.layers.mixstyle import frequency_mixstyle, mixstyle
 from train.data.augmentations.mixup import Mix
 from train.data.augmentations.roll import roll
@@ -81,7 +81,7 @@ def test_roll_moves_each_clip_by_its_own_shift_within_the_limit(shape):
 def test_masks_are_those_of_torchaudio(axis, most):
     original = spectrograms()
     torch.manual_seed(1)
-    expected = third_party.torchaudio().functional.mask_along_axis_iid(original, most, 0.0, axis)
+    expected = originals.torchaudio().functional.mask_along_axis_iid(original, most, 0.0, axis)
     torch.manual_seed(1)
     assert torch.equal(mask_block(original, most, axis), expected)
 

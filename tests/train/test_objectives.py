@@ -11,12 +11,11 @@ from torch import Tensor, nn
 
 from tests.tinyasc.models.test_models import FIRST, SMALL, input_shape
 from tinyasc.errors import UserError
-from tinyasc.models import ARCHITECTURES, build
-from tinyasc.models.sizes import SIZES
+from tinyasc.models import ARCHITECTURES, SIZES, build
 from train.data.augmentations.mixup import Mix
 from train.data.loader import Batch
 from train.targets import objectives
-from train.targets.objectives.adversarial import AdversarialConfig, Devices, strength
+from train.targets.objectives.adversarial import AdversarialConfig, Devices, GradientReversal, strength
 from train.targets.objectives.decoupled import decoupled
 from train.targets.objectives.distillation import DistillationConfig
 from train.targets.objectives.embedding import Embedding
@@ -274,3 +273,41 @@ def test_the_embedding_is_all_that_the_classifier_goes_by(name):
         convolves = any(isinstance(layer, nn.Conv2d) for layer in classifier.modules())
         again = classifier(given[:, :, None, None] if convolves else given)
     torch.testing.assert_close(again.flatten(1), logits)
+
+
+def test_gradient_reversal_passes_values_and_turns_gradients_round():
+    layer = GradientReversal(alpha=0.5)
+    x = torch.tensor([1.0, -2.0], requires_grad=True)
+    layer(x).square().sum().backward()
+    assert torch.equal(layer(x), x)
+    torch.testing.assert_close(x.grad, torch.tensor([-1.0, 2.0]))  # -0.5 x 2 x
+    x.grad = None
+    layer.alpha = 2.0
+    layer(x).square().sum().backward()
+    torch.testing.assert_close(x.grad, torch.tensor([-4.0, 8.0]))
+
+
+def test_reversed_features_are_driven_away_from_what_the_second_classifier_wants():
+    torch.manual_seed(0)
+    features, classifier = nn.Linear(2, 2), nn.Linear(2, 2)
+    x, device = torch.randn(8, 2), torch.arange(8) % 2
+    gradients = []
+    for between in (nn.Identity(), GradientReversal(1.0)):
+        features.zero_grad()
+        classifier.zero_grad()
+        nn.functional.cross_entropy(classifier(between(features(x))), device).backward()
+        gradients.append([features.weight.grad, classifier.weight.grad])
+    torch.testing.assert_close(gradients[1][0], -gradients[0][0])
+    torch.testing.assert_close(gradients[1][1], gradients[0][1])
+
+
+def test_gradient_reversal_has_shape_and_export():
+    x = torch.randn(2, 2, 4, 3, requires_grad=True)
+    y = GradientReversal().train()(x)
+    (y * torch.randn_like(y)).sum().backward()
+    assert y.shape == x.shape
+    assert x.grad is not None
+    assert torch.isfinite(x.grad).all()
+    assert x.grad.abs().sum() > 0
+    program = torch.export.export(GradientReversal().eval(), (torch.zeros(2, 2, 4, 3),))
+    torch.testing.assert_close(program.module()(x.detach()), x.detach())

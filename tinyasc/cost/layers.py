@@ -12,9 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from tinyasc.cost.products import Product, product_of, refuse_unknown
-from tinyasc.cost.trace import Operation, Trace, Value
+from tinyasc.cost.trace import BATCH_NORMS, Operation, Trace, Value
 
-BATCH_NORMS = ("native_batch_norm", "_native_batch_norm_legit_no_training", "cudnn_batch_norm")
 NORMS = {**dict.fromkeys((*BATCH_NORMS, "native_group_norm"), (1, 2)), "native_layer_norm": (2, 3)}
 """Normalizations: where weight and bias stand in their arguments."""
 AFFINE = ("add", "sub", "mul", "div")

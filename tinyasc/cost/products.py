@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import prod
 
-from tinyasc.cost.trace import Operation, Value
+from tinyasc.cost.trace import ATTENTION, Operation, Value
 from tinyasc.errors import UserError
 
 FACTORS = {
@@ -17,8 +17,6 @@ FACTORS = {
     "addmv": (1, 2, 0),
 }
 """ATen's products: where the two factors and the bias stand in their arguments. Everything else is made of them."""
-ATTENTION = "_scaled_dot_product"
-"""Beginning of the names of the fused attentions; query, key and value are their first arguments."""
 COPIES = ("cat", "stack", "copy", "index", "index_select", "gather", "embedding", "_embedding_bag_forward_only")
 """Operations that take elements of a parameter from one place to another."""
 

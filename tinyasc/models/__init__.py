@@ -1,14 +1,15 @@
 """The architectures by name, and how to build one from the plain dict that a recipe or a model card holds.
 
-One architecture a file: a frozen config dataclass and a module `(config, n_classes) -> nn.Module` that takes what its
-front end gives, log-mel (B, 1, F, T) or the waveform (B, 1, 1, S), and gives logits (B, K). `sizes` holds the published
-sizes of all of them.
+One architecture a file of this folder: a frozen config dataclass and a module `(config, n_classes) -> nn.Module` that
+takes what its front end gives, log-mel (B, 1, F, T) or the waveform (B, 1, 1, S), and gives logits (B, K). It says what
+else is known of it (published sizes and front ends, what can be pruned) where it registers itself: see `registry`.
 """
 
 import copy
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser
@@ -16,41 +17,20 @@ from torch import nn
 
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
-from tinyasc.models.acdnet import ACDNet, ACDNetConfig
-from tinyasc.models.bc_resnet import BCResNet, BCResNetConfig
-from tinyasc.models.cp_mobile import CPMobile, CPMobileConfig
-from tinyasc.models.cp_resnet import CPResNet, CPResNetConfig
-from tinyasc.models.mobileast import MobileAST, MobileASTConfig
-from tinyasc.models.mobilevit import MobileViT, MobileViTConfig
-from tinyasc.models.passt import Passt, PasstConfig, PasstS, PasstSConfig
-from tinyasc.models.tf_sepnet import TFSepNet, TFSepNetConfig
+from tinyasc.models.registry import Architecture, Size, registered
 
+for _module in iter_modules(__path__):
+    if not _module.name.startswith("_"):
+        import_module(f"{__name__}.{_module.name}")
 
-@dataclass(frozen=True)
-class Architecture:
-    """One kind of network."""
-
-    config: type
-    """Its frozen config dataclass."""
-    network: Callable[..., nn.Module]
-    """(config, n_classes) -> the network."""
-    classifier: str
-    """Name of its module that makes classes of the embedding: what it is given, averaged over positions, is (B, C)."""
-    takes_waveform: bool = False
-    """Whether it takes the waveform itself, not log-mel."""
-
-
-ARCHITECTURES: dict[str, Architecture] = {
-    "cp_mobile": Architecture(CPMobileConfig, CPMobile, "head"),
-    "cp_resnet": Architecture(CPResNetConfig, CPResNet, "head"),
-    "passt": Architecture(PasstConfig, Passt, "net.head"),
-    "passt_s": Architecture(PasstSConfig, PasstS, "net.head"),
-    "acdnet": Architecture(ACDNetConfig, ACDNet, "classifier", takes_waveform=True),
-    "mobileast": Architecture(MobileASTConfig, MobileAST, "classifier"),
-    "mobilevit": Architecture(MobileViTConfig, MobileViT, "classifier"),
-    "tf_sepnet": Architecture(TFSepNetConfig, TFSepNet, "head"),
-    "bc_resnet": Architecture(BCResNetConfig, BCResNet, "head"),
+ARCHITECTURES: dict[str, Architecture] = dict(sorted(registered.items(), key=lambda item: (item[1].order, item[0])))
+"""Every architecture that a file of this folder registers, by name."""
+SIZES: dict[str, Size] = {name: size for kind in ARCHITECTURES.values() for name, size in kind.sizes.items()}
+"""Every published size by name."""
+MEL_CONFIGS: dict[str, MelConfig] = {
+    name: mel for kind in ARCHITECTURES.values() for name, mel in kind.front_ends.items()
 }
+"""Every published front end by name."""
 
 
 def resolve(architecture: str, config: dict[str, Any]) -> dict[str, Any]:

@@ -16,13 +16,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tinyasc import artifact, cost, front_end, models, recipe
-from tinyasc.cost import Cost
+from tinyasc.cost import Cost, picture
+from tinyasc.cost.picture import Point
 from tinyasc.dcase import LIMITS, Limits
 from tinyasc.errors import UserError
-from tinyasc.mel import MEL_CONFIGS
-from tinyasc.models import picture
-from tinyasc.models.picture import Point
-from tinyasc.models.sizes import SIZES, Size
+from tinyasc.models import SIZES, Size
 
 
 def list_sizes(name: str | None = None, plot: Path | None = None) -> None:
@@ -54,7 +52,7 @@ def list_sizes(name: str | None = None, plot: Path | None = None) -> None:
 
 def shape(size: Size) -> tuple[int, int]:
     """What its front end gives for one clip: (F, T), or (1, S) for a waveform."""
-    return front_end.shape(MEL_CONFIGS[size.front_end] if size.front_end else None, size.samples)
+    return front_end.shape(size.front_end, size.samples)
 
 
 def measured(size: Size) -> Cost:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from tinyasc.errors import UserError
 from tinyasc.models.layers.convolution import convolution
+from tinyasc.models.registry import Size, architecture
 
 FRAMES_PER_SECOND = 100
 DECIMATION = 4  # of the two strided convolutions together
@@ -60,6 +61,29 @@ class ACDNetConfig:
         return after_second // self.pool
 
 
+PUBLISHED = "ACDNet (Mohaimenuzzaman et al., 2023)"
+
+
+def _published(source: str, samples: int, sample_rate: int, n_classes: int, **channels: list[int]) -> Size:
+    config = {"samples": samples, "sample_rate": sample_rate, **channels}
+    return Size(source, config, None, n_classes, sample_rate, samples)
+
+
+@architecture(
+    "acdnet",
+    ACDNetConfig,
+    classifier="classifier",
+    takes_waveform=True,
+    sizes={
+        "acdnet": _published(f"{PUBLISHED}, for one second", 32_000, 32_000, 10),
+        "acdnet_20k": _published(f"{PUBLISHED}, for one second", 20_000, 20_000, 10),
+        "acdnet_esc50": _published(PUBLISHED, 30_225, 20_000, 50),
+        "micro_acdnet": _published(
+            f"Micro-{PUBLISHED}", 30_225, 20_000, 50, channels=[7, 20, 10, 14, 22, 31, 35, 41, 51, 67, 69, 48]
+        ),
+    },
+    prunable=r"(spectral|temporal)\.\d+\.0|pointwise\.0",
+)
 class ACDNet(nn.Module):
     """Waveform (B, 1, 1, S) -> logits (B, K).
 

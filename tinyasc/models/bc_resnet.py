@@ -17,9 +17,10 @@ from typing import Literal
 from torch import Tensor, nn
 
 from tinyasc.errors import UserError
+from tinyasc.mel import MelConfig
 from tinyasc.models.layers.convolution import convolution
-from tinyasc.models.layers.residual_norm import ResidualNorm
-from tinyasc.models.layers.sub_spectral_norm import SubSpectralNorm
+from tinyasc.models.layers.norms import ResidualNorm, SubSpectralNorm
+from tinyasc.models.registry import Size, architecture
 
 WIDTHS = (1.0, 1.5, 2.0, 2.5)  # channels of the stages over base_channels
 DEPTHS = {"scenes": (2, 2, 2, 3), "keywords": (2, 2, 4, 4)}  # their blocks
@@ -50,6 +51,43 @@ class BCResNetConfig:
             raise UserError(f"dropout is {self.dropout:g}: take 0 to below 1")
 
 
+KEYWORDS_MEL = MelConfig(  # torchaudio's MelSpectrogram as Qualcomm-AI-research/bcresnet sets it, at 16 kHz: 40 x 101
+    sample_rate=16_000,
+    n_fft=512,
+    win_length=480,
+    hop_length=160,
+    n_mels=40,
+    f_max=8_000.0,
+    pre_emphasis=0.0,
+    log_offset=1e-6,
+    shift=0.0,
+    scale=1.0,
+    bank="htk",
+    window="periodic",
+)
+
+
+def _for_keywords(base_channels: int) -> Size:
+    config = {"base_channels": base_channels, "form": "keywords", "sub_bands": 5}
+    return Size("BC-ResNet (Kim et al., 2021), keywords", config, KEYWORDS_MEL, 12, 16_000, 16_000)
+
+
+@architecture(
+    "bc_resnet",
+    BCResNetConfig,
+    classifier="head",
+    front_ends={"bc_resnet": KEYWORDS_MEL},
+    sizes={
+        "bc_resnet_1": _for_keywords(8),
+        "bc_resnet_1_5": _for_keywords(12),
+        "bc_resnet_2": _for_keywords(16),
+        "bc_resnet_3": _for_keywords(24),
+        "bc_resnet_6": _for_keywords(48),
+        "bc_resnet_8": _for_keywords(64),
+        "bc_resnet_asc": Size("BC-ResNet for scenes, as easy_dcase_task1 (XJTLU, 2024) has it"),
+    },
+    order=4,
+)
 class BCResNet(nn.Module):
     """Log-mel (B, 1, F, T) -> logits (B, K)."""
 

@@ -14,8 +14,10 @@ from itertools import islice, pairwise
 from torch import Tensor, nn
 
 from tinyasc.errors import UserError
+from tinyasc.mel import MelConfig
 from tinyasc.models.layers.convolution import convolution
-from tinyasc.models.layers.grn import GlobalResponseNorm
+from tinyasc.models.layers.norms import GlobalResponseNorm
+from tinyasc.models.registry import Size, architecture
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,42 @@ def round_channels(channels: float, divisor: int = 8) -> int:
     return rounded + divisor if rounded < 0.9 * channels else rounded
 
 
+def _published(base_channels: int, channels_multiplier: float, expansion_rate: float) -> Size:
+    sizes = {"channels_multiplier": channels_multiplier, "expansion_rate": expansion_rate}
+    return Size("CP-JKU, DCASE 2023", {"base_channels": base_channels, **sizes})
+
+
+# torchaudio's MelSpectrogram as CPJKU/dcase2024_task1_baseline sets it: 256 x 65 in one second
+BASELINE_MEL = MelConfig(f_max=16_000.0, pre_emphasis=0.0, shift=0.0, scale=1.0, bank="htk", window="periodic")
+
+
+@architecture(
+    "cp_mobile",
+    CPMobileConfig,
+    classifier="head",
+    front_ends={"cp_mobile": MelConfig(), "baseline_2024": BASELINE_MEL},  # fschmid56/cpjku_dcase23: 256 x 64
+    sizes={
+        "cp_mobile_s1": _published(8, 1.9, 1.7),
+        "cp_mobile_s2": _published(16, 1.5, 1.7),
+        "cp_mobile_s3": _published(24, 1.5, 1.9),
+        "cp_mobile_s4": _published(32, 1.7, 1.9),
+        "cp_mobile_59k": _published(32, 1.8, 2.1),
+        "cp_mobile_88k": _published(32, 2.1, 2.5),
+        "cp_mobile": Size("CP-JKU, DCASE 2023: default of the published code"),
+        "baseline_2024": Size(
+            "baseline of DCASE 2024 and 2025",
+            {
+                "channels_multiplier": 1.8,
+                "expansion_rate": 2.1,
+                "strides": {"b2": [1, 1], "b3": [1, 2], "b4": [2, 1]},
+                "global_response_norm": False,
+            },
+            BASELINE_MEL,
+        ),
+    },
+    prunable=r"stem\.\d\.0|stages\.s\d+\.b\d+\.block\.[02]\.0",
+    order=1,
+)
 class CPMobile(nn.Module):
     """Log-mel (B, 1, F, T) -> logits (B, K)."""
 

@@ -18,8 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from tinyasc.errors import UserError
+from tinyasc.mel import MelConfig
 from tinyasc.models.layers.convolution import convolution
 from tinyasc.models.layers.frequency_damping import damp
+from tinyasc.models.registry import Size, architecture
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,34 @@ def kernel_size(rho: int, stage: int, block: int, position: int) -> int:
     return 3 if number == 0 or 2 <= number <= rho else 1
 
 
+STUDENT_MEL = MelConfig(n_fft=2048, win_length=2048, hop_length=744, f_max=16_000.0)  # 2022, cpjku_dcase22: 256 x 44
+TEACHER_MEL = MelConfig(hop_length=750)  # 2023: 256 x 43
+
+
+def _published(**config: int) -> Size:
+    return Size("CP-JKU, DCASE 2023: other settings of the published code", config, TEACHER_MEL)
+
+
+@architecture(
+    "cp_resnet",
+    CPResNetConfig,
+    classifier="head",
+    front_ends={"cp_resnet": TEACHER_MEL, "cp_resnet_2022": STUDENT_MEL},
+    sizes={
+        "cp_resnet_2022": Size("CP-JKU, DCASE 2022: the student", {}, STUDENT_MEL),
+        "cp_resnet_2023_teacher": Size("CP-JKU, DCASE 2023: a teacher", {}, TEACHER_MEL),
+        "cp_resnet_rho4": _published(rho=4),
+        "cp_resnet_rho6": _published(rho=6),
+        "cp_resnet_rho12": _published(rho=12),
+        "cp_resnet_base64": _published(base_channels=64),
+        "cp_resnet_base128": _published(base_channels=128),
+        "cp_resnet_damped": Size(
+            "CP-JKU, DCASE 2020: frequency damping, on the network of 2022", {"frequency_damping": 0.01}, STUDENT_MEL
+        ),
+    },
+    prunable=r"stem\.0|stages\.\d\.\d\.(first|second)\.0",
+    order=2,
+)
 class CPResNet(nn.Module):
     """Log-mel (B, 1, F, T) -> logits (B, K)."""
 

@@ -18,9 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from tinyasc.errors import UserError
-from tinyasc.models.layers.convolution import convolution
-from tinyasc.models.layers.inverted_residual import InvertedResidual
+from tinyasc.mel import MelConfig
+from tinyasc.models.layers.convolution import InvertedResidual, convolution
 from tinyasc.models.layers.transformer import PatchTransformer
+from tinyasc.models.registry import Size, architecture
 
 STEM_CHANNELS = 32
 LAST_CHANNELS = 64
@@ -59,6 +60,32 @@ class MobileASTConfig:
             raise UserError(f"activation is {self.activation!r}: choose from {', '.join(ACTIVATIONS)}")
 
 
+LIGHT_MEL = MelConfig(n_fft=2048, win_length=2000, f_max=16_000.0)  # 256 x 64
+DEFAULT_MEL = MelConfig(n_fft=1024, win_length=1000, n_mels=128, f_max=16_000.0)  # default of that code: 128 x 64
+
+
+def _light(
+    channels: list[int], expansions: list[int], transformer_channels: int, embedding_channels: int, activation: str
+) -> Size:
+    config = {"channels": channels, "expansions": expansions, "transformer_channels": transformer_channels}
+    config |= {"embedding_channels": embedding_channels, "activation": activation}
+    return Size("KmjGeorge/DCASE2023", config, LIGHT_MEL)
+
+
+@architecture(
+    "mobileast",
+    MobileASTConfig,
+    classifier="classifier",
+    front_ends={"mobileast_light": LIGHT_MEL, "seed_128": DEFAULT_MEL},
+    sizes={
+        "mobileast_light1_silu": _light([64, 64], [1, 1, 1], 32, 160, "silu"),
+        "mobileast_light1_relu": _light([64, 64], [1, 1, 1], 32, 216, "relu"),
+        "mobileast_light2_silu": _light([32, 32], [2, 1, 2], 32, 160, "silu"),
+        "mobileast_light2_relu": _light([32, 32], [2, 1, 2], 32, 224, "relu"),
+        "mobileast_light3_silu": _light([32, 32], [1, 1, 1], 48, 128, "silu"),
+        "mobileast_light3_relu": _light([32, 32], [1, 1, 1], 48, 192, "relu"),
+    },
+)
 class MobileAST(nn.Module):
     """Log-mel (B, 1, F, T) -> logits (B, K)."""
 

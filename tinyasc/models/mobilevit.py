@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from tinyasc.errors import UserError
-from tinyasc.models.layers.convolution import convolution
-from tinyasc.models.layers.inverted_residual import InvertedResidual
+from tinyasc.models.layers.convolution import InvertedResidual, convolution
 from tinyasc.models.layers.transformer import PatchTransformer
+from tinyasc.models.registry import Size, architecture
 
 STEM_CHANNELS = 16
 HEADS = 4
@@ -52,6 +52,21 @@ class MobileViTConfig:
             raise UserError(f"transformer_channels are {self.transformer_channels}: give multiples of {HEADS}")
 
 
+def _published(channels: list[int], transformer_channels: list[int], expansion: int) -> Size:
+    config = {"channels": channels, "transformer_channels": transformer_channels, "expansion": expansion}
+    return Size("MobileViT (Mehta and Rastegari, 2022), for one input channel", config)
+
+
+@architecture(
+    "mobilevit",
+    MobileViTConfig,
+    classifier="classifier",
+    sizes={
+        "mobilevit_xxs": _published([16, 24, 48, 64, 80], [64, 80, 96], 2),
+        "mobilevit_xs": _published([32, 48, 64, 80, 96], [96, 120, 144], 4),
+        "mobilevit_s": _published([32, 64, 96, 128, 160], [144, 192, 240], 4),
+    },
+)
 class MobileViT(nn.Module):
     """Log-mel (B, 1, F, T) -> logits (B, K)."""
 

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from tinyasc.errors import UserError
-from tinyasc.models.layers.adaptive_residual_norm import AdaptiveResidualNorm
+from tinyasc.mel import MelConfig
 from tinyasc.models.layers.convolution import convolution
-from tinyasc.models.layers.residual_norm import ResidualNorm
-from tinyasc.models.layers.shuffle import channel_shuffle
+from tinyasc.models.layers.norms import AdaptiveResidualNorm, ResidualNorm
+from tinyasc.models.registry import Size, architecture
 
 WIDTHS = (1.0, 1.5, 2.0, 2.5)  # channels of the stages over base_channels
 DEPTHS = (2, 2, 2, 3)  # their blocks
@@ -61,6 +61,38 @@ class TFSepNetConfig:
             raise UserError(f"dropout is {self.dropout:g}: take 0 to below 1")
 
 
+MEL_2024 = MelConfig(n_mels=512, f_max=16_000.0)  # CpMel of yqcai888/easy_dcase_task1: 512 x 64
+FORM_2023 = {"pooled_stages": [2, 3], "adaptive_norm": True}
+
+
+def _of_the_paper(base_channels: int) -> Size:
+    return Size("TF-SepNet (Cai et al., 2024)", {"base_channels": base_channels, **FORM_2023})
+
+
+def _of_2024(base_channels: int) -> Size:
+    source = "XJTLU, DCASE 2024: the student, and other widths of its code"
+    return Size(source, {"base_channels": base_channels}, MEL_2024)
+
+
+@architecture(
+    "tf_sepnet",
+    TFSepNetConfig,
+    classifier="head",
+    front_ends={"tf_sepnet": MEL_2024},
+    sizes={
+        "tf_sepnet_2023": Size(
+            "XJTLU, DCASE 2023",
+            {"base_channels": 40, "stem": "5x5", **FORM_2023, "shuffle_groups": 10, "dropout": 0.2},
+        ),
+        "tf_sepnet_paper_40": _of_the_paper(40),
+        "tf_sepnet_paper_80": _of_the_paper(80),
+        "tf_sepnet_64": _of_2024(64),
+        "tf_sepnet_48": _of_2024(48),
+        "tf_sepnet_40": _of_2024(40),
+        "tf_sepnet_32": _of_2024(32),
+    },
+    order=3,
+)
 class TFSepNet(nn.Module):
     """Log-mel (B, 1, F, T) -> logits (B, K)."""
 
@@ -114,6 +146,17 @@ class SeparateConvolutions(nn.Module):
         courses = self.time_depthwise(time).mean(3, keepdim=True)  # (B, C / 2, F, 1)
         time = time + self.dropout(self.time_pointwise(courses))
         return torch.cat((frequency, time), dim=1)
+
+
+def channel_shuffle(x: Tensor, groups: int) -> Tensor:
+    """Channel i moves to group i mod `groups`, in order: (B, C, F, T) -> same shape; `groups` divides C.
+
+    Source: Zhang et al., "ShuffleNet", 2018.
+    """
+    clips, channels, bands, frames = x.shape
+    # one axis for all positions: four axes are what every runtime transposes
+    rows = x.reshape(clips, channels // groups, groups, bands * frames)
+    return rows.transpose(1, 2).reshape(clips, channels, bands, frames)
 
 
 def _norm(channels: int, config: TFSepNetConfig) -> nn.Module:

@@ -1,4 +1,4 @@
-"""The files of one recording -> int16 pieces of equal length.
+"""The files of one recording -> int16 pieces of equal length; of many recordings, in order, by several processes.
 
 Neighbouring pieces are joined before they are resampled and cut apart after, so that a window over their seam holds the
 sound that the device recorded, without the start and end of two filters in its middle.
@@ -6,20 +6,35 @@ sound that the device recorded, without the start and end of two filters in its 
 Shapes: n pieces, S samples of a clip.
 """
 
+import ctypes
 import hashlib
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from itertools import pairwise
+from functools import partial
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from tinyasc import sound
+from tinyasc.errors import UserError
 from tinyasc.prepare.folder import Entry
 from tinyasc.prepare.problems import Problem
 
 SOURCE_RATES = (4_000, 384_000)
 """Rates that a recording can have, Hz; another one is a broken header."""
+CHUNK = 4
+"""Recordings that go to a process at a time: large enough to make little talk, small enough to share out."""
+AHEAD = 3
+"""Chunks for each process that are begun before their turn."""
+PR_SET_PDEATHSIG = 1
+"""Linux: the signal that a process is sent when its parent ends (prctl(2))."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +120,43 @@ def convert(root: Path, clip: ClipFormat, entries: list[Entry]) -> Recording:
     return Recording(files, problems, hashlib.sha256(pieces.data).hexdigest(), pieces)
 
 
+def convert_all(
+    root: Path, clip: ClipFormat, recordings: list[list[Entry]], processes: int | None
+) -> Iterator[Recording]:
+    """`convert` of every recording, in their order, without ever holding more than a few of them in memory.
+
+    Args:
+        root: the folder.
+        clip: what the clips are to be.
+        recordings: their files.
+        processes: how many processes; None: one per CPU core; 1: this one.
+
+    Raises:
+        UserError: the system killed a process.
+    """
+    work = partial(convert, root, clip)
+    if processes == 1:
+        yield from map(work, recordings)
+        return
+    processes = processes or os.cpu_count() or 1
+    items = iter(recordings)
+    waiting: deque[Future[list[Recording]]] = deque()
+    executor = ProcessPoolExecutor(processes, initializer=_belong_to_the_parent)
+    try:
+        while True:
+            while len(waiting) < AHEAD * processes and (chunk := list(islice(items, CHUNK))):
+                waiting.append(executor.submit(_work_on, work, chunk))
+            if not waiting:
+                return
+            yield from waiting.popleft().result()
+    except BrokenProcessPool:
+        raise UserError(
+            "the system killed a process (out of memory?): give the same command again, it goes on"
+        ) from None
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
 def pieces_in(length: int, samples: int) -> int:
     """How many clips of `samples` a sound of `length` samples gives: a rest of half a clip counts, and the only one."""
     whole, rest = divmod(length, samples)
@@ -156,3 +208,13 @@ def _continues(run: _Run, entry: Entry, rate: int, clip: ClipFormat) -> bool:
     same = (last.split, last.label, last.device) == (entry.split, entry.label, entry.device)
     follows = last.piece is not None and entry.piece == last.piece + 1
     return follows and whole and same and rate == run.rate
+
+
+def _work_on(work: Callable[[list[Entry]], Recording], chunk: list[list[Entry]]) -> list[Recording]:
+    return [work(entries) for entries in chunk]
+
+
+def _belong_to_the_parent() -> None:
+    """Leave Ctrl-C to the parent process, and die with it even if it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

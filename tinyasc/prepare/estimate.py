@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from tinyasc.fetch import existing
 from tinyasc.prepare import problems
 from tinyasc.prepare.convert import ClipFormat, convert
-from tinyasc.prepare.disk import existing
 from tinyasc.prepare.folder import Entry, Folder, unlisted
 from tinyasc.prepare.problems import Problem
 

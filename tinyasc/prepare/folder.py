@@ -11,7 +11,9 @@
 All in UTF-8, separated by tabs.
 """
 
+import csv
 import hashlib
+import io
 import os
 import sys
 from collections import defaultdict
@@ -21,7 +23,6 @@ from pathlib import Path
 from tinyasc.dcase import TauName
 from tinyasc.errors import UserError
 from tinyasc.prepare.problems import Problem
-from tinyasc.prepare.tables import header, read_table, some_of
 
 META = "meta.csv"
 MARK = "made_by_tinyasc.json"
@@ -89,9 +90,9 @@ def read_folder(root: Path, subsets: Path | None = None) -> Folder:
     """
     problems: list[Problem] = []
     table = _file_table(root)
-    labelled = not set(header(table)) <= {"filename", "device_id"}
+    labelled = not set(_header(table)) <= {"filename", "device_id"}
     columns = ("filename", "scene_label", "identifier", "source_label") if labelled else ("filename",)
-    listed = read_table(table, columns)
+    listed = _read_table(table, columns)
     names = {row["filename"] for row in listed}
     rows = _once(listed, problems)
     if not rows:
@@ -174,7 +175,7 @@ def _read_splits(root: Path, listed: set[str]) -> dict[str, str] | None:
         return None
     splits: dict[str, str] = {}
     for split, table in SPLIT_TABLES.items():
-        files = [row["filename"] for row in read_table(root / table, ("filename",))]
+        files = [row["filename"] for row in _read_table(root / table, ("filename",))]
         _forbid(root / table, [file for file in files if file not in listed], f"files that {META} does not name")
         _forbid(root / table, [file for file in files if splits.get(file, split) != split], "files of another split")
         splits |= dict.fromkeys(files, split)
@@ -189,7 +190,7 @@ def _read_subsets(root: Path, folder: Path | None, splits: dict[str, str]) -> di
         for table in sorted(place.glob(SUBSETS)):
             if table.stem in found:
                 raise UserError(f"{table} is in {root / 'evaluation_setup'} too: leave out --subsets, or one of them")
-            files = {row["filename"] for row in read_table(table, ("filename",))}
+            files = {row["filename"] for row in _read_table(table, ("filename",))}
             outside = sorted(file for file in files if splits.get(file) != "train")
             _forbid(table, outside, "files that are not in the training split")
             found[table.stem] = files
@@ -210,7 +211,7 @@ def _by_recording(entries: list[Entry]) -> list[Entry]:
 
 def _forbid(table: Path, files: list[str], what: str) -> None:
     if files:
-        raise UserError(f"{table} names {what}: {some_of(files)}")
+        raise UserError(f"{table} names {what}: {_some_of(files)}")
 
 
 def unlisted(folder: Folder) -> list[Problem]:
@@ -229,3 +230,43 @@ def unlisted(folder: Folder) -> list[Problem]:
     return [
         Problem(file, "not listed", "note", "on disk, in no table: not used") for file in sorted(set(found) - listed)
     ]
+
+
+def _header(path: Path) -> list[str]:
+    """The column names of a table."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return file.readline().rstrip("\r\n").split("\t")
+
+
+def _read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    """The rows of a table.
+
+    Args:
+        path: the table.
+        columns: those that it must have, and that no row may leave empty.
+
+    Raises:
+        UserError: it is missing, empty, not UTF-8, or lacks a column or a value.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} is missing: a folder with one split table needs both")
+    try:
+        text = path.read_bytes().decode("utf-8-sig")  # a spreadsheet may put a byte order mark in front
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text (byte {error.start} is not): save it as UTF-8") from None
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)
+    missing = [column for column in columns if column not in (reader.fieldnames or ())]
+    if missing:
+        raise UserError(f"{path}: no column {', '.join(missing)} in its first line (columns are separated by tabs)")
+    numbered = [(reader.line_num, row) for row in reader]
+    rows = [row for _, row in numbered]
+    short = [str(line) for line, row in numbered if not all(row[column] for column in columns)]
+    if short or not rows:
+        raise UserError(f"{path}: " + (f"empty fields in line {_some_of(short)}" if short else "no files in it"))
+    return rows
+
+
+def _some_of(items: list[str], shown: int = 3) -> str:
+    """The first few of a list of names, and how many more there are."""
+    rest = f" and {len(items) - shown} more" if len(items) > shown else ""
+    return ", ".join(items[:shown]) + rest

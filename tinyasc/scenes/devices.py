@@ -1,13 +1,15 @@
 """The nine devices: a response, a noise floor, compression, and what one recording sounds like through them.
 
 As in TAU, `a` is the reference, b and c are other real devices, s1 to s6 are simulated from `a` by an impulse response
-and dynamic range compression. The figures are invented; s4 to s6 depart from `a` in ways that a to s3 do not show.
+and dynamic range compression (devices.yaml).
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
+import yaml
 from numpy.random import Generator
 from scipy.signal import lfilter, minimum_phase
 
@@ -34,64 +36,15 @@ class Device:
     """Level of reflections of its own case and room (in 12 ms), dB against the direct sound."""
 
 
-DEVICES = {
-    "a": Device(((20, 0), (20000, 0))),
-    "b": Device(
-        ((20, -14), (80, -7), (250, 0), (1500, 1), (4000, 4), (9000, 0), (14000, -9), (20000, -20)),
-        noise=-66,
-        ratio=1.7,
-        threshold=-34,
-        release=1.5,
-    ),
-    "c": Device(
-        ((20, -10), (120, -4), (400, 1), (2000, -1), (5500, 2), (8000, -4), (12000, -3), (16000, -16), (20000, -28)),
-        noise=-68,
-        noise_tilt=-1,
-        ratio=1.4,
-        threshold=-30,
-        release=0.6,
-    ),
-    "s1": Device(
-        ((20, -18), (150, -6), (500, 0), (1800, 4), (3200, -2), (7000, -5), (20000, -12)),
-        noise=-72,
-        ratio=2,
-        echoes=-14,
-    ),
-    "s2": Device(
-        ((20, 2), (120, 4), (500, 0), (1200, -4), (3000, 1), (8000, -7), (20000, -20)), noise=-70, ratio=1.5, echoes=-12
-    ),
-    "s3": Device(
-        ((20, -8), (200, -3), (800, 2), (2500, -5), (5000, 3), (11000, 2), (20000, -8)),
-        noise=-68,
-        ratio=2.5,
-        echoes=-16,
-    ),
-    "s4": Device(
-        ((20, -26), (200, -16), (450, -6), (900, 3), (2000, -3), (3500, 8), (5000, -6), (9000, -10), (20000, -26)),
-        noise=-62,
-        noise_tilt=0,
-        ratio=3,
-        threshold=-38,
-        echoes=-9,
-    ),
-    "s5": Device(
-        ((20, 5), (90, 8), (250, 5), (600, -4), (1500, -8), (3000, -4), (6000, -14), (9000, -22), (20000, -45)),
-        noise=-64,
-        noise_tilt=-5,
-        ratio=1.6,
-        threshold=-34,
-        echoes=-7,
-    ),
-    "s6": Device(
-        ((20, -16), (100, -10), (300, 5), (700, -7), (1300, 6), (2600, -9), (6000, 7), (10000, 4), (20000, -10)),
-        noise=-58,
-        noise_tilt=1,
-        ratio=4,
-        threshold=-42,
-        release=0.04,
-        echoes=-8,
-    ),
-}
+def _devices() -> dict[str, Device]:
+    described = yaml.safe_load(Path(__file__).with_name("devices.yaml").read_text())
+    for device in described.values():
+        device["response"] = tuple((frequency, gain) for frequency, gain in device["response"])
+    return {name: Device(**device) for name, device in described.items()}
+
+
+DEVICES = _devices()
+"""By name."""
 
 
 def captured(sound: np.ndarray, device: Device, random: Generator, strength: float) -> np.ndarray:

@@ -6,7 +6,6 @@ Each takes random numbers and the city and gives a recording, float32 (SAMPLES,)
 import numpy as np
 from numpy.random import Generator
 
-from tinyasc.scenes.city import City
 from tinyasc.scenes.synthesis import (
     RATE,
     SAMPLES,
@@ -26,6 +25,7 @@ from tinyasc.scenes.synthesis import (
     unit,
     wave_table,
 )
+from tinyasc.scenes.world import City
 
 _VOICE_RATE = RATE // 4
 """Voices are made at a quarter of the rate, Hz: their harmonics end below 5 kHz."""

@@ -1,4 +1,4 @@
-"""The ten scenes: which sources a place may have and how loud, and how one recording is mixed from them.
+"""The ten scenes (places.yaml), and how one recording is mixed from their sources.
 
 Scenes come in three groups of look-alikes that share most of their sources; what tells them apart are rates and levels,
 and a few telling sources that many a second of sound does without. The figures are invented, then tuned so that a small
@@ -7,15 +7,17 @@ network is right most of the time and on no scene always; nothing here was fitte
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
 from numpy.random import Generator
 
 from tinyasc.dcase import TauName
 from tinyasc.scenes import people, surroundings, vehicles
-from tinyasc.scenes.city import City, generator
-from tinyasc.scenes.config import ScenesConfig
 from tinyasc.scenes.synthesis import RATE, SAMPLES, decibels, filtered, response, slow, unit
+from tinyasc.scenes.world import City, ScenesConfig, generator
 
 Source = Callable[[Generator, City], np.ndarray]
 
@@ -41,169 +43,19 @@ class Scene:
     """Usual level of the reverberation against the direct sound, dB."""
 
 
-def _indoors(**parts: tuple[float, float]) -> dict[Source, Part]:
-    return _parts({"hall_air": (1, -8), "crowd": (0.8, -10), "steps": (0.7, -10), "talk": (0.5, -10), **parts})
+def _groups() -> list[dict[str, Scene]]:
+    sources = {name: source for module in (people, surroundings, vehicles) for name, source in vars(module).items()}
+
+    def scene(common: dict[str, list[float]], described: dict[str, Any]) -> Scene:
+        parts = {sources[name]: Part(*part) for name, part in (common | described["sources"]).items()}
+        return Scene(parts, described["reverberation"], described["echo"])
+
+    groups = yaml.safe_load(Path(__file__).with_name("places.yaml").read_text())
+    return [{name: scene(group["common"], each) for name, each in group["scenes"].items()} for group in groups]
 
 
-def _aboard(**parts: tuple[float, float]) -> dict[Source, Part]:
-    return _parts({"cabin": (1, 0), "talk": (0.5, -10), "rattle": (0.5, -14), "announcement": (0.3, -10), **parts})
-
-
-def _outdoors(**parts: tuple[float, float]) -> dict[Source, Part]:
-    return _parts({"city_air": (1, -8), "wind": (0.4, -8), "steps": (0.5, -12), "talk": (0.5, -10), **parts})
-
-
-def _parts(named: dict[str, tuple[float, float]]) -> dict[Source, Part]:
-    return {_source(name): Part(*part) for name, part in named.items()}
-
-
-def _source(name: str) -> Source:
-    return next(getattr(module, name) for module in (people, surroundings, vehicles) if hasattr(module, name))
-
-
-GROUPS: tuple[dict[str, Scene], ...] = (
-    {
-        "airport": Scene(
-            _indoors(
-                ventilation=(0.7, -6),
-                luggage=(0.85, -3),
-                announcement=(0.6, -6),
-                jets=(0.4, -6),
-                dishes=(0.2, -14),
-                escalator=(0.15, -10),
-            ),
-            reverberation=1.6,
-            echo=-6,
-        ),
-        "metro_station": Scene(
-            _indoors(
-                crowd=(0.6, -12),
-                train_arrives=(0.95, 1),
-                squeal=(0.35, -10),
-                escalator=(0.5, -6),
-                door_signal=(0.35, -8),
-                announcement=(0.35, -7),
-                ventilation=(0.25, -10),
-            ),
-            reverberation=2.6,
-            echo=-3,
-        ),
-        "shopping_mall": Scene(
-            _indoors(
-                crowd=(0.95, -5),
-                music=(0.8, -6),
-                tills=(0.6, -8),
-                dishes=(0.5, -9),
-                children=(0.3, -10),
-                escalator=(0.3, -10),
-                announcement=(0.15, -8),
-                ventilation=(0.25, -10),
-            ),
-            reverberation=1.5,
-            echo=-6,
-        ),
-    },
-    {
-        "bus": Scene(
-            _aboard(
-                diesel=(0.9, -1),
-                rattle=(0.8, -9),
-                air_brake=(0.6, -6),
-                cars=(0.3, -12),
-                door_signal=(0.2, -9),
-                rolling=(0.1, -10),
-            ),
-            reverberation=0.25,
-            echo=-9,
-        ),
-        "metro": Scene(
-            _aboard(
-                rolling=(0.9, 0),
-                rail_joints=(0.6, -6),
-                electric_drive=(0.6, -9),
-                squeal=(0.4, -9),
-                door_signal=(0.35, -8),
-                announcement=(0.5, -6),
-            ),
-            reverberation=0.4,
-            echo=-7,
-        ),
-        "tram": Scene(
-            _aboard(
-                electric_drive=(0.8, -6.5),
-                rail_joints=(0.7, -6),
-                squeal=(0.5, -8),
-                tram_bell=(0.22, -6),
-                cars=(0.3, -11),
-                rolling=(0.35, -8),
-                door_signal=(0.3, -9),
-            ),
-            reverberation=0.3,
-            echo=-8,
-        ),
-    },
-    {
-        "park": Scene(
-            _outdoors(
-                birds=(0.75, -7),
-                leaves=(0.7, -7),
-                gravel=(0.5, -8),
-                wind=(0.6, -6),
-                dog=(0.2, -6),
-                children=(0.3, -10),
-                traffic=(0.5, -12),
-                steps=(0.2, -14),
-                talk=(0.4, -12),
-                fountain=(0.1, -12),
-            ),
-            reverberation=0.5,
-            echo=-16,
-        ),
-        "public_square": Scene(
-            _outdoors(
-                crowd=(0.7, -9),
-                fountain=(0.6, -5),
-                pigeons=(0.4, -8),
-                children=(0.35, -8),
-                tower_bell=(0.2, -7),
-                birds=(0.25, -13),
-                traffic=(0.6, -7),
-                cars=(0.25, -10),
-                music=(0.15, -12),
-            ),
-            reverberation=1.2,
-            echo=-10,
-        ),
-        "street_pedestrian": Scene(
-            _outdoors(
-                steps=(0.95, -4),
-                crowd=(0.75, -6),
-                talk=(0.8, -6),
-                dishes=(0.3, -9),
-                music=(0.3, -11),
-                traffic=(0.4, -9),
-                cars=(0.2, -11),
-                luggage=(0.15, -8),
-                pigeons=(0.1, -12),
-            ),
-            reverberation=0.8,
-            echo=-9,
-        ),
-        "street_traffic": Scene(
-            _outdoors(
-                cars=(1.0, 0),
-                traffic=(0.9, -3),
-                idling=(0.5, -4),
-                horn=(0.15, -6),
-                air_brake=(0.15, -8),
-                birds=(0.1, -15),
-                crowd=(0.15, -13),
-            ),
-            reverberation=0.7,
-            echo=-11,
-        ),
-    },
-)
+GROUPS = _groups()
+"""The scenes by name, in groups of look-alikes."""
 
 
 def contrasted(scene: str, contrast: float) -> Scene:

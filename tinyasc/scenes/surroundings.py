@@ -6,7 +6,6 @@ Each takes random numbers and the city and gives a recording, float32 (SAMPLES,)
 import numpy as np
 from numpy.random import Generator
 
-from tinyasc.scenes.city import City
 from tinyasc.scenes.synthesis import (
     RATE,
     SECONDS,
@@ -19,6 +18,7 @@ from tinyasc.scenes.synthesis import (
     tone,
     unit,
 )
+from tinyasc.scenes.world import City
 
 
 def city_air(random: Generator, city: City) -> np.ndarray:

@@ -6,9 +6,8 @@ from torch import nn
 
 from tinyasc.cost import measure
 from tinyasc.errors import UserError
-from tinyasc.models import build
+from tinyasc.models import SIZES, build
 from tinyasc.models.acdnet import ACDNet, ACDNetConfig
-from tinyasc.models.sizes import SIZES
 
 # mohaimenz/acdnet, its network counted by torchinfo; of Micro-ACDNet, with the channels of its published checkpoint.
 # The last column: frequency x time of what the last pooling averages.

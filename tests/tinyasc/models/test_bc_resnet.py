@@ -6,9 +6,8 @@ from torch import nn
 
 from tinyasc.cost import measure
 from tinyasc.errors import UserError
-from tinyasc.models import build
+from tinyasc.models import SIZES, build
 from tinyasc.models.bc_resnet import BCResNetConfig, BroadcastBlock
-from tinyasc.models.sizes import SIZES
 
 SHAPES = {"keywords": (1, 1, 40, 101), "scenes": (1, 1, 256, 64)}
 

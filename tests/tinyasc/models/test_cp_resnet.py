@@ -9,11 +9,10 @@ from torch import nn
 from tinyasc import mel
 from tinyasc.cost import measure
 from tinyasc.errors import UserError
-from tinyasc.models import build
+from tinyasc.models import SIZES, build
 from tinyasc.models.cp_resnet import Block, CPResNet, CPResNetConfig
 from tinyasc.models.layers.frequency_damping import DampedConv2d, damping_mask, fold_damping
 from tinyasc.models.layers.mixstyle import MixStyle, frequency_mixstyle
-from tinyasc.models.sizes import SIZES
 
 # torchinfo on the code of CPJKU/cpjku_dcase22 and fschmid56/cpjku_dcase23, whose front ends give 256 x 44 and 256 x 43.
 # These are figures as trained, with batch norms. Deployed, each norm's 2 C parameters become C biases.
@@ -33,7 +32,7 @@ PUBLISHED = {
 def test_published_figures_as_trained_at_the_size_of_their_front_end(name):
     size = SIZES[name]
     assert size.front_end is not None
-    front_end = mel.MEL_CONFIGS[size.front_end]
+    front_end = size.front_end
     network = build(size.architecture, size.config, size.n_classes)
     counted = measure(network, (1, 1, front_end.n_mels, mel.frames(front_end, size.samples)))
     assert (counted.parameters, counted.macs) == PUBLISHED[name]

@@ -1,16 +1,19 @@
 """The list of published sizes, and its picture."""
 
+import shutil
+import subprocess
+import sys
 from itertools import combinations
 from pathlib import Path
 
 import pytest
 from matplotlib.text import Annotation
 
-from tinyasc import recipe
+from tinyasc import models, recipe
+from tinyasc.cost import picture
+from tinyasc.cost.picture import Point
+from tinyasc.models import SIZES
 from tinyasc.models import __main__ as command
-from tinyasc.models import picture
-from tinyasc.models.picture import Point
-from tinyasc.models.sizes import SIZES
 
 
 @pytest.fixture
@@ -89,3 +92,45 @@ def test_labels_in_the_picture_overlap_neither_one_another_nor_the_limits() -> N
         assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
         assert not any(box.overlaps(line) for box in boxes for line in lines)
     assert found == {*(f"a_{n}" for n in range(6)), "b, twin", "enlarged on the right", *limits}
+
+
+NEW = '''
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from tinyasc.mel import MelConfig
+from tinyasc.models.registry import Size, architecture
+
+
+@dataclass(frozen=True)
+class TinyNetConfig:
+    """One convolution."""
+
+    width: int = 4
+    """Channels."""
+
+
+@architecture("tiny_net", TinyNetConfig, classifier="head", sizes={"tiny_8": Size("nobody", {"width": 8})}, order=0)
+class TinyNet(nn.Module):
+    def __init__(self, config: TinyNetConfig, n_classes: int) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(1, config.width, 3)
+        self.head = nn.Conv2d(config.width, n_classes, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.layer(x)).mean((2, 3))
+'''
+
+
+def test_a_file_in_the_folder_is_all_that_an_architecture_needs(tmp_path: Path) -> None:
+    shutil.copytree(
+        Path(models.__file__).parents[1], tmp_path / "tinyasc", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (tmp_path / "tinyasc/models/tiny_net.py").write_text(NEW)
+    command = [sys.executable, "-m", "tinyasc.models", "--name"]
+    listed = subprocess.run([*command, "tiny_8"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    assert listed.startswith("tiny_8: tiny_net, nobody; input 256 x 64\n")
+    assert "torchinfo prints 170 parameters" in listed  # 8 (9 + 1) + 10 (8 + 1)
+    unknown = subprocess.run([*command, "tiny"], cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert "there is no size 'tiny': choose from tiny_8, cp_mobile_s1, " in unknown.stderr

@@ -6,9 +6,8 @@ from torch import nn
 
 from tinyasc.cost import fold, measure
 from tinyasc.errors import UserError
-from tinyasc.models import build
+from tinyasc.models import SIZES, build
 from tinyasc.models.layers.transformer import Attention, PatchTransformer, unfold
-from tinyasc.models.sizes import SIZES
 
 # KmjGeorge/DCASE2023, configs/mobileastconfig.py: parameters and millions of MACs, as trained, then with batch norms
 # fused.

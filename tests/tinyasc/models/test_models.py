@@ -5,27 +5,21 @@ import torch
 
 from tinyasc import front_end
 from tinyasc.errors import UserError
-from tinyasc.mel import MEL_CONFIGS, MelConfig
-from tinyasc.models import ARCHITECTURES, build, check_front_end, resolve
+from tinyasc.mel import MelConfig
+from tinyasc.models import ARCHITECTURES, MEL_CONFIGS, SIZES, Size, build, check_front_end, resolve
 from tinyasc.models.cp_mobile import round_channels
-from tinyasc.models.layers.grn import GlobalResponseNorm
-from tinyasc.models.sizes import SIZES, Size
+from tinyasc.models.layers.norms import GlobalResponseNorm
 
 SMALL = {  # what runs quickly; the figures of all sizes are tested beside their architectures
-    "passt": Size("passt", "", {"embed_dim": 16, "depth": 1, "num_heads": 2}, front_end="passt"),
+    "passt": Size("", {"embed_dim": 16, "depth": 1, "num_heads": 2}, MEL_CONFIGS["passt"]),
     "acdnet": SIZES["micro_acdnet"],
     "bc_resnet": SIZES["bc_resnet_1"],
 }
-FIRST = {
-    name: next(size for size in SIZES.values() if size.architecture == name)
-    for name in ARCHITECTURES
-    if name not in SMALL
-}
+FIRST = {name: next(iter(kind.sizes.values())) for name, kind in ARCHITECTURES.items() if name not in SMALL}
 
 
 def input_shape(size: Size, batch: int) -> tuple[int, ...]:
-    mel = None if size.front_end is None else MEL_CONFIGS[size.front_end]
-    return (batch, 1, *front_end.shape(mel, size.samples))
+    return (batch, 1, *front_end.shape(size.front_end, size.samples))
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -100,8 +94,7 @@ def test_wrong_settings_are_one_line_that_names_them(name, config, message):
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_spectrograms_and_waveforms_are_not_mistaken_for_one_another(name):
-    size = (SMALL | FIRST)[name]
-    mel = None if size.front_end is None else MEL_CONFIGS[size.front_end]
+    mel = (SMALL | FIRST)[name].front_end
     check_front_end(name, mel)
     with pytest.raises(UserError, match="--mel"):
         check_front_end(name, MelConfig() if mel is None else None)

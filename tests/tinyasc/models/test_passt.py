@@ -11,7 +11,7 @@ from tinyasc import models, third_party
 from tinyasc.cost import Torchinfo, measure
 from tinyasc.errors import UserError
 from tinyasc.models.passt import Passt, PasstConfig
-from tinyasc.models.passt_weights import load_weights
+from tinyasc.models.passt.weights import load_weights
 
 NARROW = {"embed_dim": 16, "depth": 1, "num_heads": 2}
 CLASSIFIERS = ("head.1.weight", "head.1.bias", "head_dist.weight", "head_dist.bias")

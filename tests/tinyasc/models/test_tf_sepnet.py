@@ -6,11 +6,9 @@ from torch import nn
 
 from tinyasc.cost import measure
 from tinyasc.errors import UserError
-from tinyasc.models import build
-from tinyasc.models.layers.adaptive_residual_norm import AdaptiveResidualNorm
-from tinyasc.models.layers.shuffle import channel_shuffle
-from tinyasc.models.sizes import SIZES
-from tinyasc.models.tf_sepnet import SeparateConvolutions, TFSepNetConfig
+from tinyasc.models import SIZES, build
+from tinyasc.models.layers.norms import AdaptiveResidualNorm
+from tinyasc.models.tf_sepnet import SeparateConvolutions, TFSepNetConfig, channel_shuffle
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ Shapes: B clips, C channels, D devices of the training clips.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tinyasc.errors import UserError
-from tinyasc.models.layers.gradient_reversal import GradientReversal
 from train.targets.objectives.embedding import Embedding
 from train.targets.objectives.terms import Step, Term
 
@@ -89,3 +89,28 @@ class Devices(Term):
 def strength(done: float, gamma: float) -> float:
     """2 / (1 + exp(-gamma done)) - 1: how much of the reversed gradient counts, 0 at the start, near 1 at the end."""
     return 2 / (1 + math.exp(-gamma * done)) - 1
+
+
+class GradientReversal(nn.Module):
+    """x -> x, any shape; the gradient is multiplied by -alpha, which may be set anew at any time.
+
+    Source: Ganin and Lempitsky, "Unsupervised domain adaptation by backpropagation", 2015.
+    """
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        super().__init__()
+        self.alpha = alpha
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _Reversal.apply(x, self.alpha)
+
+
+class _Reversal(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, alpha: float) -> Tensor:
+        ctx.alpha = alpha
+        return x.view_as(x)  # a new tensor with a gradient function of its own
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return -ctx.alpha * gradients[0], None

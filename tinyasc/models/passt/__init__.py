@@ -5,11 +5,11 @@ time position embeddings, a class and a distillation token. Patchout leaves patc
 sequence and regularizes: whole rows (frequency) or columns (time) of the patch grid, or single patches (unstructured).
 
 Source: Koutini et al., "Efficient training of audio transformers with patchout", 2022; code of the hear21passt package.
-Shapes: B clips, F = 128 mel bands, T frames (100 for one second), R x C patches (12 x 9), E width, K classes.
+Shapes: B clips, F = 128 mel bands, T frames (100 for one second), R x C patches (12 x 9), N tokens, E width, K classes.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -19,11 +19,14 @@ from torch import Tensor, nn
 
 from tinyasc import third_party
 from tinyasc.errors import UserError
-from tinyasc.models.layers.patchout import Patchout
+from tinyasc.mel import MelConfig
+from tinyasc.models.registry import Size, architecture
 
 N_MELS = 128
 PATCH = 16
 """Mel bands and frames of a patch."""
+MEL = MelConfig(n_fft=1024, win_length=800, hop_length=320, n_mels=128, f_max=15_000.0)
+"""As hear21passt runs it and as it was trained on AudioSet: 128 x 100."""
 STRIDE = (10, 10)
 
 
@@ -155,6 +158,19 @@ class _Wrapped(nn.Module):
         return logits
 
 
+@architecture(
+    "passt",
+    PasstConfig,
+    classifier="net.head",
+    front_ends={
+        "passt": MEL,
+        # The PaSST teachers of CP-JKU in 2022 and 2023, whose upper edge moves by 500 Hz either way, not 1,000.
+        "passt_2023": replace(MEL, f_max=15_500.0),
+        # The PaSST teacher of KmjGeorge/DCASE2023, the system that this project took as its seed.
+        "seed_passt": replace(MEL, f_max=16_000.0),
+    },
+    order=5,
+)
 class Passt(_Wrapped):
     """A transformer of the configured size."""
 
@@ -169,11 +185,54 @@ class Passt(_Wrapped):
                     layer.weight.mul_(math.sqrt(768 / config.embed_dim))
 
 
+@architecture(
+    "passt_s",
+    PasstSConfig,
+    classifier="net.head",
+    sizes={"passt_s": Size("PaSST (Koutini et al., 2022), for one second", {}, MEL)},
+    order=5,
+)
 class PasstS(_Wrapped):
     """The published architecture with fresh weights."""
 
     def __init__(self, config: PasstSConfig, n_classes: int) -> None:
         super().__init__(config, n_classes, embed_dim=768, depth=12, num_heads=12)
+
+
+class Patchout(nn.Module):
+    """(B, leading + R C, E) -> (B, leading + N, E) in training; in evaluation all tokens pass.
+
+    What stays is drawn on the CPU, so that it is the same on every device, and its numbers are sent there without
+    waiting: indexing with numbers that lie on the CPU makes a GPU's queue run empty, and does not go into CUDA graphs.
+    It is not compiled: for CUDA graphs, torch 2.11 moves a part of the drawing to the GPU and fails to join the parts.
+
+    Args:
+        grid_rows: R.
+        rows: of them are left out, chosen at random (frequency).
+        columns: of the C are left out (time).
+        patches: single ones are left out of those that remain.
+        leading: tokens before the patches, which stay.
+    """
+
+    def __init__(self, grid_rows: int, *, rows: int, columns: int, patches: int, leading: int) -> None:
+        super().__init__()
+        self.grid_rows, self.leading = grid_rows, leading
+        self.rows, self.columns, self.patches = rows, columns, patches
+
+    @torch.compiler.disable
+    def forward(self, tokens: Tensor) -> Tensor:
+        if not (self.training and (self.rows or self.columns or self.patches)):
+            return tokens
+        grid = torch.arange(self.leading, tokens.shape[1]).view(self.grid_rows, -1)
+        if self.columns:
+            grid = grid[:, _staying(grid.shape[1], self.columns)]
+        if self.rows:
+            grid = grid[_staying(grid.shape[0], self.rows)]
+        kept = grid.flatten()
+        if self.patches:
+            kept = kept[_staying(len(kept), self.patches)]
+        kept = torch.cat([torch.arange(self.leading), kept])
+        return tokens.index_select(1, kept.to(tokens.device, non_blocking=True))
 
 
 class ConvolutionalStem(nn.Module):
@@ -203,3 +262,7 @@ def halved(size: tuple[int, int], channels: tuple[int, ...]) -> tuple[int, int]:
     """Rows and columns that a ConvolutionalStem makes of a spectrogram: every convolution halves both axes."""
     halvings = len(channels) + 1
     return -(-size[0] // 2**halvings), -(-size[1] // 2**halvings)
+
+
+def _staying(of: int, out: int) -> Tensor:
+    return torch.randperm(of)[: of - out].sort().values

@@ -1,10 +1,11 @@
 """Fetches one file over HTTP: it grows as NAME.part, which a later run goes on with, and takes its own name once its
-checksum is the one that was promised.
+checksum is the one that was promised. Beside it, what must be known of the disk: room, and files that are not whole.
 """
 
 import errno
 import hashlib
 import re
+import shutil
 import time
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -16,7 +17,6 @@ from urllib.request import Request, urlopen
 from tqdm import tqdm
 
 from tinyasc.errors import UserError
-from tinyasc.prepare.disk import size, unfinished
 
 WAITS = (1, 5, 20, 60)
 """Seconds before each further attempt after a connection broke; attempts that bring new bytes do not count."""
@@ -69,6 +69,7 @@ def opened(url: str, start: int = 0) -> Any:
 
 
 def reason(error: Exception) -> str:
+    """Why a connection failed, in a few words."""
     if isinstance(error, HTTPError):
         error.close()
         return f"HTTP {error.code} {error.reason}"
@@ -101,3 +102,34 @@ def _append(file: RemoteFile, part: Path, bar: tqdm) -> str:
                 raise
             return reason(error)
     return "the connection was cut"
+
+
+def check_space(folder: Path, needed: int, what: str) -> None:
+    """Whether there is room for `needed` bytes in a folder that may not exist yet.
+
+    Raises:
+        UserError: there is not.
+    """
+    place = existing(folder)
+    if (free := shutil.disk_usage(place).free) < needed:
+        raise UserError(f"{place} has {readable(free)} free and {readable(needed)} are needed for {what}")
+
+
+def existing(folder: Path) -> Path:
+    """The folder, or the innermost one around it that exists."""
+    return next(place for place in (folder, *folder.resolve().parents) if place.exists())
+
+
+def unfinished(path: Path) -> Path:
+    """Where a file grows until it is whole."""
+    return path.with_name(path.name + ".part")
+
+
+def size(path: Path) -> int:
+    """Bytes of a file, -1 if there is none."""
+    return path.stat().st_size if path.is_file() else -1
+
+
+def readable(count: int) -> str:
+    """Bytes for people: 1.23GB."""
+    return tqdm.format_sizeof(count, "B")
