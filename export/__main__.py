@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from compress import program
-from compress.program import Program, quantization
+from compress.program import Program
 from compress.quantized_run import FLOAT_PROGRAM, INT8_PROGRAM, SAMPLE, STAGES
 from export.drop_in import Sound
 from export.drop_in_parity import prove_drop_in
@@ -80,7 +80,7 @@ def export(
         facts = Facts(*about, author, licence, version)
         write_files(run.folder, int8, real, sound=sound, facts=facts, variants=variants)
         network = litert(run.path("model.tflite"), threads=1)
-        varied = varied_inputs(sample["log_mel"], quantization(int8, int8.input).zero_point, inputs, seed)
+        varied = varied_inputs(sample["log_mel"], int8.quantization(int8.input).zero_point, inputs, seed)
         agreements = compare(
             int8,
             np.concatenate(list(varied.values())),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from compress.program import Program, quantization
+from compress.program import Program
 from export.drop_in import Sound, drop_in_onnx, drop_in_tflite
 from export.metadata.facts import Facts, drop_in_ends, network_ends
 from export.metadata.tflite_metadata import tflite_metadata
@@ -41,7 +41,7 @@ def _write_network(stem: Path, program: Program, facts: Facts, float16: bool = F
     texts = facts.texts()
     if program.quantized:
         for end, name in (("input", program.input), ("output", program.output)):
-            found = quantization(program, name)
+            found = program.quantization(name)
             texts[f"{end}_scale"] = repr(found.scale)
             texts[f"{end}_zero_point"] = str(uint8_zero_point(found))
     metadata = tflite_metadata(facts, network_ends(facts))

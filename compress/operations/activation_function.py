@@ -7,13 +7,16 @@ real outputs, in its steps, is so near a tie that they could round differently.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from torch.fx import Node
 
 from compress.arithmetic.arithmetic import Arithmetic, Tensor
 from compress.arithmetic.axes import Axes
+from compress.lowering.channels import each_channel
+from compress.lowering.graph import Lowering, lowers
 from compress.operations.formula import Formula
 from compress.operations.operation import Quantizations, Shapes
 from compress.operations.scales import Scales
@@ -29,7 +32,7 @@ NUDGE = 1 + 2.0**-12
 
 
 @dataclass(frozen=True)
-class ActivationFunction(Formula):
+class ActivationFunction(Formula, kind="activation_function"):
     """SiLU, x / (1 + e^-x) (Elfwing et al. 2017, arXiv:1702.03118), or its second factor, the sigmoid."""
 
     input: str
@@ -88,3 +91,15 @@ class ActivationFunction(Formula):
         x = given.step * (np.arange(INT8_MIN, INT8_MAX + 1, dtype=np.float64) - given.zero_point)
         share = 1 / (1 + np.exp(-x.clip(min=-700)))
         return x, share if self.function == "sigmoid" else x * share
+
+
+@lowers("aten.silu.default", "aten.silu_.default", channels=each_channel)
+def _silu(lowering: Lowering, node: Node) -> str:
+    source: Any = node.args[0]
+    return lowering.emit(node, ActivationFunction(lowering.name_of[source], node.name, "silu", None))
+
+
+@lowers("aten.sigmoid.default", channels=each_channel)
+def _sigmoid(lowering: Lowering, node: Node) -> str:
+    source: Any = node.args[0]
+    return lowering.emit(node, ActivationFunction(lowering.name_of[source], node.name, "sigmoid", None))

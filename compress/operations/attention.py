@@ -9,12 +9,14 @@ Shapes: B batch, C = H D channels, F mel bands, T frames, H heads of D channels,
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+from torch.fx import Node
 
 from compress.arithmetic.arithmetic import Arithmetic, Tensor
 from compress.arithmetic.axes import CHANNELS_FIRST, Axes
+from compress.lowering.graph import Lowering, lowers
 from compress.operations.attention_integers import (
     LEAST_LIMIT,
     MOST_EXPONENT,
@@ -28,10 +30,11 @@ from compress.operations.operation import Quantizations, Shapes
 from compress.operations.scales import Scales
 from compress.quantization import INT8_MAX, Quantization, rescaled
 from tinyasc.errors import UserError
+from tinyasc.models.layers.transformer import PATCH
 
 
 @dataclass(frozen=True)
-class Attention(Formula):
+class Attention(Formula, kind="attention"):
     """All heads over the whole map."""
 
     inputs: tuple[str, str, str]
@@ -143,3 +146,11 @@ class Attention(Formula):
         x = do.transpose(x, (0, 2, 1, 3))
         x = do.reshape(x, (shape[0], side, rows, columns * side * shape[3]))
         return do.reshape(do.transpose(x, (0, 2, 1, 3)), shape)
+
+
+@lowers("tinyasc.attention.default")
+def _lower(lowering: Lowering, node: Node) -> str:
+    given: tuple[Any, ...] = node.args
+    *sources, heads = given
+    queries, keys, values = (lowering.name_of[source] for source in sources)
+    return lowering.emit(node, Attention((queries, keys, values), node.name, heads, PATCH, None, None))

@@ -11,12 +11,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.fx import Node
 
+from compress.lowering.graph import Lowering, arguments, lowers
 from compress.operations.movement import CHANNELS_LAST, Movement
+from tinyasc.errors import UserError
 
 
 @dataclass(frozen=True)
-class Concatenation(Movement):
+class Concatenation(Movement, kind="concatenation"):
     """Along an axis of (C, F, T)."""
 
     inputs: tuple[str, ...]
@@ -28,3 +31,13 @@ class Concatenation(Movement):
 
     def moved_array(self, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
         return np.concatenate(inputs, CHANNELS_LAST.index(self.axis) + 1)
+
+
+@lowers("aten.cat.default")
+def _lower(lowering: Lowering, node: Node) -> str:
+    """Along the channels."""
+    sources, axis = arguments(node, 2, (0,))
+    if axis != 1:
+        raise UserError(f"{node.name} joins maps along axis {axis}: the INT8 program does so along channels")
+    names = tuple(lowering.name_of[source] for source in sources)
+    return lowering.emit(node, Concatenation(names, node.name, 0))

@@ -14,7 +14,7 @@ from compress.operations.movement import Movement
 
 
 @dataclass(frozen=True)
-class Flattening(Movement):
+class Flattening(Movement, kind="flattening"):
     """(C, 1, 1) -> (C,)."""
 
     input: str

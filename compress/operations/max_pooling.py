@@ -10,13 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.fx import Node
 from torch.nn import functional
 
+from compress.lowering.channels import each_channel
+from compress.lowering.graph import Lowering, arguments, lowers, pair
 from compress.operations.movement import Movement
+from tinyasc.errors import UserError
 
 
 @dataclass(frozen=True)
-class MaxPooling(Movement):
+class MaxPooling(Movement, kind="max_pooling"):
     """(C, F, T) -> (C, F', T'); what does not fill a window at the end is left out."""
 
     input: str
@@ -38,3 +42,12 @@ class MaxPooling(Movement):
         for i, j in np.ndindex(self.kernel):
             result = np.maximum(result, value[:, i : i + bands * step_f : step_f, j : j + frames * step_t : step_t])
         return result
+
+
+@lowers("aten.max_pool2d.default", channels=each_channel)
+def _lower(lowering: Lowering, node: Node) -> str:
+    source, kernel, stride, padding, dilation, ceil_mode = arguments(node, 6, ((), (0, 0), (1, 1), False))
+    if pair(padding) != (0, 0) or pair(dilation) != (1, 1) or ceil_mode:
+        raise UserError(f"{node.name} pads, dilates or rounds up: the INT8 program pools what fills a window")
+    operation = MaxPooling(lowering.name_of[source], node.name, pair(kernel), pair(stride or kernel))
+    return lowering.emit(node, operation)

@@ -16,7 +16,7 @@ from compress.operations.movement import Movement
 
 
 @dataclass(frozen=True)
-class Padding(Movement):
+class Padding(Movement, kind="padding"):
     """(C, F, T) -> (C, F + 2 rows, T); in INT8 a zero is the zero point."""
 
     input: str

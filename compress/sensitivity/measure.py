@@ -26,7 +26,7 @@ from torch import Tensor
 from compress import simulate
 from compress.observe import run_float
 from compress.operations.operation import Operation
-from compress.program import Program, quantization
+from compress.program import Program
 from tinyasc.metrics import macro_accuracy
 
 INPUT = "input"
@@ -179,7 +179,7 @@ class _Batch:
         return self._real(operation.output, made) - expected[operation.output]
 
     def _round(self, name: str, sums: _Sums) -> None:
-        found, real = quantization(self.int8, name), self.real[name]
+        found, real = self.int8.quantization(name), self.real[name]
         steps = np.rint(_channels_last(real).numpy() / np.float32(found.step)) + found.zero_point
         self.rounded[name] = np.clip(steps, found.lowest, found.highest).astype(found.dtype)
         sums.clipped += int(np.count_nonzero((steps < found.lowest) | (steps > found.highest)))
@@ -198,7 +198,7 @@ class _Batch:
         sums.logits.append(changed.get(self.program.output, self.real[self.program.output]))
 
     def _real(self, name: str, integers: NDArray[np.integer]) -> Tensor:
-        found = quantization(self.int8, name)
+        found = self.int8.quantization(name)
         return _channels_first(torch.from_numpy(integers.astype(np.float32) - found.zero_point)) * found.step
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from compress.operations.convolution import Convolution
-from compress.program import quantization
 from export.onnx.emitter import Emitter
 
 
@@ -29,7 +28,7 @@ def _constants(emitter: Emitter, operation: Convolution) -> list[str]:
         if operation.weight_scale is not None:
             scale = operation.weight_scale.reshape(()) if operation.shared_step else operation.weight_scale
             if part == "bias":
-                scale = np.float32(quantization(emitter.program, operation.input).scale) * scale
+                scale = np.float32(emitter.program.quantization(operation.input).scale) * scale
             scale_name = emitter.graph.constant(f"{operation.output}/{part}_scale", scale)
             constant_real = f"{operation.output}/{part}_real"
             constant = emitter.graph.node("DequantizeLinear", [constant, scale_name], constant_real, axis=0)

@@ -9,7 +9,7 @@ Shapes: (1, C, F, T) activations.
 import numpy as np
 
 from compress.operations.operation import Operation
-from compress.program import Program, quantization
+from compress.program import Program
 from compress.quantization import INT8_MIN, Quantization
 from export.onnx.graph import Graph
 
@@ -45,7 +45,7 @@ class Emitter:
         name, real = operation.output, self.real(operation)
         if self.program.quantized:
             scale, zero_point = grid(self.program, self.graph, name)
-            clamped = operation.rectified and quantization(self.program, name).zero_point != INT8_MIN
+            clamped = operation.rectified and self.program.quantization(name).zero_point != INT8_MIN
             quantized = f"{name}/unclamped" if clamped else name
             self.graph.node("QuantizeLinear", [real, scale, zero_point], quantized)
             if clamped:
@@ -61,13 +61,13 @@ class Emitter:
 
 def grid(program: Program, graph: Graph, name: str) -> tuple[str, str]:
     """Names of a value's scale and zero point; scalars, as ONNX Runtime's QLinearAdd wants them."""
-    found = quantization(program, name)
+    found = program.quantization(name)
     scale = graph.constant(f"{name}/scale", np.array(found.scale, np.float32))
     return scale, _zero_point(program, graph, name)
 
 
 def _zero_point(program: Program, graph: Graph, name: str) -> str:
-    return graph.constant(f"{name}/zero_point", np.array(uint8_zero_point(quantization(program, name)), np.uint8))
+    return graph.constant(f"{name}/zero_point", np.array(uint8_zero_point(program.quantization(name)), np.uint8))
 
 
 def uint8_zero_point(quantization: Quantization) -> int:

@@ -5,7 +5,6 @@ import numpy as np
 from compress.arithmetic.arithmetic import Tensor
 from compress.arithmetic.axes import CHANNELS_FIRST
 from compress.operations.wide import TakesWide
-from compress.program import quantization
 from export.onnx.arithmetic import OnnxArithmetic
 from export.onnx.emitter import Emitter, grid
 from export.wide import finished
@@ -17,13 +16,13 @@ def over_integers(emitter: Emitter, operation: TakesWide) -> None:
     do, inputs = OnnxArithmetic(graph, f"{name}/wide"), []
     for number, source in enumerate(operation.inputs):
         key = source
-        if not quantization(program, source).wide:
+        if not program.quantization(source).wide:
             step = graph.constant("one", np.array(1, np.float32))
             _, zero_point = grid(program, graph, source)
             key = graph.node("DequantizeLinear", [source, step, zero_point], f"{name}/input{number}")
         inputs.append(Tensor(key, (1, *program.values[source].shape)))
     integers = operation.wide_formula(do, inputs, program.quantizations, CHANNELS_FIRST)
-    found = quantization(program, name)
+    found = program.quantization(name)
     result = finished(do, integers, found, operation.rectified).key
     if found.wide:
         graph.node("Identity", [result], name)

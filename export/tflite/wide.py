@@ -3,7 +3,6 @@
 from compress.arithmetic.arithmetic import Tensor
 from compress.arithmetic.axes import CHANNELS_LAST
 from compress.operations.wide import TakesWide
-from compress.program import quantization
 from export.tflite.arithmetic import TfliteArithmetic
 from export.tflite.emitter import Emitter, channels_last
 from export.wide import finished, unscaled
@@ -14,7 +13,7 @@ def over_integers(emitter: Emitter, operation: TakesWide) -> None:
     do, program = TfliteArithmetic(emitter.graph), emitter.program
     inputs = []
     for name, key in zip(operation.inputs, emitter.inputs(operation), strict=True):
-        found, shape = quantization(program, name), channels_last(program.values[name].shape)
+        found, shape = program.quantization(name), channels_last(program.values[name].shape)
         if found.wide:
             inputs.append(Tensor(key, shape))
         else:
@@ -22,7 +21,7 @@ def over_integers(emitter: Emitter, operation: TakesWide) -> None:
             emitter.graph.operator("DEQUANTIZE", [key], real, "DequantizeOptions")
             inputs.append(unscaled(do, Tensor(real, shape), found))
     integers = operation.wide_formula(do, inputs, program.quantizations, CHANNELS_LAST)
-    found = quantization(program, operation.output)
+    found = program.quantization(operation.output)
     result = finished(do, integers, found, operation.rectified).key
     if found.wide:
         emitter.index[operation.output] = result
