@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch.fx import Node
 
 from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.axes import Axes
+from compress.arithmetic.geometry import Axes
 from compress.lowering.channels import each_channel
 from compress.lowering.graph import Lowering, lowers
 from compress.operations.formula import Formula

@@ -20,7 +20,7 @@ from torch.fx import Node
 
 from compress.arithmetic import arithmetic
 from compress.arithmetic.arithmetic import Arithmetic
-from compress.arithmetic.axes import Axes
+from compress.arithmetic.geometry import Axes
 from compress.lowering.channels import Channels, ChannelWalk
 from compress.lowering.graph import Lowering, lowers
 from compress.operations.operation import Quantizations, Shapes

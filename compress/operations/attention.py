@@ -15,7 +15,7 @@ import numpy as np
 from torch.fx import Node
 
 from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.axes import CHANNELS_FIRST, Axes
+from compress.arithmetic.geometry import CHANNELS_FIRST, Axes
 from compress.lowering.graph import Lowering, lowers
 from compress.operations.attention_integers import (
     LEAST_LIMIT,

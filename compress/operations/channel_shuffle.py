@@ -2,7 +2,7 @@
 
 A network spells it as reshape, transposition, reshape: it is met at the last of them.
 
-Shapes: B batch, C channels, F mel bands, T frames.
+Shapes: C channels, F mel bands, T frames.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.fx import Node
 
+from compress.arithmetic.arithmetic import Arithmetic, Tensor
+from compress.arithmetic.geometry import CHANNELS_FIRST, Axes
 from compress.lowering.graph import Lowering, lowers
 from compress.operations.convolution import Convolution
 from compress.operations.movement import Movement
@@ -34,11 +35,14 @@ class ChannelShuffle(Movement, kind="channel_shuffle"):
     def inputs(self) -> tuple[str, ...]:
         return (self.input,)
 
-    def moved(self, inputs: Sequence[Tensor]) -> Tensor:
-        return inputs[0][:, shuffled(inputs[0].shape[1], self.groups).tolist()]
-
-    def moved_array(self, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        return inputs[0][..., shuffled(inputs[0].shape[3], self.groups)]
+    def move(self, do: Arithmetic, inputs: Sequence[Tensor], axes: Axes) -> Tensor:
+        (x,), groups = inputs, self.groups
+        positions = x.shape[axes.frequency] * x.shape[axes.time]
+        if axes == CHANNELS_FIRST:
+            rows = do.reshape(x, (x.shape[0], -1, groups, positions))
+            return do.reshape(do.transpose(rows, (0, 2, 1, 3)), x.shape)
+        rows = do.reshape(x, (x.shape[0], positions, x.shape[axes.channel] // groups, groups))
+        return do.reshape(do.transpose(rows, (0, 1, 3, 2)), x.shape)
 
 
 @lowers(*RESHAPES)

@@ -21,8 +21,7 @@ from torch.nn import functional
 
 from compress.arithmetic import arithmetic
 from compress.arithmetic.arithmetic import Arithmetic
-from compress.arithmetic.axes import Axes
-from compress.arithmetic.geometry import Geometry
+from compress.arithmetic.geometry import Axes, Geometry
 from compress.arithmetic.in_numpy import NumpyArithmetic
 from compress.lowering.channels import Channels, ChannelWalk, each_channel
 from compress.lowering.graph import Lowering, arguments, lowers, pair

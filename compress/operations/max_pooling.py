@@ -1,18 +1,15 @@
 """Max pooling without padding; the largest integer stands for the largest real number.
 
-Shapes: B batch, C channels, F mel bands, T frames.
+Shapes: C channels, F mel bands, T frames.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
 from torch.fx import Node
-from torch.nn import functional
 
+from compress.arithmetic.arithmetic import Arithmetic, Tensor
+from compress.arithmetic.geometry import Axes
 from compress.lowering.channels import each_channel
 from compress.lowering.graph import Lowering, arguments, lowers, pair
 from compress.operations.movement import Movement
@@ -32,16 +29,8 @@ class MaxPooling(Movement, kind="max_pooling"):
     def inputs(self) -> tuple[str, ...]:
         return (self.input,)
 
-    def moved(self, inputs: Sequence[Tensor]) -> Tensor:
-        return functional.max_pool2d(inputs[0], self.kernel, self.stride)
-
-    def moved_array(self, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        (value,), (step_f, step_t) = inputs, self.stride
-        bands, frames = ((value.shape[axis + 1] - self.kernel[axis]) // self.stride[axis] + 1 for axis in (0, 1))
-        result = value[:, : bands * step_f : step_f, : frames * step_t : step_t]
-        for i, j in np.ndindex(self.kernel):
-            result = np.maximum(result, value[:, i : i + bands * step_f : step_f, j : j + frames * step_t : step_t])
-        return result
+    def move(self, do: Arithmetic, inputs: Sequence[Tensor], axes: Axes) -> Tensor:
+        return do.max_pool(inputs[0], self.kernel, self.stride)
 
 
 @lowers("aten.max_pool2d.default", channels=each_channel)

@@ -17,7 +17,7 @@ from torch.fx import Node
 
 from compress.arithmetic import arithmetic
 from compress.arithmetic.arithmetic import Arithmetic
-from compress.arithmetic.axes import Axes
+from compress.arithmetic.geometry import Axes
 from compress.lowering.channels import each_channel
 from compress.lowering.graph import Lowering, arguments, lowers
 from compress.operations.operation import Quantizations, Shapes

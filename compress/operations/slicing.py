@@ -1,18 +1,18 @@
 """Neighbouring channels, bands or frames of a map.
 
-Shapes: B batch, C channels, F mel bands, T frames.
+Shapes: C channels, F mel bands, T frames.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from numpy.typing import NDArray
-from torch import Tensor
 from torch.fx import Node
 
+from compress.arithmetic.arithmetic import Arithmetic, Tensor
+from compress.arithmetic.geometry import Axes
 from compress.lowering.graph import Lowering, arguments, lowers
-from compress.operations.movement import CHANNELS_LAST, Movement
+from compress.operations.movement import Movement
 from tinyasc.errors import UserError
 
 
@@ -30,12 +30,8 @@ class Slicing(Movement, kind="slicing"):
     def inputs(self) -> tuple[str, ...]:
         return (self.input,)
 
-    def moved(self, inputs: Sequence[Tensor]) -> Tensor:
-        return inputs[0].narrow(self.axis + 1, self.start, self.length)
-
-    def moved_array(self, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        before = (slice(None),) * (CHANNELS_LAST.index(self.axis) + 1)
-        return inputs[0][(*before, slice(self.start, self.start + self.length))]
+    def move(self, do: Arithmetic, inputs: Sequence[Tensor], axes: Axes) -> Tensor:
+        return do.narrow(inputs[0], axes.places[self.axis], self.start, self.length)
 
 
 @lowers("aten.chunk.default")

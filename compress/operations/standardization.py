@@ -18,7 +18,7 @@ from torch import nn
 from torch.fx import Node
 
 from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.axes import Axes
+from compress.arithmetic.geometry import Axes
 from compress.lowering.graph import Lowering, leaf, lowers
 from compress.operations.formula import Formula
 from compress.operations.operation import Quantizations, Shapes, Value

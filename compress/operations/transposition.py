@@ -1,6 +1,6 @@
 """The axes of a map in another order, such as channels that become the bands of a picture.
 
-Shapes: B batch, C channels, F mel bands, T frames.
+Shapes: C channels, F mel bands, T frames.
 """
 
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
 from torch.fx import Node
 
+from compress.arithmetic.arithmetic import Arithmetic, Tensor
+from compress.arithmetic.geometry import Axes
 from compress.lowering.channels import STAY, Channels, ChannelWalk
 from compress.lowering.graph import Lowering, lowers
 from compress.operations.channel_shuffle import begun_at
-from compress.operations.movement import CHANNELS_LAST, Movement
+from compress.operations.movement import Movement
 from tinyasc.errors import UserError
 
 
@@ -31,16 +31,11 @@ class Transposition(Movement, kind="transposition"):
     def inputs(self) -> tuple[str, ...]:
         return (self.input,)
 
-    @property
-    def order_channels_last(self) -> tuple[int, ...]:
-        """The same for (F, T, C)."""
-        return tuple(CHANNELS_LAST.index(self.order[axis]) for axis in CHANNELS_LAST)
-
-    def moved(self, inputs: Sequence[Tensor]) -> Tensor:
-        return inputs[0].permute(0, *(axis + 1 for axis in self.order))
-
-    def moved_array(self, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        return inputs[0].transpose(0, *(axis + 1 for axis in self.order_channels_last))
+    def move(self, do: Arithmetic, inputs: Sequence[Tensor], axes: Axes) -> Tensor:
+        order = [0, 1, 2, 3]
+        for place, source in zip(axes.places, self.order, strict=True):
+            order[place] = axes.places[source]
+        return do.transpose(inputs[0], tuple(order))
 
 
 def _channels_to_rows(walk: ChannelWalk, node: Node) -> Channels:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from compress.arithmetic.arithmetic import Arithmetic, Kind, Reduction, Tensor
 from compress.arithmetic.geometry import Geometry
+from export.emitter import Step
 from export.onnx.graph import Graph
 
 _PLAIN: dict[Kind, str] = {
@@ -41,8 +42,8 @@ class OnnxArithmetic(Arithmetic):
         name = self._names.setdefault(key, f"{self.prefix}/constant{len(self._names)}")
         return Tensor(self.graph.constant(name, values), values.shape)
 
-    def reshape(self, source: Tensor, shape: tuple[int, ...]) -> Tensor:
-        return self._write("Reshape", [source, self._vector(*shape)], shape)
+    def _reshape(self, source: Tensor, asked: tuple[int, ...], shape: tuple[int, ...]) -> Tensor:
+        return self._write("Reshape", [source, self._vector("shape", *asked)], shape)
 
     def transpose(self, source: Tensor, permutation: tuple[int, ...]) -> Tensor:
         return self._write("Transpose", [source], tuple(source.shape[axis] for axis in permutation), perm=permutation)
@@ -65,10 +66,10 @@ class OnnxArithmetic(Arithmetic):
         return self._write(_PLAIN[kind], inputs, shape)
 
     def _reduce(self, kind: Reduction, source: Tensor, axes: tuple[int, ...], shape: tuple[int, ...]) -> Tensor:
-        return self._write(_REDUCTIONS[kind], [source, self._vector(*axes)], shape, keepdims=1)
+        return self._write(_REDUCTIONS[kind], [source, self._vector("axes", *axes)], shape, keepdims=1)
 
     def _narrow(self, source: Tensor, axis: int, start: int, shape: tuple[int, ...]) -> Tensor:
-        limits = (self._vector(value) for value in (start, start + shape[axis], axis))
+        limits = (self._vector("number", value) for value in (start, start + shape[axis], axis))
         return self._write("Slice", [source, *limits], shape)
 
     def _concatenate(self, parts: Sequence[Tensor], axis: int, shape: tuple[int, ...]) -> Tensor:
@@ -77,10 +78,43 @@ class OnnxArithmetic(Arithmetic):
     def _matmul(self, left: Tensor, right: Tensor, shape: tuple[int, ...]) -> Tensor:
         return self._write("MatMul", [left, right], shape)
 
-    def _vector(self, *values: int) -> Tensor:
+    def pad_bands(self, source: Tensor, rows: int) -> Tensor:
+        batch, channels, bands, frames = source.shape
+        pads = self._vector("pads", 0, 0, rows, 0, 0, 0, rows, 0)
+        return self._write("Pad", [source, pads], (batch, channels, bands + 2 * rows, frames))
+
+    def max_pool(self, source: Tensor, kernel: tuple[int, int], stride: tuple[int, int]) -> Tensor:
+        size = Geometry(stride, (0, 0), (1, 1), 1).size(source.shape[2:], (0, 0, *kernel))
+        return self._write("MaxPool", [source], (*source.shape[:2], *size), kernel_shape=kernel, strides=stride)
+
+    def _vector(self, role: str, *values: int) -> Tensor:
+        """A constant of integers; `role` is what it is."""
         return self.constant(np.array(values, np.int64))
 
     def _write(self, kind: str, inputs: Sequence[Tensor], shape: tuple[int, ...], **attributes: Any) -> Tensor:
         self._written += 1
         name = f"{self.prefix}/{kind.lower()}{self._written}"
         return Tensor(self.graph.node(kind, [tensor.key for tensor in inputs], name, **attributes), shape)
+
+
+class OnnxMoves(OnnxArithmetic):
+    """Notes nodes that move numbers, until it is known which is the last (`to_onnx.OnnxEmitter.move`)."""
+
+    def __init__(self, graph: Graph):
+        super().__init__(graph)
+        self.steps: list[Step] = []
+
+    def _reshape(self, source: Tensor, asked: tuple[int, ...], shape: tuple[int, ...]) -> Tensor:
+        if len(shape) == 2:
+            return self._write("Flatten", [source], shape, axis=1)
+        return super()._reshape(source, asked, shape)
+
+    def _vector(self, role: str, *values: int) -> Tensor:
+        """Under a name that says its values, so that all movements share it."""
+        said = values[1:] if role == "shape" else values[2:3] if role == "pads" else values
+        name = f"{role}/" + "x".join(map(str, said))
+        return Tensor(self.graph.constant(name, np.array(values, np.int64)), (len(values),))
+
+    def _write(self, kind: str, inputs: Sequence[Tensor], shape: tuple[int, ...], **attributes: Any) -> Tensor:
+        self.steps.append(Step(kind, inputs, shape, attributes))
+        return Tensor(self.steps[-1], shape)

@@ -15,7 +15,9 @@ from torch.nn import functional
 
 from bench.measure.graph import cost as graph_cost
 from compress.arithmetic.arithmetic import Tensor
-from compress.program import Convolution, Mean, Program, Value
+from compress.operations.convolution import Convolution
+from compress.operations.mean import Mean
+from compress.program import Program, Value
 from compress.simulate import quantize_input, simulate
 from export import drop_in_parity
 from export.drop_in import Sound, drop_in_onnx, drop_in_tflite
