@@ -55,6 +55,7 @@ ROWS = [
     Row("activation_function", ("silu",), functional.silu, lambda: nn.SiLU(inplace=True)),
     Row("activation_function", ("sigmoid",), torch.sigmoid, nn.Sigmoid),
     Row("hardswish", (), functional.hardswish, lambda: nn.Hardswish(inplace=True)),
+    Row("hardsigmoid", (), functional.hardsigmoid, nn.Hardsigmoid),
 ]
 CASES = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.kind} {row.fields}")
 
