@@ -56,6 +56,7 @@ ROWS = [
     Row("activation_function", ("sigmoid",), torch.sigmoid, nn.Sigmoid),
     Row("hardswish", (), functional.hardswish, lambda: nn.Hardswish(inplace=True)),
     Row("hardsigmoid", (), functional.hardsigmoid, nn.Hardsigmoid),
+    Row("leaky_relu", (0.2,), lambda x: functional.leaky_relu(x, 0.2), lambda: nn.LeakyReLU(0.2, inplace=True)),
 ]
 CASES = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.kind} {row.fields}")
 
