@@ -57,6 +57,7 @@ ROWS = [
     Row("hardswish", (), functional.hardswish, lambda: nn.Hardswish(inplace=True)),
     Row("hardsigmoid", (), functional.hardsigmoid, nn.Hardsigmoid),
     Row("leaky_relu", (0.2,), lambda x: functional.leaky_relu(x, 0.2), lambda: nn.LeakyReLU(0.2, inplace=True)),
+    Row("relu6", (), functional.relu6, nn.ReLU6),
 ]
 CASES = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.kind} {row.fields}")
 
