@@ -24,9 +24,8 @@ from compress.quantized_run import FLOAT_PROGRAM, INT8_PROGRAM, SAMPLE, STAGES
 from export.drop_in import Sound
 from export.drop_in_parity import prove_drop_in
 from export.files import write_files
-from export.front_end.waveforms import sounds, tones
-from export.inputs import varied_inputs
-from export.metadata.facts import Facts
+from export.inputs import sounds, tones, varied_inputs
+from export.metadata import Facts
 from export.parity import Agreement, compare
 from export.runtimes import litert, onnx_runtime
 from tinyasc import artifact, front_end, machine, recipe

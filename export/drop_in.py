@@ -17,10 +17,10 @@ from onnx import TensorProto
 from compress.arithmetic.arithmetic import Arithmetic, Tensor
 from compress.program import Program
 from export import to_tflite
-from export.front_end.log_mel import log_mel
-from export.metadata.tflite_metadata import TfliteMetadata
-from export.onnx.arithmetic import OnnxArithmetic
-from export.onnx.graph import Graph as OnnxGraph
+from export.front_end import log_mel
+from export.metadata import TfliteMetadata
+from export.onnx_graph import Graph as OnnxGraph
+from export.onnx_graph import OnnxArithmetic
 from export.tflite.arithmetic import TfliteArithmetic
 from export.tflite.graph import Graph as TfliteGraph
 from export.to_onnx import OnnxEmitter

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from compress.program import Program
 from export.drop_in import Sound, drop_in_onnx, drop_in_tflite
-from export.metadata.facts import Facts, drop_in_ends, network_ends
-from export.metadata.tflite_metadata import tflite_metadata
+from export.metadata import Facts, drop_in_ends, network_ends, tflite_metadata
 from export.to_onnx import to_onnx, uint8_zero_point
 from export.to_tflite import to_tflite
 

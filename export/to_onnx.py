@@ -25,8 +25,7 @@ from compress.operations.operation import Operation
 from compress.program import Program
 from compress.quantization import INT8_MIN, Quantization
 from export.emitter import Emitter
-from export.onnx.arithmetic import OnnxArithmetic, OnnxMoves
-from export.onnx.graph import Graph
+from export.onnx_graph import Graph, OnnxArithmetic, OnnxMoves
 
 UINT8_OFFSET = 128
 

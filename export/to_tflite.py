@@ -23,11 +23,10 @@ from compress.operations.operation import Operation
 from compress.program import Program
 from compress.quantization import INT8_MIN
 from export.emitter import Emitter, Step
-from export.metadata.tflite_metadata import TfliteMetadata
+from export.metadata import TfliteMetadata
 from export.tflite.arithmetic import TfliteArithmetic, TfliteMoves
 from export.tflite.columns import Columns, group_frames
-from export.tflite.flatbuffer import vector
-from export.tflite.graph import Graph
+from export.tflite.graph import Graph, vector
 
 
 def to_tflite(program: Program, metadata: TfliteMetadata | None = None, float16: bool = False) -> bytes:

@@ -24,9 +24,8 @@ from compress.arithmetic.geometry import Axes
 from compress.lowering.channels import Channels, ChannelWalk
 from compress.lowering.graph import Lowering, lowers
 from compress.operations.operation import Quantizations, Shapes
-from compress.operations.scales import Scales
+from compress.operations.scales import Scales, as_fraction, odd_fraction_below
 from compress.operations.straight_through import Stand
-from compress.operations.tie_free import as_fraction, odd_fraction_below
 from compress.operations.wide import TakesWide
 from compress.quantization import CLAMPED, REACH, distance_from_tie
 from tinyasc.errors import UserError

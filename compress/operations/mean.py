@@ -21,9 +21,8 @@ from compress.arithmetic.geometry import Axes
 from compress.lowering.channels import each_channel
 from compress.lowering.graph import Lowering, arguments, lowers
 from compress.operations.operation import Quantizations, Shapes
-from compress.operations.scales import Scales
+from compress.operations.scales import Scales, odd_fraction_below
 from compress.operations.straight_through import Stand
-from compress.operations.tie_free import odd_fraction_below
 from compress.operations.wide import MOST_IN_PART, TakesWide, joined, split
 from compress.quantization import CLAMPED, REACH, distance_from_tie
 from tinyasc.errors import UserError

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from compress.arithmetic.arithmetic import Arithmetic, Kind, Reduction, Tensor
 from compress.arithmetic.geometry import Geometry
 from export.emitter import Step
-from export.tflite.flatbuffer import vector
-from export.tflite.graph import Graph
+from export.tflite.graph import Graph, vector
 
 XNNPACK_PARTS = 4
 """XNNPACK joins up to five tensors; one more, and the operator falls out of the delegated graph."""

@@ -16,7 +16,7 @@ from compress.simulate import simulate
 from deploy.runtime import Model, Port
 from export.drop_in import Sound
 from export.files import NETWORK, write_files
-from export.metadata.facts import Facts
+from export.metadata import Facts
 from export.to_onnx import to_onnx
 from export.to_tflite import to_tflite
 from tests.quantizers.source import SUFFIXES, Files, Made
