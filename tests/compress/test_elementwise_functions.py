@@ -137,6 +137,9 @@ def test_a_network_with_it_goes_the_whole_way(row: Row, tmp_path: Path) -> None:
     assert [(group.name, len(group.units)) for group in groups] == [("0", 4), ("3", 4)]
 
 
-def test_another_function_is_refused_by_its_name() -> None:
-    with pytest.raises(UserError, match=r"aten\.gelu\.default"):
-        lower(nn.Sequential(nn.Conv2d(1, 5, 1), nn.GELU(), MeanOfAll()), SHAPE)
+@pytest.mark.parametrize(
+    ("module", "message"), [(nn.GELU(), r"aten\.gelu\.default"), (nn.Hardtanh(), "clamps to -1 and 1")]
+)
+def test_another_function_is_refused_by_its_name(module: nn.Module, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        lower(nn.Sequential(nn.Conv2d(1, 5, 1), module, MeanOfAll()), SHAPE)
