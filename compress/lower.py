@@ -3,48 +3,23 @@
 Shapes: B batch, C channels, F mel bands, T frames, K classes.
 """
 
+from dataclasses import replace
+from typing import Any
+
 import torch
 from torch import nn
 from torch.export import export
 
-from compress.lowering import response_norm, standardization, sub_spectral_norm, transformer
-from compress.lowering.channel_shuffle import reshape
-from compress.lowering.convolution import average_pool, batch_norm, convolution, linear
-from compress.lowering.elementwise import addition, average_of_all, mean, nothing, relu, sigmoid, silu
-from compress.lowering.graph import Lowering, Rule
-from compress.lowering.movement import chunk, concatenation, max_pooling, part, transposition
+from compress.lowering.graph import INPUT, LEAVES, RULES, Lowering
+from compress.operations import register_all
+from compress.operations.flattening import Flattening
+from compress.operations.mean import Mean
+from compress.operations.operation import Value
 from compress.program import Program
+from tinyasc.errors import UserError
 from tinyasc.models.layers.frequency_damping import fold_damping
 
-RULES: dict[str, Rule] = {
-    "aten.conv2d.default": convolution,
-    "aten.batch_norm.default": batch_norm,
-    "aten.relu.default": relu,
-    "aten.relu_.default": relu,
-    "aten.add.Tensor": addition,
-    "aten.add_.Tensor": addition,
-    "aten.avg_pool2d.default": average_pool,
-    "aten.mean.dim": mean,
-    "aten.adaptive_avg_pool2d.default": average_of_all,
-    "aten.linear.default": linear,
-    "aten.max_pool2d.default": max_pooling,
-    "aten.transpose.int": transposition,
-    "aten.reshape.default": reshape,
-    "aten.view.default": reshape,
-    "aten.chunk.default": chunk,
-    "<built-in function getitem>": part,
-    "aten.cat.default": concatenation,
-    "aten.dropout.default": nothing,
-    "aten.feature_dropout.default": nothing,
-    "aten.flatten.using_ints": nothing,
-    "aten.silu.default": silu,
-    "aten.silu_.default": silu,
-    "aten.sigmoid.default": sigmoid,
-    "tinyasc.response_norm.default": response_norm.response_norm,
-    "tinyasc.standardization.default": standardization.standardization,
-    "tinyasc.sub_spectral_norm.default": sub_spectral_norm.sub_spectral_norm,
-    "tinyasc.attention.default": transformer.attention,
-}
+OUTPUT = "logits"
 
 
 def lower(model: nn.Module, shape: tuple[int, int, int]) -> Program:
@@ -61,12 +36,46 @@ def lower(model: nn.Module, shape: tuple[int, int, int]) -> Program:
     Raises:
         UserError: the network has an operation that the INT8 program does not have.
     """
+    register_all()
     model = fold_damping(model).eval().cpu()
-    for replace in (
-        response_norm.keep_whole,
-        standardization.keep_whole,
-        sub_spectral_norm.keep_whole,
-        transformer.on_maps,
-    ):
-        replace(model)
-    return Lowering(export(model, (torch.zeros(1, *shape),)), shape).program(RULES)
+    for replace_modules in LEAVES.values():
+        replace_modules(model)
+    lowering = Lowering(export(model, (torch.zeros(1, *shape),)), shape)
+    result = ""
+    for node in lowering.graph.nodes:
+        if node.op == "call_function":
+            rule = RULES.get(str(node.target))
+            if rule is None:
+                raise UserError(
+                    f"the network has {node.target}, which the INT8 program does not have: train an architecture "
+                    "without it"
+                )
+            lowering.name_of[node] = rule(lowering, node)
+        elif node.op == "output":
+            result = _flat(lowering, lowering.name_of[node.args[0][0]])
+    return _rename(Program(INPUT, result, lowering.values, tuple(lowering.operations)), result, OUTPUT)
+
+
+def _flat(lowering: Lowering, result: str) -> str:
+    """The program's output as a vector."""
+    last: Any = lowering.operations[-1] if lowering.operations else None
+    shape = lowering.values[result].shape
+    if shape[1:] != (1, 1):
+        raise UserError(f"the network ends in a map of {shape}: the INT8 program ends in one number a class")
+    name = result
+    if isinstance(last, Mean) and last.output == result:
+        lowering.operations[-1] = replace(last, keep=False)
+    else:
+        name = f"{result}/flat"
+        lowering.operations.append(Flattening(result, name))
+    lowering.values[name] = Value(name, shape[:1])
+    return name
+
+
+def _rename(program: Program, old: str, new: str) -> Program:
+    """The program with one value under another name."""
+    values = {new if name == old else name: value for name, value in program.values.items()}
+    values[new] = replace(values[new], name=new)
+    operations: list[Any] = list(program.operations)  # Any: every kind of operation is a dataclass
+    operations = [replace(one, output=new) if one.output == old else one for one in operations]
+    return Program(program.input, new, values, tuple(operations))

@@ -18,50 +18,10 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
-from compress.operations.activation_function import ActivationFunction
-from compress.operations.addition import Addition
-from compress.operations.attention import Attention
-from compress.operations.channel_shuffle import ChannelShuffle
-from compress.operations.concatenation import Concatenation
+from compress.operations import register_all
 from compress.operations.convolution import Convolution
-from compress.operations.flattening import Flattening
-from compress.operations.max_pooling import MaxPooling
-from compress.operations.mean import Mean
-from compress.operations.operation import Operation
-from compress.operations.padding import Padding
-from compress.operations.response_norm import ResponseNorm
-from compress.operations.slicing import Slicing
-from compress.operations.standardization import Standardization
-from compress.operations.transposition import Transposition
+from compress.operations.operation import KINDS, Operation, Value
 from compress.quantization import Quantization
-
-_KINDS: dict[str, type[Operation]] = {
-    "convolution": Convolution,
-    "addition": Addition,
-    "mean": Mean,
-    "response_norm": ResponseNorm,
-    "standardization": Standardization,
-    "activation_function": ActivationFunction,
-    "attention": Attention,
-    "max_pooling": MaxPooling,
-    "transposition": Transposition,
-    "flattening": Flattening,
-    "channel_shuffle": ChannelShuffle,
-    "slicing": Slicing,
-    "padding": Padding,
-    "concatenation": Concatenation,
-}
-
-
-@dataclass(frozen=True)
-class Value:
-    """An activation: (C, F, T), or (K,) at the end; or a number per channel inside of an operation: (C,)."""
-
-    name: str
-    shape: tuple[int, ...]
-    quantization: Quantization | None = None
-    layer: str = ""
-    """The network's module that makes it, as `named_modules` calls it; empty where that is the network itself."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +47,17 @@ class Program:
         """Of every value of an INT8 program; none of a float program."""
         return {name: value.quantization for name, value in self.values.items() if value.quantization is not None}
 
+    def quantization(self, name: str) -> Quantization:
+        """The quantization of a value of an INT8 program.
+
+        Raises:
+            ValueError: this is a float program.
+        """
+        found = self.values[name].quantization
+        if found is None:
+            raise ValueError(f"{name} is not quantized: an INT8 program is needed")
+        return found
+
     def convolutions(self) -> Iterator[Convolution]:
         """The convolutions in running order."""
         return (operation for operation in self.operations if isinstance(operation, Convolution))
@@ -97,24 +68,11 @@ class Program:
         return sum(array.size for operation in self.operations for array in operation.parameters.values())
 
 
-def quantization(program: Program, name: str) -> Quantization:
-    """The quantization of a value of an INT8 program.
-
-    Raises:
-        ValueError: the program is a float program.
-    """
-    found = program.values[name].quantization
-    if found is None:
-        raise ValueError(f"{name} is not quantized: an INT8 program is needed")
-    return found
-
-
 def save(program: Program, stem: Path) -> None:
     """Write `STEM.json` (values, operations) and `STEM.safetensors` (weights, biases, weight scales)."""
     arrays, operations = {}, []
     for index, operation in enumerate(program.operations):
-        kind = next(name for name, type_ in _KINDS.items() if isinstance(operation, type_))
-        fields: dict[str, Any] = {"kind": kind}
+        fields: dict[str, Any] = {"kind": operation.kind}
         for name, field in vars(operation).items():
             if isinstance(field, np.ndarray):
                 arrays[f"{index}.{name}"] = np.ascontiguousarray(field)
@@ -134,6 +92,7 @@ def save(program: Program, stem: Path) -> None:
 
 def load(stem: Path) -> Program:
     """Read what `save` wrote. The run's card vouches for the files (`artifact.load_card`)."""
+    register_all()
     content = json.loads(stem.with_name(stem.name + ".json").read_text())
     arrays = load_file(stem.with_name(stem.name + ".safetensors"))
     values = {}
@@ -153,4 +112,4 @@ def _operation(index: int, fields: dict[str, Any], arrays: dict[str, NDArray[Any
     kind = fields.pop("kind")
     plain = {name: tuple(field) if isinstance(field, list) else field for name, field in fields.items()}
     found = {name.partition(".")[2]: array for name, array in arrays.items() if name.partition(".")[0] == str(index)}
-    return _KINDS[kind](**plain, **found)
+    return KINDS[kind](**plain, **found)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.operations.operation import Operation, Quantizations
-from compress.program import Program, quantization
+from compress.program import Program
 
 Int8 = NDArray[np.int8]
 BATCH = 32
@@ -20,14 +20,14 @@ BATCH = 32
 
 def quantize_input(program: Program, log_mel: NDArray[np.float32]) -> Int8:
     """Real log-mel to the program's int8 input, any shape."""
-    found = quantization(program, program.input)
+    found = program.quantization(program.input)
     scaled = np.rint(np.asarray(log_mel, np.float32) / np.float32(found.scale)) + found.zero_point
     return np.clip(scaled, found.lowest, found.highest).astype(np.int8)
 
 
 def dequantize_output(program: Program, integers: Int8) -> NDArray[np.float32]:
     """The program's int8 logits to real logits."""
-    found = quantization(program, program.output)
+    found = program.quantization(program.output)
     return (integers.astype(np.float32) - found.zero_point) * np.float32(found.scale)
 
 

@@ -19,14 +19,13 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from compress import program
-from compress.program import Program, quantization
+from compress.program import Program
 from compress.quantized_run import FLOAT_PROGRAM, INT8_PROGRAM, SAMPLE, STAGES
 from export.drop_in import Sound
 from export.drop_in_parity import prove_drop_in
 from export.files import write_files
-from export.front_end.waveforms import sounds, tones
-from export.inputs import varied_inputs
-from export.metadata.facts import Facts
+from export.inputs import sounds, tones, varied_inputs
+from export.metadata import Facts
 from export.parity import Agreement, compare
 from export.runtimes import litert, onnx_runtime
 from tinyasc import artifact, front_end, machine, recipe
@@ -80,7 +79,7 @@ def export(
         facts = Facts(*about, author, licence, version)
         write_files(run.folder, int8, real, sound=sound, facts=facts, variants=variants)
         network = litert(run.path("model.tflite"), threads=1)
-        varied = varied_inputs(sample["log_mel"], quantization(int8, int8.input).zero_point, inputs, seed)
+        varied = varied_inputs(sample["log_mel"], int8.quantization(int8.input).zero_point, inputs, seed)
         agreements = compare(
             int8,
             np.concatenate(list(varied.values())),

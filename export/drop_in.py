@@ -16,14 +16,14 @@ from onnx import TensorProto
 
 from compress.arithmetic.arithmetic import Arithmetic, Tensor
 from compress.program import Program
-from export import to_onnx, to_tflite
-from export.front_end.log_mel import log_mel
-from export.metadata.tflite_metadata import TfliteMetadata
-from export.onnx.arithmetic import OnnxArithmetic
-from export.onnx.emitter import grid
-from export.onnx.graph import Graph as OnnxGraph
+from export import to_tflite
+from export.front_end import log_mel
+from export.metadata import TfliteMetadata
+from export.onnx_graph import Graph as OnnxGraph
+from export.onnx_graph import OnnxArithmetic
 from export.tflite.arithmetic import TfliteArithmetic
 from export.tflite.graph import Graph as TfliteGraph
+from export.to_onnx import OnnxEmitter
 from tinyasc import front_end
 from tinyasc.errors import UserError
 from tinyasc.front_end import FrontEnd
@@ -98,17 +98,18 @@ def drop_in_onnx(
     arithmetic = OnnxArithmetic(graph)
     waveform = _features(arithmetic, Tensor(WAVEFORM, shape), sound)
     features = arithmetic.reshape(waveform, (1, *_fitting(program, sound)))
+    emitter = OnnxEmitter(program, graph)
     if program.quantized:
-        graph.node("QuantizeLinear", [features.key, *grid(program, graph, program.input)], program.input)
+        graph.node("QuantizeLinear", [features.key, *emitter.grid(program.input)], program.input)
     else:
         graph.node("Identity", [features.key], program.input)
     graph.float16 = float16
-    to_onnx.emit(program, graph)
+    emitter.emit()
     graph.float16 = False
     real, kind = program.output, TensorProto.FLOAT
     if program.quantized:
         real, kind = f"{program.output}/scored", TensorProto.UINT8
-        graph.node("DequantizeLinear", [program.output, *grid(program, graph, program.output)], real)
+        graph.node("DequantizeLinear", [program.output, *emitter.grid(program.output)], real)
     graph.node("Softmax", [real], SCORES, axis=-1)
     answer = (1, *program.values[program.output].shape)
     made = {

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from compress.program import Program, quantization
+from compress.program import Program
 from compress.simulate import quantize_input
 from export.drop_in import FEATURES, LOGITS, Sound, drop_in_onnx, drop_in_tflite
 from export.files import DROP_IN
@@ -165,5 +165,5 @@ def _refuse(found: DropInAgreement) -> None:
 
 def _softmax(program: Program, logits: NDArray[np.int8]) -> NDArray[np.float64]:
     steps = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    powers = np.exp(steps * quantization(program, program.output).scale)
+    powers = np.exp(steps * program.quantization(program.output).scale)
     return powers / powers.sum(axis=1, keepdims=True)

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from compress.program import Program, quantization
+from compress.program import Program
 from export.drop_in import Sound, drop_in_onnx, drop_in_tflite
-from export.metadata.facts import Facts, drop_in_ends, network_ends
-from export.metadata.tflite_metadata import tflite_metadata
-from export.onnx.emitter import uint8_zero_point
-from export.to_onnx import to_onnx
+from export.metadata import Facts, drop_in_ends, network_ends, tflite_metadata
+from export.to_onnx import to_onnx, uint8_zero_point
 from export.to_tflite import to_tflite
 
 NETWORK, DROP_IN = "model", "drop_in"
@@ -41,7 +39,7 @@ def _write_network(stem: Path, program: Program, facts: Facts, float16: bool = F
     texts = facts.texts()
     if program.quantized:
         for end, name in (("input", program.input), ("output", program.output)):
-            found = quantization(program, name)
+            found = program.quantization(name)
             texts[f"{end}_scale"] = repr(found.scale)
             texts[f"{end}_zero_point"] = str(uint8_zero_point(found))
     metadata = tflite_metadata(facts, network_ends(facts))

@@ -14,7 +14,7 @@ import onnxruntime
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from export.onnx.emitter import UINT8_OFFSET
+from export.to_onnx import UINT8_OFFSET
 from tinyasc.errors import UserError
 
 Int8 = NDArray[np.int8]

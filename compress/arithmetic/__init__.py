@@ -2,6 +2,5 @@
 
 arithmetic            the operators, in the words of no runtime
 in_numpy, in_torch    ... computed at once; `export` has two more, which write them to a .tflite or an .onnx graph
-axes                  where the axes of a map lie in each of them
-geometry              stride, padding, dilation and groups of a convolution
+geometry              where the axes of a map lie in each of them; stride, padding, dilation and groups of a convolution
 """

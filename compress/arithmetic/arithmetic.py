@@ -1,4 +1,4 @@
-"""The float32 operators that a front-end or a norm is made of, in the words of no runtime.
+"""The float32 operators that a front-end, a norm or a movement of numbers is made of, in the words of no runtime.
 
 An executor computes them at once, a writer adds them to the graph of a file.
 
@@ -8,6 +8,7 @@ Shapes: O output channels, C input channels, F mel bands, T frames.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -143,13 +144,24 @@ class Arithmetic(ABC):
         length = sum(part.shape[axis] for part in parts)
         return self._concatenate(parts, axis, (*parts[0].shape[:axis], length, *parts[0].shape[axis + 1 :]))
 
-    @abstractmethod
     def reshape(self, source: Tensor, shape: tuple[int, ...]) -> Tensor:
-        """The same numbers in the same order."""
+        """The same numbers in the same order; -1 stands for the length that is left."""
+        if -1 not in shape:
+            return self._reshape(source, shape, shape)
+        rest = prod(source.shape) // prod(length for length in shape if length != -1)
+        return self._reshape(source, shape, tuple(rest if length == -1 else length for length in shape))
 
     @abstractmethod
     def transpose(self, source: Tensor, permutation: tuple[int, ...]) -> Tensor:
         """Axis i of the result is axis permutation[i] of the source."""
+
+    @abstractmethod
+    def pad_bands(self, source: Tensor, rows: int) -> Tensor:
+        """A map with `rows` zeros before its first band and behind its last."""
+
+    @abstractmethod
+    def max_pool(self, source: Tensor, kernel: tuple[int, int], stride: tuple[int, int]) -> Tensor:
+        """The largest of each window of F and T of a map; what does not fill one at the end is left out."""
 
     def matmul(self, left: Tensor, right: Tensor) -> Tensor:
         """(..., M, K) times (..., K, N), giving (..., M, N)."""
@@ -170,7 +182,7 @@ class Arithmetic(ABC):
         """2-D convolution of integers by integers, which files store as int8: exact where every sum is.
 
         Args:
-            source: a map, its axes where the executor or the format has them (`compress.arithmetic.axes`).
+            source: a map, its axes where the executor or the format has them (`compress.arithmetic.geometry`).
             weight: (O, C / groups, kernel F, kernel T).
             bias: (O,).
             geometry: of the convolution.
@@ -188,6 +200,9 @@ class Arithmetic(ABC):
 
     @abstractmethod
     def _reduce(self, kind: Reduction, source: Tensor, axes: tuple[int, ...], shape: tuple[int, ...]) -> Tensor: ...
+
+    @abstractmethod
+    def _reshape(self, source: Tensor, asked: tuple[int, ...], shape: tuple[int, ...]) -> Tensor: ...
 
     @abstractmethod
     def _narrow(self, source: Tensor, axis: int, start: int, shape: tuple[int, ...]) -> Tensor: ...

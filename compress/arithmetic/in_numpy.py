@@ -35,11 +35,23 @@ class NumpyArithmetic(Arithmetic):
     def constant(self, values: NDArray[Any]) -> Tensor:
         return Tensor(values, values.shape)
 
-    def reshape(self, source: Tensor, shape: tuple[int, ...]) -> Tensor:
+    def _reshape(self, source: Tensor, asked: tuple[int, ...], shape: tuple[int, ...]) -> Tensor:
         return Tensor(source.key.reshape(shape), shape)
 
     def transpose(self, source: Tensor, permutation: tuple[int, ...]) -> Tensor:
         return Tensor(source.key.transpose(permutation), tuple(source.shape[axis] for axis in permutation))
+
+    def pad_bands(self, source: Tensor, rows: int) -> Tensor:
+        padded = np.pad(source.key, ((0, 0), (rows, rows), (0, 0), (0, 0)))
+        return Tensor(padded, padded.shape)
+
+    def max_pool(self, source: Tensor, kernel: tuple[int, int], stride: tuple[int, int]) -> Tensor:
+        value, (step_f, step_t) = source.key, stride
+        bands, frames = ((value.shape[axis + 1] - kernel[axis]) // stride[axis] + 1 for axis in (0, 1))
+        result = value[:, : bands * step_f : step_f, : frames * step_t : step_t]
+        for i, j in np.ndindex(kernel):
+            result = np.maximum(result, value[:, i : i + bands * step_f : step_f, j : j + frames * step_t : step_t])
+        return Tensor(result, result.shape)
 
     def convolve(
         self, source: Tensor, weight: NDArray[np.int8], bias: NDArray[Any] | None, geometry: Geometry

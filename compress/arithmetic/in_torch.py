@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from compress.arithmetic.arithmetic import Arithmetic, Kind, Reduction, Tensor
+from compress.arithmetic.arithmetic import Arithmetic, Kind, Reduction, Tensor, tensors
 from compress.arithmetic.geometry import Geometry
 
 # A root has no slope at zero: below this it is flat. Real energies and variances are far above it, or zero.
@@ -43,11 +43,17 @@ class TorchArithmetic(Arithmetic):
     def constant(self, values: NDArray[Any]) -> Tensor:
         return Tensor(torch.from_numpy(values).to(self.device), values.shape)
 
-    def reshape(self, source: Tensor, shape: tuple[int, ...]) -> Tensor:
+    def _reshape(self, source: Tensor, asked: tuple[int, ...], shape: tuple[int, ...]) -> Tensor:
         return Tensor(source.key.reshape(shape), shape)
 
     def transpose(self, source: Tensor, permutation: tuple[int, ...]) -> Tensor:
         return Tensor(source.key.permute(permutation), tuple(source.shape[axis] for axis in permutation))
+
+    def pad_bands(self, source: Tensor, rows: int) -> Tensor:
+        return tensors([functional.pad(source.key, (0, 0, rows, rows))])[0]
+
+    def max_pool(self, source: Tensor, kernel: tuple[int, int], stride: tuple[int, int]) -> Tensor:
+        return tensors([functional.max_pool2d(source.key, kernel, stride)])[0]
 
     def convolve(
         self, source: Tensor, weight: NDArray[np.int8], bias: NDArray[Any] | None, geometry: Geometry

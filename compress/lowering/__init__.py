@@ -1,1 +1,1 @@
-"""Rules from ATen operations to those of a program, by what they become."""
+"""From the ATen graph of a network: the walk, and the rules for what is no operation of its own."""

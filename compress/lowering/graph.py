@@ -1,25 +1,21 @@
-"""One walk over an exported ATen graph, and what its rules share.
+"""One walk over an exported ATen graph, where its rules register themselves, and what they share.
 
 A rule takes the walk and a node, adds to `operations` or changes the last of them, and returns the name of the value
 that stands for the node.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.fx import Node
 
-from compress.operations.flattening import Flattening
-from compress.operations.mean import Mean
-from compress.operations.operation import Operation
-from compress.program import Program, Value
+from compress.lowering.channels import CHANNEL_RULES, ChannelRule
+from compress.operations.operation import Operation, Value
 from tinyasc.errors import UserError
 
 INPUT = "log_mel"
-OUTPUT = "logits"
 Kind = TypeVar("Kind", bound=Operation)
 
 
@@ -34,29 +30,8 @@ class Lowering:
         self.graph = exported.graph
         self.values = {INPUT: Value(INPUT, shape)}
         self.operations: list[Operation] = []
-        self.name_of: dict[Node, str] = {}
-
-    def program(self, rules: Mapping[str, "Rule"]) -> Program:
-        """Walk the graph by rules for ATen operations.
-
-        Raises:
-            UserError: no rule for an operation.
-        """
         user_inputs = [node for node in self.graph.nodes if node.op == "placeholder" and node.name not in self.tensors]
-        self.name_of[user_inputs[0]] = INPUT
-        result = ""
-        for node in self.graph.nodes:
-            if node.op == "call_function":
-                rule = rules.get(str(node.target))
-                if rule is None:
-                    raise UserError(
-                        f"the network has {node.target}, which the INT8 program does not have: train an architecture "
-                        "without it"
-                    )
-                self.name_of[node] = rule(self, node)
-            elif node.op == "output":
-                result = self._flat(self.name_of[node.args[0][0]])
-        return _rename(Program(INPUT, result, self.values, tuple(self.operations)), result, OUTPUT)
+        self.name_of: dict[Node, str] = {user_inputs[0]: INPUT}
 
     def emit(self, node: Node, operation: Operation) -> str:
         """Add an operation that makes what a node makes; a vector is a map of one position until the program ends."""
@@ -84,23 +59,40 @@ class Lowering:
         standing = {node for node, found in self.name_of.items() if found == name}
         return sum(user.op == "call_function" and user not in standing for node in standing for user in node.users)
 
-    def _flat(self, result: str) -> str:
-        """The program's output as a vector."""
-        last: Any = self.operations[-1] if self.operations else None
-        shape = self.values[result].shape
-        if shape[1:] != (1, 1):
-            raise UserError(f"the network ends in a map of {shape}: the INT8 program ends in one number a class")
-        name = result
-        if isinstance(last, Mean) and last.output == result:
-            self.operations[-1] = replace(last, keep=False)
-        else:
-            name = f"{result}/flat"
-            self.operations.append(Flattening(result, name))
-        self.values[name] = Value(name, shape[:1])
-        return name
-
 
 Rule = Callable[[Lowering, Node], str]
+RULES: dict[str, Rule] = {}
+"""From what the ATen graph calls, to the rule of it."""
+LEAVES: dict[str, Callable[[nn.Module], None]] = {}
+"""What replaces modules of a network, in place, by some that are exported as one node, by what that node calls."""
+
+
+def lowers(*targets: str, channels: ChannelRule | None = None) -> Callable[[Rule], Rule]:
+    """Register a rule for ATen operations.
+
+    Args:
+        targets: what the graph calls, such as "aten.relu.default".
+        channels: what they do to channels; None: pruning refuses a network with them.
+    """
+
+    def register(rule: Rule) -> Rule:
+        for target in targets:
+            RULES[target] = rule
+            if channels is not None:
+                CHANNEL_RULES[target] = channels
+        return rule
+
+    return register
+
+
+def leaf(target: str) -> Callable[[Callable[[nn.Module], None]], Callable[[nn.Module], None]]:
+    """Register what makes modules of a network nodes that call `target`."""
+
+    def register(replace: Callable[[nn.Module], None]) -> Callable[[nn.Module], None]:
+        LEAVES[target] = replace
+        return replace
+
+    return register
 
 
 def arguments(node: Node, count: int, defaults: tuple[Any, ...]) -> list[Any]:
@@ -114,12 +106,3 @@ def pair(value: Any) -> tuple[int, int]:
     """An ATen size of two axes, given as one number or two."""
     first, *rest = value if isinstance(value, list | tuple) else (value,)
     return int(first), int(rest[0] if rest else first)
-
-
-def _rename(program: Program, old: str, new: str) -> Program:
-    """The program with one value under another name."""
-    values = {new if name == old else name: value for name, value in program.values.items()}
-    values[new] = replace(values[new], name=new)
-    operations: list[Any] = list(program.operations)  # Any: every kind of operation is a dataclass
-    operations = [replace(one, output=new) if one.output == old else one for one in operations]
-    return Program(program.input, new, values, tuple(operations))

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.fx import Node
 
-from compress.lowering.graph import Lowering
+from compress.lowering.graph import Lowering, leaf, lowers
 from compress.operations.concatenation import Concatenation
 from compress.operations.convolution import Convolution
+from compress.operations.operation import Value
 from compress.operations.padding import Padding
 from compress.operations.slicing import Slicing
-from compress.program import Value
 from tinyasc.errors import UserError
 from tinyasc.models.layers.norms import SubSpectralNorm
 
@@ -54,14 +54,16 @@ class _Whole(nn.Module):
         return _sub_spectral_norm(x, self.factor, self.shift)
 
 
-def keep_whole(network: nn.Module) -> None:
+@leaf("tinyasc.sub_spectral_norm.default")
+def _keep_whole(network: nn.Module) -> None:
     """Make one operation of every sub-spectral norm of a network that is to be exported, in place."""
     for name, layer in list(network.named_modules()):
         if isinstance(layer, SubSpectralNorm):
             network.set_submodule(name, _Whole(layer))
 
 
-def sub_spectral_norm(lowering: Lowering, node: Node) -> str:
+@lowers("tinyasc.sub_spectral_norm.default")
+def _lower(lowering: Lowering, node: Node) -> str:
     """Padded once, then for each band the rows that it sees, its own convolution, and all of them joined."""
     given: tuple[Any, ...] = node.args
     source, *parts = given

@@ -4,18 +4,13 @@ attention that looks for its patches itself. Nothing is cut into patches and lai
 Shapes: B batch, C channels, F mel bands, T frames.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
-from torch.fx import Node
 
-from compress.lowering.graph import Lowering
-from compress.lowering.standardization import Whole
-from compress.operations.attention import Attention
-from compress.operations.standardization import CHANNEL
+from compress.lowering.graph import leaf
+from compress.operations.standardization import CHANNEL, Whole
 from tinyasc.models.layers import transformer
-from tinyasc.models.layers.transformer import PATCH, PatchTransformer, TransformerBlock
+from tinyasc.models.layers.transformer import PatchTransformer, TransformerBlock
 
 
 @torch.library.custom_op("tinyasc::attention", mutates_args=())
@@ -62,20 +57,14 @@ class _Block(nn.Module):
         return x + self.mlp(x)
 
 
-def on_maps(network: nn.Module) -> None:
+@leaf("tinyasc.attention.default")
+def _on_maps(network: nn.Module) -> None:
     """Replace every transformer on patches of a network that is to be exported, in place."""
     for name, layer in list(network.named_modules()):
         if isinstance(layer, PatchTransformer):
             blocks = [_Block(block) for block in layer.blocks if isinstance(block, TransformerBlock)]
             norm = [_layer_norm(layer.norm)] if isinstance(layer.norm, nn.LayerNorm) else []
             network.set_submodule(name, nn.Sequential(*blocks, *norm))
-
-
-def attention(lowering: Lowering, node: Node) -> str:
-    given: tuple[Any, ...] = node.args
-    *sources, heads = given
-    queries, keys, values = (lowering.name_of[source] for source in sources)
-    return lowering.emit(node, Attention((queries, keys, values), node.name, heads, PATCH, None, None))
 
 
 def _layer_norm(norm: nn.Module) -> Whole:

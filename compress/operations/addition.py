@@ -16,14 +16,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.fx import Node
 
 from compress.arithmetic import arithmetic
 from compress.arithmetic.arithmetic import Arithmetic
-from compress.arithmetic.axes import Axes
+from compress.arithmetic.geometry import Axes
+from compress.lowering.channels import Channels, ChannelWalk
+from compress.lowering.graph import Lowering, lowers
 from compress.operations.operation import Quantizations, Shapes
-from compress.operations.scales import Scales
+from compress.operations.scales import Scales, as_fraction, odd_fraction_below
 from compress.operations.straight_through import Stand
-from compress.operations.tie_free import as_fraction, odd_fraction_below
 from compress.operations.wide import TakesWide
 from compress.quantization import CLAMPED, REACH, distance_from_tie
 from tinyasc.errors import UserError
@@ -35,7 +37,7 @@ MOST_DENOMINATOR = 511
 
 
 @dataclass(frozen=True)
-class Addition(TakesWide):
+class Addition(TakesWide, kind="addition"):
     """Sum of two values with an optional ReLU; a row of one band or of one frame is added to all of them."""
 
     inputs: tuple[str, str]
@@ -147,6 +149,24 @@ class Addition(TakesWide):
         pairs = zip(inputs, self.wide_ratios(quantizations), strict=True)
         first, second = (do.times(x, ratio) for x, ratio in pairs)
         return do.rounded(do.add(first, second))
+
+
+def _joined_channels(walk: ChannelWalk, node: Node) -> Channels:
+    first, second = (walk.channels[source] for source in node.args[:2])  # type: ignore[index]
+    walk.join(first, second)
+    return first
+
+
+@lowers("aten.add.Tensor", "aten.add_.Tensor", channels=_joined_channels)
+def _lower(lowering: Lowering, node: Node) -> str:
+    given: tuple[Any, ...] = node.args
+    first, second = (lowering.name_of.get(argument) for argument in given[:2])
+    if first is None or second is None or node.kwargs:
+        raise UserError(f"{node.name} adds a constant or a scaled value: the INT8 program adds two activations")
+    shapes = [lowering.values[name].shape for name in (first, second)]
+    if np.broadcast_shapes(*shapes) not in shapes or shapes[0][0] != shapes[1][0]:
+        raise UserError(f"{node.name} adds {shapes[0]} and {shapes[1]}: the INT8 program adds a map, or a row to a map")
+    return lowering.emit(node, Addition((first, second), node.name, False))
 
 
 def _denominator(largest_ratio: float) -> int:

@@ -16,13 +16,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.fx import Node
 from torch.nn import functional
 
 from compress.arithmetic import arithmetic
 from compress.arithmetic.arithmetic import Arithmetic
-from compress.arithmetic.axes import Axes
-from compress.arithmetic.geometry import Geometry
+from compress.arithmetic.geometry import Axes, Geometry
 from compress.arithmetic.in_numpy import NumpyArithmetic
+from compress.lowering.channels import Channels, ChannelWalk, each_channel
+from compress.lowering.graph import Lowering, arguments, lowers, pair
 from compress.operations.operation import Quantizations, Shapes
 from compress.operations.straight_through import LearnedRound, Round, Stand
 from compress.operations.weights import (
@@ -42,7 +44,7 @@ from tinyasc.errors import UserError
 
 
 @dataclass(frozen=True)
-class Convolution(TakesWide):
+class Convolution(TakesWide, kind="convolution"):
     """2-D convolution with zero padding and an optional ReLU."""
 
     input: str
@@ -167,3 +169,69 @@ class Convolution(TakesWide):
             total = do.convolve(x, self.weight, self.bias, self.geometry)
         factor = multiplier(scale, given, output)
         return do.rounded(do.multiply(total, do.constant(factor.reshape(axes.per_channel(factor.size)))))
+
+
+def _new_channels(walk: ChannelWalk, node: Node) -> Channels:
+    """Channels of its own, but those of its input in a depthwise convolution."""
+    source, weight, bias, *_, groups = arguments(node, 7, (None, (1, 1), (0, 0), (1, 1), 1))
+    inputs, outputs = walk.channels[source], weight.meta["val"].shape[0]
+    if 1 < groups == len(inputs) == outputs:
+        found = inputs
+    else:
+        found = walk.new(outputs)
+        for channels in (inputs, found):
+            by_group = channels.reshape(groups, -1)
+            for others in by_group[1:]:
+                walk.join(by_group[0], others)
+        walk.note(weight, 1, inputs[: len(inputs) // groups])
+    walk.note(weight, 0, found)
+    walk.note(bias, 0, found)
+    return found
+
+
+def _new_features(walk: ChannelWalk, node: Node) -> Channels:
+    source, weight, bias = arguments(node, 3, (None,))
+    found = walk.new(weight.meta["val"].shape[0])
+    walk.note(weight, 1, walk.channels[source])
+    walk.note(weight, 0, found)
+    walk.note(bias, 0, found)
+    return found
+
+
+@lowers("aten.conv2d.default", channels=_new_channels)
+def _convolution(lowering: Lowering, node: Node) -> str:
+    source, weight, bias, stride, padding, dilation, groups = arguments(node, 7, (None, (1, 1), (0, 0), (1, 1), 1))
+    kernel = lowering.tensors[weight.name].numpy()
+    values = np.zeros(kernel.shape[0], np.float32) if bias is None else lowering.tensors[bias.name].numpy()
+    name = lowering.name_of[source]
+    places = (pair(stride), pair(padding), groups, False, True, pair(dilation))
+    return lowering.emit(node, Convolution(name, node.name, kernel, values, None, *places))
+
+
+@lowers("aten.linear.default", channels=_new_features)
+def _linear(lowering: Lowering, node: Node) -> str:
+    """Of a vector, which is a map of one position: a 1x1 convolution."""
+    source, weight, bias = arguments(node, 3, (None,))
+    kernel = lowering.tensors[weight.name].numpy()[:, :, None, None]
+    values = np.zeros(len(kernel), np.float32) if bias is None else lowering.tensors[bias.name].numpy()
+    name = lowering.name_of[source]
+    if lowering.values[name].shape[1:] != (1, 1):
+        raise UserError(f"{node.name} is a linear layer of a map: the INT8 program has those of vectors")
+    operation = Convolution(name, node.name, kernel, values, None, (1, 1), (0, 0), 1, False, True)
+    return lowering.emit(node, operation)
+
+
+@lowers("aten.avg_pool2d.default", channels=each_channel)
+def _average_pool(lowering: Lowering, node: Node) -> str:
+    """A padded average pooling is a depthwise convolution with equal weights."""
+    source, kernel, stride, padding, ceil_mode, count_include_pad = arguments(node, 6, ((0, 0), False, True))
+    if ceil_mode or not count_include_pad:
+        raise UserError(f"{node.name} rounds up or leaves the padding out of the count: the INT8 program does not")
+    name = lowering.name_of[source]
+    channels, kernel = lowering.values[name].shape[0], pair(kernel)
+    weight = np.full((channels, 1, *kernel), 1 / (kernel[0] * kernel[1]), np.float32)
+    bias = np.zeros(channels, np.float32)
+    operation = Convolution(
+        name, node.name, weight, bias, None, pair(stride), pair(padding), channels, False, trainable=False
+    )
+    return lowering.emit(node, operation)

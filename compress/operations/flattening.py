@@ -1,20 +1,18 @@
 """A map of one position as a vector.
 
-Shapes: B batch, C channels.
+Shapes: C channels.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from numpy.typing import NDArray
-from torch import Tensor
-
+from compress.arithmetic.arithmetic import Arithmetic, Tensor
+from compress.arithmetic.geometry import Axes
 from compress.operations.movement import Movement
 
 
 @dataclass(frozen=True)
-class Flattening(Movement):
+class Flattening(Movement, kind="flattening"):
     """(C, 1, 1) -> (C,)."""
 
     input: str
@@ -24,8 +22,6 @@ class Flattening(Movement):
     def inputs(self) -> tuple[str, ...]:
         return (self.input,)
 
-    def moved(self, inputs: Sequence[Tensor]) -> Tensor:
-        return inputs[0].flatten(1)
-
-    def moved_array(self, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        return inputs[0].reshape(len(inputs[0]), -1)
+    def move(self, do: Arithmetic, inputs: Sequence[Tensor], axes: Axes) -> Tensor:
+        (x,) = inputs
+        return do.reshape(x, (x.shape[0], x.shape[axes.channel]))

@@ -13,14 +13,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.fx import Node
 
 from compress.arithmetic import arithmetic
 from compress.arithmetic.arithmetic import Arithmetic
-from compress.arithmetic.axes import Axes
+from compress.arithmetic.geometry import Axes
+from compress.lowering.channels import each_channel
+from compress.lowering.graph import Lowering, arguments, lowers
 from compress.operations.operation import Quantizations, Shapes
-from compress.operations.scales import Scales
+from compress.operations.scales import Scales, odd_fraction_below
 from compress.operations.straight_through import Stand
-from compress.operations.tie_free import odd_fraction_below
 from compress.operations.wide import MOST_IN_PART, TakesWide, joined, split
 from compress.quantization import CLAMPED, REACH, distance_from_tie
 from tinyasc.errors import UserError
@@ -30,7 +32,7 @@ MOST_DENOMINATOR = 4095
 
 
 @dataclass(frozen=True)
-class Mean(TakesWide):
+class Mean(TakesWide, kind="mean"):
     """Mean of a map (C, F, T): over both axes (C,), over one of them a row that keeps it with length 1."""
 
     input: str
@@ -118,6 +120,26 @@ class Mean(TakesWide):
         high, low = (do.sum(part, *averaged) for part in split(do, x))
         result = do.rounded(do.times(joined(do, high, low), self.wide_ratio(quantizations, positions)))
         return result if self.keep else do.reshape(result, (x.shape[0], x.shape[axes.channel]))
+
+
+@lowers("aten.mean.dim", channels=each_channel)
+def _mean(lowering: Lowering, node: Node) -> str:
+    """Its axes stay with length 1; those that are left out in the network must be the last ones."""
+    source, dimensions, keep = arguments(node, 3, (False,))
+    axes = tuple(sorted(dimension % 4 - 1 for dimension in dimensions))
+    if axes not in ((1,), (2,), (1, 2)) or (axes != (1, 2) and not keep):
+        raise UserError(f"{node.name} averages dimensions {dimensions}: the INT8 program averages frequency and time")
+    return lowering.emit(node, Mean(lowering.name_of[source], node.name, axes, keep=True))
+
+
+@lowers("aten.adaptive_avg_pool2d.default")
+def _average_of_all(lowering: Lowering, node: Node) -> str:
+    """An adaptive average pooling to one position."""
+    given: tuple[Any, ...] = node.args
+    source, size = given
+    if list(size) != [1, 1]:
+        raise UserError(f"{node.name} averages to {size} positions: the INT8 program averages to one")
+    return lowering.emit(node, Mean(lowering.name_of[source], node.name, keep=True))
 
 
 def smallest_distance(ratio: float, positions: int) -> float:

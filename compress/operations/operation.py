@@ -5,7 +5,8 @@ Shapes: B batch, C channels, F mel bands, T frames. Values are (B, F, T, C) in N
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,35 @@ Quantizations = Mapping[str, Quantization]
 Shapes = Mapping[str, tuple[int, ...]]
 
 
+@dataclass(frozen=True)
+class Value:
+    """An activation: (C, F, T), or (K,) at the end; or a number per channel inside of an operation: (C,)."""
+
+    name: str
+    shape: tuple[int, ...]
+    quantization: Quantization | None = None
+    layer: str = ""
+    """The network's module that makes it, as `named_modules` calls it; empty where that is the network itself."""
+
+
+KINDS: dict[str, type["Operation"]] = {}
+"""Every kind of operation that is imported, by its name in saved programs; each class registers itself."""
+
+
 class Operation(ABC):
     """One step of a program, float or INT8: frozen, its fields numbers, arrays and names of values."""
 
+    kind: ClassVar[str]
+    """What saved programs call it."""
     inputs: tuple[str, ...]
     output: str
+
+    def __init_subclass__(cls, *, kind: str = "", **keywords: Any) -> None:
+        """Register a kind of operation under its name; base classes have none."""
+        super().__init_subclass__(**keywords)
+        if kind:
+            cls.kind = kind
+            KINDS[kind] = cls
 
     @property
     def inside(self) -> tuple[str, ...]:

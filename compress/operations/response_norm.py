@@ -15,12 +15,18 @@ from math import gcd
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
+from torch.fx import Node
 
 from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.axes import Axes
+from compress.arithmetic.geometry import Axes
+from compress.lowering.channels import each_channel
+from compress.lowering.graph import Lowering, leaf, lowers
+from compress.operations.addition import Addition
 from compress.operations.formula import Formula
-from compress.operations.operation import Quantizations, Shapes
+from compress.operations.operation import Quantizations, Shapes, Value
 from compress.operations.response_norm_integers import (
     LARGEST_ENERGY,
     NormIntegers,
@@ -31,6 +37,7 @@ from compress.operations.response_norm_integers import (
 from compress.operations.scales import Scales
 from compress.quantization import Quantization, rescaled
 from tinyasc.errors import UserError
+from tinyasc.models.layers.norms import GlobalResponseNorm
 
 INPUT_SCALES = (1, 2, 3, 4, 5)
 """Integers, so that a sum of int8 in these steps is one."""
@@ -39,7 +46,7 @@ OUTPUT_SCALES = (1, 2, 4)
 
 
 @dataclass(frozen=True)
-class ResponseNorm(Formula):
+class ResponseNorm(Formula, kind="response_norm"):
     """Global response norm with an optional ReLU."""
 
     inputs: tuple[str, ...]
@@ -134,6 +141,54 @@ class ResponseNorm(Formula):
             self.output, shape[0], gamma=self.gamma, beta=self.beta, given=given, energy=energy, output=output
         )
         return replace(self, integers=found)
+
+
+@torch.library.custom_op("tinyasc::response_norm", mutates_args=())
+def _response_norm(x: torch.Tensor, gamma: torch.Tensor, beta: torch.Tensor, epsilon: float) -> torch.Tensor:
+    """Only its shape is asked for; the network computes its norms itself."""
+    raise NotImplementedError
+
+
+@_response_norm.register_fake
+def _(x: torch.Tensor, gamma: torch.Tensor, beta: torch.Tensor, epsilon: float) -> torch.Tensor:
+    return torch.empty_like(x)
+
+
+class _Whole(nn.Module):
+    """(B, C, F, T) -> same shape."""
+
+    def __init__(self, norm: GlobalResponseNorm) -> None:
+        super().__init__()
+        self.gamma, self.beta, self.epsilon = norm.gamma, norm.beta, norm.epsilon
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return _response_norm(x, self.gamma, self.beta, self.epsilon)
+
+
+@leaf("tinyasc.response_norm.default")
+def _keep_whole(network: nn.Module) -> None:
+    """Make one operation of every global response norm of a network that is to be exported, in place."""
+    for name, layer in list(network.named_modules()):
+        if isinstance(layer, GlobalResponseNorm):
+            network.set_submodule(name, _Whole(layer))
+
+
+@lowers("tinyasc.response_norm.default", channels=each_channel)
+def _lower(lowering: Lowering, node: Node) -> str:
+    """With the addition right before it, when nothing else needs the sum."""
+    given: tuple[Any, ...] = node.args
+    source, gamma, beta, epsilon = given
+    inputs: tuple[str, ...] = (lowering.name_of[source],)
+    before = lowering.operations[-1] if lowering.operations else None
+    alone = sum(user.op == "call_function" for user in source.users) == 1
+    if isinstance(before, Addition) and before.output == inputs[0] and alone and not before.relu:
+        inputs = before.inputs
+        del lowering.values[lowering.operations.pop().output]
+    energy = f"{node.name}/energy"
+    gamma, beta = (lowering.tensors[scalar.name].item() for scalar in (gamma, beta))
+    name = lowering.emit(node, ResponseNorm(inputs, node.name, energy, gamma, beta, epsilon, False, None))
+    lowering.values[energy] = Value(energy, lowering.values[name].shape[:1])
+    return name
 
 
 def _choices(given: Sequence[Quantization]) -> list[tuple[int, ...]]:

@@ -12,22 +12,29 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
+from torch.fx import Node
 
 from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.axes import Axes
+from compress.arithmetic.geometry import Axes
+from compress.lowering.graph import Lowering, leaf, lowers
 from compress.operations.formula import Formula
-from compress.operations.operation import Quantizations, Shapes
+from compress.operations.operation import Quantizations, Shapes, Value
 from compress.operations.response_norm_integers import LARGEST_ENERGY
 from compress.operations.scales import Scales
 from compress.operations.standardization_integers import NUMERATOR, StandardizationIntegers, integers, sum_shift
 from compress.quantization import INT8_MAX, INT8_MIN, Quantization
+from tinyasc.models.layers.norms import AdaptiveResidualNorm, ResidualNorm
 
 CHANNEL, FREQUENCY, TIME = "channel", "frequency", "time"
+INSTANCE_EPSILON = 1e-5
+"""torch's own, for instance normalization."""
 
 
 @dataclass(frozen=True)
-class Standardization(Formula):
+class Standardization(Formula, kind="standardization"):
     """Each statistic is over the channels and the further axes that are named."""
 
     input: str
@@ -149,3 +156,89 @@ class Standardization(Formula):
         """C and N of a value (C, F, T)."""
         names = (CHANNEL, FREQUENCY, TIME)
         return shape[0], int(np.prod([shape[names.index(name)] for name in self.over]))
+
+
+@torch.library.custom_op("tinyasc::standardization", mutates_args=())
+def _standardization(
+    x: torch.Tensor,
+    share: torch.Tensor,
+    gain: torch.Tensor,
+    bias: torch.Tensor,
+    *,
+    over: str,
+    trained: str,
+    epsilon: float,
+) -> torch.Tensor:
+    """Only its shape is asked for; the network computes its norms itself."""
+    raise NotImplementedError
+
+
+@_standardization.register_fake
+def _(
+    x: torch.Tensor,
+    share: torch.Tensor,
+    gain: torch.Tensor,
+    bias: torch.Tensor,
+    *,
+    over: str,
+    trained: str,
+    epsilon: float,
+) -> torch.Tensor:
+    return torch.empty_like(x)
+
+
+class Whole(nn.Module):
+    """A normalization as one operation: (B, C, F, T) -> same shape."""
+
+    def __init__(
+        self,
+        parts: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+        *,
+        over: tuple[str, ...],
+        trained: tuple[str, ...],
+        epsilon: float,
+    ) -> None:
+        """`parts` are share, gain and bias, each of 1 or C numbers."""
+        super().__init__()
+        for name, part in zip(("share", "gain", "bias"), parts, strict=True):
+            self.register_buffer(name, part.detach().float().flatten())
+        self.over, self.trained, self.epsilon = " ".join(over), " ".join(trained), epsilon
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return _standardization(
+            x, self.share, self.gain, self.bias, over=self.over, trained=self.trained, epsilon=self.epsilon
+        )
+
+
+@leaf("tinyasc.standardization.default")
+def _keep_whole(network: nn.Module) -> None:
+    """Make one operation of every residual normalization of a network that is to be exported, in place."""
+    for name, layer in list(network.named_modules()):
+        if isinstance(layer, ResidualNorm):
+            parts = (torch.tensor(layer.weight), torch.ones(1), torch.zeros(1))
+            trained: tuple[str, ...] = ()
+        elif isinstance(layer, AdaptiveResidualNorm):
+            parts = (layer.gamma * layer.rho, layer.gamma * (1 - layer.rho), layer.beta)
+            trained = ("share", "gain", "bias")
+        else:
+            continue
+        whole = Whole(parts, over=(CHANNEL, TIME), trained=trained, epsilon=INSTANCE_EPSILON)
+        network.set_submodule(name, whole)
+
+
+@lowers("tinyasc.standardization.default")
+def _lower(lowering: Lowering, node: Node) -> str:
+    given: tuple[Any, ...] = node.args
+    source, *parts = given
+    over, trained = (tuple(str(node.kwargs[key]).split()) for key in ("over", "trained"))
+    epsilon: Any = node.kwargs["epsilon"]
+    variance = f"{node.name}/variance"
+    arrays = [lowering.tensors[part.name].numpy() for part in parts]
+    operation = Standardization(
+        lowering.name_of[source], node.name, variance, over, *arrays, trained=trained, epsilon=epsilon, integers=None
+    )
+    name = lowering.emit(node, operation)
+    lengths = dict(zip((CHANNEL, FREQUENCY, TIME), lowering.values[name].shape, strict=True))
+    shape = tuple(1 if axis in over else length for axis, length in lengths.items())
+    lowering.values[variance] = Value(variance, shape)
+    return name

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from compress.operations.attention import Attention
-from compress.operations.attention_integers import NUMERATOR, RELATIVE_ERROR, top
+from compress.operations.attention import NUMERATOR, RELATIVE_ERROR, Attention, top
 from compress.operations.scales import Scales
 from compress.quantization import Quantization, Range, activation
 from tinyasc.errors import UserError

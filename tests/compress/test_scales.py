@@ -9,8 +9,7 @@ from compress.operations.addition import Addition, smallest_distance
 from compress.operations.concatenation import Concatenation
 from compress.operations.max_pooling import MaxPooling
 from compress.operations.operation import Operation
-from compress.operations.scales import Scales
-from compress.operations.tie_free import as_fraction, odd_fraction_below
+from compress.operations.scales import Scales, as_fraction, odd_fraction_below
 from compress.program import Program, Value
 from compress.quantization import Quantization, Range, activation
 from compress.scheme import assign

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from bench.measure.environments import FOLDER, PACKAGES, prepared
 from deploy import runtime
-from export.front_end.waveforms import sounds
+from export.inputs import sounds
 from tinyasc import artifact, front_end, recipe
 from tinyasc.errors import UserError
 from tinyasc.front_end import FrontEnd

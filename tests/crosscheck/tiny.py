@@ -8,7 +8,7 @@ from pathlib import Path
 
 from export.drop_in import Sound
 from export.files import write_files
-from export.metadata.facts import Facts
+from export.metadata import Facts
 from tests.support import tiny_programs
 from tinyasc import recipe
 from tinyasc.artifact import ModelCard, new_run

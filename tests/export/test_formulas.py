@@ -10,12 +10,12 @@ import torch
 
 from compress.arithmetic.arithmetic import Arithmetic, Tensor
 from compress.observe import observe
-from compress.operations.activation_function import LOGISTIC_ERROR, RELATIVE_ERROR, ActivationFunction
+from compress.operations.activation_function import LOGISTIC_ERROR, ActivationFunction
 from compress.operations.addition import Addition
-from compress.operations.attention import Attention
-from compress.operations.attention_integers import MOST_EXPONENT, NUMERATOR, top
+from compress.operations.attention import MOST_EXPONENT, NUMERATOR, Attention, top
 from compress.operations.concatenation import Concatenation
 from compress.operations.convolution import Convolution
+from compress.operations.elementwise_function import RELATIVE_ERROR
 from compress.operations.operation import Operation
 from compress.operations.standardization import CHANNEL, FREQUENCY, TIME, Standardization
 from compress.program import Program, Value

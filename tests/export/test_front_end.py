@@ -15,17 +15,18 @@ from torch.nn import functional
 
 from bench.measure.graph import cost as graph_cost
 from compress.arithmetic.arithmetic import Tensor
-from compress.program import Convolution, Mean, Program, Value
+from compress.operations.convolution import Convolution
+from compress.operations.mean import Mean
+from compress.program import Program, Value
 from compress.simulate import quantize_input, simulate
 from export import drop_in_parity
 from export.drop_in import Sound, drop_in_onnx, drop_in_tflite
 from export.drop_in_parity import prove_drop_in
 from export.files import DROP_IN
-from export.front_end.fourier import fourier
-from export.front_end.log_mel import log_mel
-from export.front_end.waveforms import sounds, tones
-from export.onnx.arithmetic import OnnxArithmetic
-from export.onnx.graph import Graph as OnnxGraph
+from export.front_end import fourier, log_mel
+from export.inputs import sounds, tones
+from export.onnx_graph import Graph as OnnxGraph
+from export.onnx_graph import OnnxArithmetic
 from export.runtimes import Runtime
 from export.tflite.arithmetic import TfliteArithmetic
 from export.tflite.graph import Graph as TfliteGraph

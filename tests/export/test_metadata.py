@@ -19,7 +19,7 @@ from bench.measure.graph import cost as graph_cost
 from compress.program import Program
 from deploy import runtime
 from export.files import write_files
-from export.metadata.facts import Facts
+from export.metadata import Facts
 from tests.export.test_front_end import SMALL, SOUND
 from tests.support import tiny_programs
 from tinyasc.errors import UserError

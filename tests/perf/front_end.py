@@ -12,7 +12,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from compress.arithmetic.arithmetic import Tensor
-from export.front_end.log_mel import log_mel
+from export.front_end import log_mel
 from export.tflite.arithmetic import TfliteArithmetic
 from export.tflite.graph import Graph
 from tests.perf.case import Case

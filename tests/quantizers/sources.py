@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from bench.measure.environments import prepared
 from compress import program
-from compress.program import Program, quantization
+from compress.program import Program
 from compress.quantized_run import FLOAT_PROGRAM, INT8_PROGRAM, STAGES
 from compress.simulate import simulate
 from deploy.runtime import Model, Port
 from export.drop_in import Sound
 from export.files import NETWORK, write_files
-from export.metadata.facts import Facts
+from export.metadata import Facts
 from export.to_onnx import to_onnx
 from export.to_tflite import to_tflite
 from tinyasc import artifact, front_end
@@ -115,7 +115,7 @@ def simulator(int8: Program) -> Model:
     """The integer simulator as if it were a file: int8 (1, C, F, T) -> int8 (1, K)."""
     ports = []
     for name in (int8.input, int8.output):
-        found, shape = quantization(int8, name), int8.values[name].shape
+        found, shape = int8.quantization(name), int8.values[name].shape
         ports.append(Port((1, *shape), np.dtype(np.int8), found.scale, found.zero_point))
     return Model(Path("simulator"), "NumPy", 0, ports[0], ports[1], lambda raw: simulate(int8, raw))
 

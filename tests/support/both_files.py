@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.program import Program, quantization
+from compress.program import Program
 from compress.simulate import quantize_input
 from export.inputs import varied_inputs
 from export.parity import Agreement, compare
@@ -27,7 +27,7 @@ def write(program: Program, folder: Path) -> tuple[Path, Path]:
 
 def varied(program: Program, real: NDArray[np.float32], count: int) -> NDArray[np.int8]:
     """`count` inputs of all kinds (N, C, F, T), made from real ones (n, C, F, T)."""
-    zero_point = quantization(program, program.input).zero_point
+    zero_point = program.quantization(program.input).zero_point
     return np.concatenate(list(varied_inputs(quantize_input(program, real), zero_point, count, seed=0).values()))
 
 

@@ -9,8 +9,8 @@ from ai_edge_litert.interpreter import Interpreter
 from onnx import TensorProto
 
 from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from export.onnx.arithmetic import OnnxArithmetic
-from export.onnx.graph import Graph as OnnxGraph
+from export.onnx_graph import Graph as OnnxGraph
+from export.onnx_graph import OnnxArithmetic
 from export.tflite.arithmetic import TfliteArithmetic
 from export.tflite.graph import Graph as TfliteGraph
 

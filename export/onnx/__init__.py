@@ -1,1 +1,0 @@
-"""Programs as .onnx: the graph, and how each kind of operation is said in nodes, one a file."""
