@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.support import tiny_data
 
 ROOT = Path(__file__).parent.parent

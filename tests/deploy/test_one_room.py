@@ -18,7 +18,7 @@ def _uses(tree: ast.AST) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module") and node.args:
-            names = [node.args[0].value] if isinstance(node.args[0], ast.Constant) else []
+            names = [str(node.args[0].value)] if isinstance(node.args[0], ast.Constant) else []
         else:
             names = []
             if isinstance(node, ast.Attribute | ast.Name):

@@ -8,8 +8,8 @@ import pytest
 from bench.boards.device import bundle
 from bench.boards.device.bundle import Settings
 from bench.boards.emulate import emulator
-from bench.boards.remote.local import Local
 from bench.boards.remote.session import Session
+from bench.boards.remote.transport import Local
 from deploy import runtime
 from tests.support import tiny_models
 
