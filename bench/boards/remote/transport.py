@@ -1,11 +1,8 @@
-"""What a session needs of a way to reach a device, and this machine in a device's place.
+"""What a session needs of a way to reach a device.
 
 Paths are relative to the folder in which commands start there: the home folder, over ssh.
 """
 
-import shutil
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -58,29 +55,3 @@ class Transport(Protocol):
     def close(self) -> None:
         """End the connection."""
         ...
-
-
-@dataclass
-class Local:
-    """This machine as the device, with any executable as its Python: a folder stands for the device's home folder."""
-
-    home: Path
-    python: str
-    """Shell words, for example "qemu-aarch64 -L ROOT ROOT/usr/bin/python3.11"."""
-    name: str = "this machine"
-    slug: str = "local"
-
-    def run(self, command: str, given: bytes = b"") -> str:
-        done = subprocess.run(["sh", "-c", command], input=given, capture_output=True, cwd=self.home, check=False)
-        if done.returncode:
-            raise FailedError(done.returncode, done.stderr.decode(errors="replace"))
-        return done.stdout.decode(errors="replace")
-
-    def send(self, folder: Path, to: str) -> None:
-        shutil.copytree(folder, self.home / to, dirs_exist_ok=True)
-
-    def fetch(self, folder: str, to: Path) -> None:
-        shutil.copytree(self.home / folder, to, dirs_exist_ok=True)
-
-    def close(self) -> None:
-        """Nothing is open."""
