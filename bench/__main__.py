@@ -59,7 +59,7 @@ def judge(
         model: export run (`make export`), or any .tflite or .onnx file.
         data: prepared data set (.h5), whose test split is answered; without, accuracy is left out.
         out: folder for the report; default: `bench` beside a run, NAME.bench beside a file.
-        target: pi3, pi4, pi5 or zero2 (emulated Raspberry Pi), or ssh:user@host[:port].
+        target: a board of bench/boards/targets (emulated), such as pi4, or ssh:user@host[:port].
         reference: float twin (.tflite or .onnx) of a file, to compare it with.
         mel: front-end of a file that takes spectrograms; a run brings its own.
         latency_seconds: time for the latencies, seconds.

@@ -11,7 +11,6 @@ scale and zero point on its input and output tensors; an .onnx carries them in i
 Shape legend: n clips, F mel bands, T frames, S samples, K classes.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -20,6 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from deploy import open_runtime
 from tinyasc.errors import UserError
 
 
@@ -128,49 +128,37 @@ def load(path: Path, threads: int = 1, kernels: Kernels = "default") -> Model:
 
 
 def tflite_interpreter(
-    path: Path, threads: int = 1, kernels: Kernels = "default", content: bytes | None = None
+    path: Path,
+    threads: int = 1,
+    kernels: Kernels = "default",
+    content: bytes | None = None,
+    preserve_all_tensors: bool = False,
 ) -> tuple[Any, str]:
-    """The allocated interpreter of a .tflite, and the package that it is of.
+    """The allocated interpreter of a .tflite, and the package that it is of with its version.
 
     Args:
         path: the file.
         threads: CPU threads for one inference.
         kernels: which.
         content: to be read in the place of the file.
+        preserve_all_tensors: keep what lies between operations, for whoever reads it.
 
     Raises:
         UserError: no runtime for it, or a file that the runtime refuses.
     """
     try:
-        from ai_edge_litert.interpreter import Interpreter, OpResolverType  # noqa: PLC0415
-
-        package = "ai-edge-litert"
+        package, _ = open_runtime.import_runtime(".tflite")
     except ImportError:
-        try:
-            from tflite_runtime.interpreter import (  # type: ignore[import-not-found]  # noqa: PLC0415
-                Interpreter,
-                OpResolverType,
-            )
-
-            package = "tflite-runtime"
-        except ImportError:
-            raise UserError("no runtime for .tflite files: pip install ai-edge-litert") from None
-    resolvers = {"default": OpResolverType.AUTO, "built-in": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES}
+        raise UserError("no runtime for .tflite files: pip install ai-edge-litert") from None
     try:
-        interpreter: Any = Interpreter(
-            model_path=str(path) if content is None else None,
-            model_content=content,
-            num_threads=threads,
-            experimental_op_resolver_type=resolvers[kernels],
-        )
-        interpreter.allocate_tensors()
+        interpreter = open_runtime.open_interpreter(path, threads, kernels, content, preserve_all_tensors)
     except (ValueError, RuntimeError) as error:
         raise UserError(f"{path} does not load in {package}: {_first_line(error)}") from error
-    return interpreter, package
+    return interpreter, f"{package} {metadata.version(package)}"
 
 
 def _load_tflite(path: Path, threads: int, kernels: Kernels) -> Model:
-    interpreter, package = tflite_interpreter(path, threads, kernels)
+    interpreter, version = tflite_interpreter(path, threads, kernels)
     ports = []
     for side, details in (("input", interpreter.get_input_details()), ("output", interpreter.get_output_details())):
         _need_one(path, side, [one["name"] for one in details])
@@ -194,9 +182,7 @@ def _load_tflite(path: Path, threads: int, kernels: Kernels) -> Model:
         interpreter.invoke()
         return interpreter.get_tensor(output_index)
 
-    # An applied delegate shows up as an operation of its own; on the CPU the only default delegate is XNNPACK.
-    delegated = any(operation["op_name"] == "DELEGATE" for operation in interpreter._get_ops_details())
-    family = f"{package} {metadata.version(package)}, {'XNNPACK' if delegated else 'built-in kernels'}"
+    family = f"{version}, {open_runtime.kernel_family(interpreter)}"
     return Model(path, family, path.stat().st_size, ports[0], ports[1], run)
 
 
@@ -212,31 +198,18 @@ def onnx_session(path: Path, threads: int = 1, profile: Path | None = None, cont
     Raises:
         UserError: no runtime for it, or a file that the runtime refuses.
     """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else 1.32 leaves a device id and a database at home
     try:
-        import onnxruntime  # noqa: PLC0415
+        open_runtime.import_runtime(".onnx")
     except ImportError:
         raise UserError("no runtime for .onnx files: pip install onnxruntime") from None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors only
-    # Else its threads keep their cores busy for tens of milliseconds after every inference, waiting for the next one.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    if profile is not None:
-        options.enable_profiling, options.profile_file_prefix = True, str(profile)
     try:
-        return onnxruntime.InferenceSession(
-            str(path) if content is None else content, options, providers=["CPUExecutionProvider"]
-        )
+        return open_runtime.open_session(path, threads, profile, content)
     except Exception as error:  # its exceptions derive from nothing but Exception
         raise UserError(f"{path} does not load in onnxruntime: {_first_line(error)}") from error
 
 
 def _load_onnx(path: Path, threads: int) -> Model:
     session = onnx_session(path, threads)
-    import onnxruntime  # noqa: PLC0415
-
     carried = session.get_modelmeta().custom_metadata_map
     ports = []
     for side, nodes in (("input", session.get_inputs()), ("output", session.get_outputs())):
@@ -262,7 +235,7 @@ def _load_onnx(path: Path, threads: int) -> Model:
     def run(raw: np.ndarray) -> np.ndarray:
         return np.asarray(session.run(wanted, {name: raw})[0])
 
-    kernels = f"onnxruntime {onnxruntime.__version__}, CPU (MLAS)"
+    kernels = f"{open_runtime.runtime_version('.onnx')}, CPU (MLAS)"
     return Model(path, kernels, path.stat().st_size, ports[0], ports[1], run)
 
 

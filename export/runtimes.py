@@ -5,23 +5,19 @@ Shapes: N inputs, C channels, F mel bands, T frames, K classes, S samples.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from deploy import open_runtime, runtime
 from export.to_onnx import UINT8_OFFSET
 from tinyasc.errors import UserError
 
 Int8 = NDArray[np.int8]
 Float32 = NDArray[np.float32]
 
-LITERT = f"ai-edge-litert {metadata.version('ai-edge-litert')}"
-ONNX_RUNTIME = f"onnxruntime {onnxruntime.__version__}"
 ONNX_RUNTIME_KERNELS = "CPUExecutionProvider (MLAS)"
 
 
@@ -69,7 +65,7 @@ def litert(path: Path, threads: int) -> Runtime:
     Raises:
         UserError: XNNPACK left an operator to other kernels, whose rounding is not the program's.
     """
-    interpreter = _interpreter(path, threads)
+    interpreter, version = _interpreter(path, threads)
     source, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
 
     def run(inputs: Int8) -> Int8:
@@ -80,7 +76,7 @@ def litert(path: Path, threads: int) -> Runtime:
             outputs.append(interpreter.get_tensor(result["index"])[0])
         return np.stack(outputs)
 
-    return Runtime(LITERT, "XNNPACK", threads, run)
+    return Runtime(version, "XNNPACK", threads, run)
 
 
 def litert_drop_in(path: Path, shown: Path, threads: int) -> DropIn:
@@ -89,18 +85,18 @@ def litert_drop_in(path: Path, shown: Path, threads: int) -> DropIn:
     Raises:
         UserError: XNNPACK left an operator to other kernels.
     """
-    whole, inside = _interpreter(path, threads), _interpreter(shown, threads)
+    (whole, version), (inside, _) = _interpreter(path, threads), _interpreter(shown, threads)
 
     def run(waveform: Float32) -> Outcome:
         (scores,), (features, logits) = (_invoke(interpreter, waveform) for interpreter in (whole, inside))
         return Outcome(features[..., 0], logits, scores)
 
-    return DropIn(LITERT, "XNNPACK", threads, run)
+    return DropIn(version, "XNNPACK", threads, run)
 
 
 def onnx_runtime(path: Path, threads: int) -> Runtime:
     """A .onnx in ONNX Runtime's CPU provider with its default graph optimizations."""
-    session = _session(path, threads)
+    session = runtime.onnx_session(path, threads)
     name = session.get_inputs()[0].name
 
     def run(inputs: Int8) -> Int8:
@@ -110,12 +106,12 @@ def onnx_runtime(path: Path, threads: int) -> Runtime:
             outputs.append(np.asarray(session.run(None, {name: shifted})[0])[0])
         return _int8(np.stack(outputs))
 
-    return Runtime(ONNX_RUNTIME, ONNX_RUNTIME_KERNELS, threads, run)
+    return Runtime(open_runtime.runtime_version(".onnx"), ONNX_RUNTIME_KERNELS, threads, run)
 
 
 def onnx_runtime_drop_in(path: Path, shown: Path, threads: int) -> DropIn:
     """A drop-in .onnx, and the same with its features and logits as outputs, in ONNX Runtime's CPU provider."""
-    whole, inside = _session(path, threads), _session(shown, threads)
+    whole, inside = runtime.onnx_session(path, threads), runtime.onnx_session(shown, threads)
     name = whole.get_inputs()[0].name
 
     def run(waveform: Float32) -> Outcome:
@@ -123,33 +119,21 @@ def onnx_runtime_drop_in(path: Path, shown: Path, threads: int) -> DropIn:
         (scores,), (features, logits) = ([np.asarray(one)[0] for one in outputs] for outputs in sessions)
         return Outcome(features[0], _int8(logits), scores)
 
-    return DropIn(ONNX_RUNTIME, ONNX_RUNTIME_KERNELS, threads, run)
+    return DropIn(open_runtime.runtime_version(".onnx"), ONNX_RUNTIME_KERNELS, threads, run)
 
 
-def _interpreter(path: Path, threads: int) -> Interpreter:
-    interpreter = Interpreter(str(path), num_threads=threads)
-    interpreter.allocate_tensors()
-    sources, results = interpreter.get_input_details(), interpreter.get_output_details()
-    delegates = [operator for operator in interpreter._get_ops_details() if operator["op_name"] == "DELEGATE"]
-    if (
-        len(delegates) != 1
-        or sources[0]["index"] not in delegates[0]["inputs"]
-        or {result["index"] for result in results} != set(np.atleast_1d(delegates[0]["outputs"]).tolist())
-    ):
+def _interpreter(path: Path, threads: int) -> tuple[Any, str]:
+    """The interpreter, all of XNNPACK, and its package and version."""
+    interpreter, version = runtime.tflite_interpreter(path, threads)
+    if not open_runtime.is_fully_delegated(interpreter):
         raise UserError(f"{path}: XNNPACK did not take every operator: use the ai-edge-litert of constraints.txt")
-    return interpreter
+    return interpreter, version
 
 
-def _invoke(interpreter: Interpreter, waveform: Float32) -> list[NDArray[Any]]:
+def _invoke(interpreter: Any, waveform: Float32) -> list[NDArray[Any]]:
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], waveform[None])
     interpreter.invoke()
     return [interpreter.get_tensor(result["index"])[0] for result in interpreter.get_output_details()]
-
-
-def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def _int8(shifted: NDArray[Any]) -> Int8:

@@ -8,8 +8,8 @@ import numpy as np
 from bench.boards.device import inputs
 from bench.boards.emulate import emulator as emulated
 from bench.boards.emulate.run import Case, emulate
+from bench.boards.remote import session as device
 from bench.boards.remote import ssh
-from bench.boards.remote import target as device
 from bench.boards.targets import boards
 from bench.measure.subject import Subject
 from tinyasc.clips import Clips

@@ -14,6 +14,8 @@ from tinyasc.errors import UserError
 
 MINUTE = 60.0
 """Seconds."""
+SOURCES = Path(__file__).parents[2]
+"""The folder of bench, deploy and tinyasc."""
 _running: set[subprocess.Popen[str]] = set()
 
 
@@ -49,6 +51,12 @@ def run(
             process.wait()  # after Ctrl-C nobody else does
             _running.discard(process)
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
+def project_environment() -> dict[str, str]:
+    """Variables of a process that imports modules of this project, whatever its Python and its folder."""
+    paths = [str(SOURCES), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def end_all() -> None:

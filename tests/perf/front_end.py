@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
 from compress.arithmetic.arithmetic import Tensor
+from deploy import open_runtime
 from export.front_end import log_mel
 from export.tflite.arithmetic import TfliteArithmetic
 from export.tflite.graph import Graph
@@ -37,8 +37,7 @@ def cases(scratch: Path) -> list[Case]:
 
 
 def _runner(path: Path, sound: np.ndarray) -> Any:
-    interpreter = Interpreter(str(path), num_threads=1)
-    interpreter.allocate_tensors()
+    interpreter = open_runtime.open_interpreter(path)
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], sound)
 
     def run() -> None:

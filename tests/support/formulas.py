@@ -4,11 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
-from ai_edge_litert.interpreter import Interpreter
 from onnx import TensorProto
 
 from compress.arithmetic.arithmetic import Arithmetic, Tensor
+from deploy import open_runtime
 from export.onnx_graph import Graph as OnnxGraph
 from export.onnx_graph import OnnxArithmetic
 from export.tflite.arithmetic import TfliteArithmetic
@@ -22,9 +21,8 @@ def in_litert(formula: Formula, numbers: np.ndarray, folder: Path) -> np.ndarray
     graph = TfliteGraph()
     source = graph.activation("x", numbers.shape, None)
     result = formula(TfliteArithmetic(graph), Tensor(source, numbers.shape))
-    interpreter = Interpreter(model_content=graph.file([source], [result.key]))
-    interpreter.allocate_tensors()
-    assert "DELEGATE" in {operator["op_name"] for operator in interpreter._get_ops_details()}
+    interpreter = open_runtime.open_interpreter(folder / "formula.tflite", content=graph.file([source], [result.key]))
+    assert open_runtime.kernel_family(interpreter) == "XNNPACK"
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], numbers)
     interpreter.invoke()
     return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
@@ -36,5 +34,5 @@ def in_onnx_runtime(formula: Formula, numbers: np.ndarray, folder: Path) -> np.n
     result = formula(OnnxArithmetic(graph, "norm"), Tensor("x", numbers.shape))
     ends = [("x", TensorProto.FLOAT, numbers.shape)], [(result.key, TensorProto.FLOAT, result.shape)]
     graph.write(folder / "formula.onnx", *ends, {})
-    session = onnxruntime.InferenceSession(folder / "formula.onnx", providers=["CPUExecutionProvider"])
+    session = open_runtime.open_session(folder / "formula.onnx")
     return np.asarray(session.run(None, {"x": numbers})[0])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.boards.device import bundle
 from bench.boards.remote import probe
-from bench.boards.remote.local import Local
+from tests.support.local_device import Local
 
 ANSWER = {
     "machine": "aarch64",

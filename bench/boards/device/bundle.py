@@ -1,4 +1,5 @@
-"""A folder with all that `bench.boards.device.runner` needs: the runner, model files, their raw inputs and settings.json.
+"""A folder with all that a measurement needs: the runner with the modules it imports, model files, their raw inputs and
+settings.json.
 
 The same files, inputs and settings give the same bytes and so the same digest, wherever and whenever it is made: a
 device that holds a folder of that digest holds the same work.
@@ -14,9 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from bench.boards.device import runner
+from deploy import board_state, open_runtime
 from tinyasc.errors import UserError
 
 RUNNER = Path(runner.__file__)
+BESIDE = [Path(open_runtime.__file__), Path(board_state.__file__)]
+"""Modules of `deploy` that the runner imports."""
 TIME, COUNT = "time", "count"
 LEAST_RUNS = 200
 """Of a latency: the 99th percentile then stands on two runs."""
@@ -78,6 +82,10 @@ def write(folder: Path, models: Mapping[str, Path], inputs: Mapping[str, np.ndar
         kinds = settings.kernels if file.endswith(".tflite") else ("default",)
         entries += [{"file": file, "inputs": _inputs(file), "kernels": kernels} for kernels in kinds]
     shutil.copyfile(RUNNER, folder / RUNNER.name)
+    (folder / "deploy").mkdir(exist_ok=True)
+    (folder / "deploy/__init__.py").touch()  # else a package of that name elsewhere on the device would come before it
+    for module in BESIDE:
+        shutil.copyfile(module, folder / "deploy" / module.name)
     described = {"format": runner.FORMAT, "models": entries, **asdict(settings)}
     del described["kernels"]
     (folder / "settings.json").write_text(json.dumps(described, indent=1) + "\n")
@@ -90,6 +98,6 @@ def _inputs(file: str) -> str:
 
 def _digest(folder: Path) -> str:
     whole = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        whole.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        whole.update(f"{path.relative_to(folder)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return whole.hexdigest()

@@ -1,4 +1,5 @@
-"""Measures the model files of a bundle on the machine it runs on. The one file that is copied to a device.
+"""Measures the model files of a bundle on the machine it runs on. It is copied to a device with the modules of `deploy`
+that it imports, and nothing else of this project (`bench.boards.device.bundle`).
 
     python runner.py BUNDLE OUT
 
@@ -26,33 +27,25 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import importlib
 import json
 import os
 import random
 import resource
-import shutil
-import struct
-import subprocess
 import sys
 import time
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from deploy import board_state, open_runtime
 
 FORMAT = 1
 SETTLE = 2
 """Runs at the head of a block that do not count: the caches hold the model before."""
 PAUSE = 0.02
 """Seconds between blocks: a runtime's idle threads spin for a while before they sleep, and take cores from the next."""
-THROTTLED = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "soft temperature limit"}
-"""Bits of `vcgencmd get_throttled`, the same 16 places higher for "since boot" (Raspberry Pi OS documentation)."""
-
-CORE = ("cpu implementer", "cpu architecture", "cpu variant", "cpu part", "cpu revision")
-"""What /proc/cpuinfo says of an Arm core; part 0xd03 is a Cortex-A53, 0xd08 an A72, 0xd0b an A76 (Arm's MIDR_EL1)."""
 
 
 class Loaded(NamedTuple):
@@ -78,49 +71,23 @@ def load(path: Path, threads: int, kernels: str = "default") -> Loaded:
         ImportError: no runtime for such files here.
         ValueError, RuntimeError: the runtime does not take the file.
     """
-    package, module = _runtime(path.suffix)
-    if path.suffix == ".onnx":
-        return _load_onnx(path, threads, package, module)
-    return _load_tflite(path, threads, kernels, package, module)
+    return _load_onnx(path, threads) if path.suffix == ".onnx" else _load_tflite(path, threads, kernels)
 
 
-def _runtime(suffix: str) -> tuple[str, Any]:
-    """The package and module that run such files."""
-    if suffix == ".onnx":
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else 1.32 leaves a device id and a database in the home folder
-        return "onnxruntime", importlib.import_module("onnxruntime")
-    try:
-        return "ai-edge-litert", importlib.import_module("ai_edge_litert.interpreter")
-    except ImportError:
-        return "tflite-runtime", importlib.import_module("tflite_runtime.interpreter")
-
-
-def _load_tflite(path: Path, threads: int, kernels: str, package: str, litert: Any) -> Loaded:
-    # BUILTIN_REF would be slow reference code; this one is the built-in kernels as a device without XNNPACK has them.
-    resolver = "BUILTIN_WITHOUT_DEFAULT_DELEGATES" if kernels == "built-in" else "AUTO"
-    interpreter: Any = litert.Interpreter(
-        model_path=str(path),
-        num_threads=threads,
-        experimental_op_resolver_type=getattr(litert.OpResolverType, resolver),
-    )
-    interpreter.allocate_tensors()
+def _load_tflite(path: Path, threads: int, kernels: str) -> Loaded:
+    interpreter = open_runtime.open_interpreter(path, threads, kernels)
     source, sink = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
-    delegated = any(operation["op_name"] == "DELEGATE" for operation in interpreter._get_ops_details())
     return Loaded(
-        package + " " + metadata.version(package),
-        "XNNPACK" if delegated else "built-in kernels",
+        open_runtime.runtime_version(path.suffix),
+        open_runtime.kernel_family(interpreter),
         lambda raw: interpreter.set_tensor(source, raw),
         interpreter.invoke,
         lambda: interpreter.get_tensor(sink),
     )
 
 
-def _load_onnx(path: Path, threads: int, package: str, onnxruntime: Any) -> Loaded:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = 3  # errors only
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+def _load_onnx(path: Path, threads: int) -> Loaded:
+    session = open_runtime.open_session(path, threads)
     name, wanted = session.get_inputs()[0].name, [session.get_outputs()[0].name]
     feed: dict[str, Any] = {}
     given: list[Any] = []
@@ -131,7 +98,7 @@ def _load_onnx(path: Path, threads: int, package: str, onnxruntime: Any) -> Load
     def invoke() -> None:
         given[:] = session.run(wanted, feed)
 
-    return Loaded(package + " " + onnxruntime.__version__, "MLAS", put, invoke, lambda: given[0])
+    return Loaded(open_runtime.runtime_version(path.suffix), "MLAS", put, invoke, lambda: given[0])
 
 
 def measure(bundle: Path, out: Path) -> None:
@@ -141,12 +108,12 @@ def measure(bundle: Path, out: Path) -> None:
         raise ValueError(f"settings.json has format {settings['format']!r}, this runner reads {FORMAT}")
     out.mkdir(parents=True, exist_ok=True)
     timed = settings["mode"] == "time"
-    started, before = time.time(), state(timed)
+    started, before = time.time(), board_state.state(timed)
     entries, models, inputs, skipped = [], [], [], []
     cores = os.cpu_count() or 1
     for described in settings["models"]:
         try:
-            _runtime(Path(described["file"]).suffix)  # imported before any clock starts
+            open_runtime.import_runtime(Path(described["file"]).suffix)  # imported before any clock starts
         except ImportError as error:
             skipped.append({"file": described["file"], "reason": str(error)})
             continue
@@ -172,11 +139,11 @@ def measure(bundle: Path, out: Path) -> None:
         {
             "format": FORMAT,
             "mode": settings["mode"],
-            "machine": machine(),
+            "machine": board_state.machine(),
             "python": sys.version.split()[0],
             "numpy": np.__version__,
             "before": before,
-            "after": state(timed),
+            "after": board_state.state(timed),
             "during": during,
             "started": started,
             "ended": time.time(),
@@ -193,7 +160,7 @@ def _prepare(bundle: Path, out: Path, described: dict[str, str], threads: int, t
     file, kernels = described["file"], described["kernels"]
     raw = np.load(bundle / described["inputs"], allow_pickle=False)
     rows = [np.ascontiguousarray(one) for one in raw]
-    memory, start = _resident(), time.perf_counter()
+    memory, start = board_state.resident_bytes(), time.perf_counter()
     try:
         model = load(bundle / file, threads, kernels)
         loaded = time.perf_counter()
@@ -201,7 +168,7 @@ def _prepare(bundle: Path, out: Path, described: dict[str, str], threads: int, t
         first = time.perf_counter()
     except Exception as error:  # onnxruntime's derive from nothing but Exception
         raise ValueError(f"{file} does not run: {error}") from error
-    growth = _resident() - memory
+    growth = board_state.resident_bytes() - memory
     outputs = np.stack(outputs + [np.array(model.run(row)) for row in rows[1:]])
     saved = f"{file}.{kernels}.{threads}.npy"
     np.save(out / saved, outputs)
@@ -249,7 +216,7 @@ def _time(models: list[Loaded], inputs: list[Any], entries: list[dict], runs: in
                 end = time.perf_counter_ns()
                 if count >= SETTLE:
                     taken[place].append((end - begin) / 1e6)
-            now = state(False)  # at once: the clock still is that of the work
+            now = board_state.state(False)  # at once: the clock still is that of the work
             frequencies.append(now["frequency_hz"])
             temperatures.append(now["temperature_c"])
         print(f"round {number + 1} of {rounds}", flush=True)
@@ -280,94 +247,6 @@ def _steady(models: list[Loaded], inputs: list[Any], entries: list[dict], second
         phases.append({"phase": "inference", **what, "started": begin, "ended": time.time(), "inferences": count})
         print(f"steady phase {len(phases) - 1} of {len(models)}", flush=True)
     return phases
-
-
-def machine() -> dict[str, Any]:
-    """What this machine is."""
-    system = os.uname()
-    cores: list[dict[str, str]] = []
-    others: dict[str, str] = {}
-    for line in (_read("/proc/cpuinfo") or "").splitlines():
-        key, _, value = line.partition(":")
-        key, value = key.strip().lower(), value.strip()
-        if key == "processor":
-            cores.append({})
-        elif key in CORE and cores:
-            cores[-1][key[4:]] = value
-        elif key:
-            others.setdefault(key, value)
-    kinds = [kind for number, kind in enumerate(cores) if kind and kind not in cores[:number]]
-    memory = (_read("/proc/meminfo") or "").split()
-    released = [
-        line.partition("=")[2].strip('"')
-        for line in (_read("/etc/os-release") or "").splitlines()
-        if line.startswith("PRETTY_NAME=")
-    ]
-    return {
-        "board": (_read("/proc/device-tree/model") or "").strip("\0\n ") or None,
-        "cpu": others.get("model name") or others.get("hardware"),
-        "cores": os.cpu_count(),
-        "core_kinds": kinds,
-        "features": sorted(set((others.get("features") or others.get("flags") or "").split())),
-        "architecture": system.machine,
-        "bits": 8 * struct.calcsize("P"),
-        "kernel": system.sysname + " " + system.release,
-        "system": released[0] if released else None,
-        "memory_bytes": 1024 * int(memory[1]) if memory[:1] == ["MemTotal:"] else None,
-        "maximum_frequency_hz": _hertz("cpuinfo_max_freq"),
-    }
-
-
-def state(firmware: bool) -> dict[str, Any]:
-    """What this machine's clocks do now.
-
-    Args:
-        firmware: also ask a Raspberry Pi's firmware, which takes a process.
-    """
-    zone = _read("/sys/class/thermal/thermal_zone0/temp")
-    return {
-        "governor": (_read(CLOCK + "scaling_governor") or "").strip() or None,
-        "frequency_hz": _hertz("scaling_cur_freq"),
-        "temperature_c": int(zone) / 1000 if zone and zone.strip().lstrip("-").isdigit() else None,
-        "load": os.getloadavg()[0],
-        "throttled": _throttled() if firmware else None,
-    }
-
-
-def _throttled() -> dict[str, Any] | None:
-    if shutil.which("vcgencmd") is None:
-        return None
-    done = subprocess.run(["vcgencmd", "get_throttled"], capture_output=True, text=True, check=False)
-    name, _, value = done.stdout.strip().partition("=")
-    if name != "throttled":
-        return None
-    bits = int(value, 16)
-    return {
-        "bits": value,
-        "now": [meaning for bit, meaning in THROTTLED.items() if bits >> bit & 1],
-        "since_boot": [meaning for bit, meaning in THROTTLED.items() if bits >> bit + 16 & 1],
-    }
-
-
-CLOCK = "/sys/devices/system/cpu/cpu0/cpufreq/"
-
-
-def _hertz(name: str) -> int | None:
-    value = (_read(CLOCK + name) or "").strip()
-    return 1000 * int(value) if value.isdigit() else None
-
-
-def _resident() -> int:
-    """Bytes of this process in memory."""
-    pages = (_read("/proc/self/statm") or "0 0").split()[1]
-    return int(pages) * resource.getpagesize()
-
-
-def _read(path: str) -> str | None:
-    try:
-        return Path(path).read_text(errors="replace")
-    except OSError:
-        return None
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

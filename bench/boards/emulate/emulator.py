@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from bench.boards.emulate import count, debian, overlay, parts, qemu, wheels
+from bench.boards.emulate import count, overlay, packages, qemu
 from bench.boards.emulate.qemu import Qemu
 from bench.boards.targets import boards
 from bench.measure import process
@@ -52,7 +52,7 @@ def prepare(folder: Path = FOLDER) -> Emulator:
     """
     folder = folder.absolute()
     root, site = folder / "root", folder / "site"
-    with parts.locked(folder), tqdm(total=5, desc="emulator", unit="part", leave=False) as progress:
+    with packages.locked(folder), tqdm(total=5, desc="emulator", unit="part", leave=False) as progress:
 
         def begin(part: str) -> None:
             progress.set_postfix_str(part)
@@ -61,10 +61,10 @@ def prepare(folder: Path = FOLDER) -> Emulator:
         begin("QEMU")
         program = qemu.find(folder / "qemu")
         begin("Python for arm64")
-        parts.make(root, {"arm64": PACKAGES}, lambda into: debian.unpack(PACKAGES, into, "arm64"))
+        packages.make(root, {"arm64": PACKAGES}, lambda into: packages.unpack(PACKAGES, into, "arm64"))
         begin("runtimes for arm64")
-        runtimes, version = wheels.runtimes_here(), _python_version(root)
-        parts.make(site, {"python": version, **runtimes}, lambda into: wheels.install(runtimes, version, into))
+        runtimes, version = packages.runtimes_here(), _python_version(root)
+        packages.make(site, {"python": version, **runtimes}, lambda into: packages.install(runtimes, version, into))
         begin("boards")
         known = [boards.load(key) for key in boards.known()]
         pythons = {board.key: overlay.write(board, folder / board.key, root, site, program) for board in known}
@@ -87,7 +87,7 @@ def _make_counter(part: Path, program: Qemu, python: Path) -> str | None:
         return "there is no C compiler here: install gcc"
     try:
         made_of = {"sources": count.sources_sha256(), "qemu": program.version}
-        parts.make(part, made_of, lambda into: _build_and_try(into, program, python))
+        packages.make(part, made_of, lambda into: _build_and_try(into, program, python))
     except UserError as error:
         return str(error)
     return None

@@ -5,7 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.boards.emulate import debian, parts
+from bench.boards.emulate import packages
 from bench.measure import process
 from tinyasc.errors import UserError
 
@@ -40,10 +40,10 @@ def find(part: Path) -> Qemu:
     """
     found = shutil.which(PROGRAM) or shutil.which(STATIC)
     installed = None if found is None else _ask(Path(found), None)
-    if installed is not None and (installed.takes_plugins or debian.missing_tools()):
+    if installed is not None and (installed.takes_plugins or packages.missing_tools()):
         return installed
     try:
-        parts.make(part, {"package": "qemu-user"}, lambda folder: debian.unpack(["qemu-user"], folder))
+        packages.make(part, {"package": "qemu-user"}, lambda folder: packages.unpack(["qemu-user"], folder))
     except UserError:
         if installed is None:
             raise

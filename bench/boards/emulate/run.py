@@ -55,8 +55,8 @@ def emulate(emulator: Emulator, board: Board, cases: Sequence[Case]) -> dict[str
     """Run files on a board and say what was found, as `bench.boards.device.result` has it.
 
     Files run side by side, one a core of this machine, as no time is measured. A file that does not run there is a
-    finding too, and stands among the warnings. Estimates stand on published times; `bench.boards.estimate.renew` makes them
-    again where boards of one's own were measured.
+    finding too, and stands among the warnings. Estimates stand on published times; `bench.boards.estimate.renew` makes
+    them again where boards of one's own were measured.
 
     Args:
         emulator: ready.

@@ -20,11 +20,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
-from bench.boards.device import measured
-from bench.boards.device.bundle import RUNNER, Bundle
-from bench.boards.remote import environment, probe
+from bench.boards.device import bundle, measured
+from bench.boards.device.bundle import RUNNER, Bundle, Settings
+from bench.boards.remote import environment, probe, ssh
+from bench.boards.remote.ssh import Ssh
 from bench.boards.remote.transport import FailedError, LostError, Transport
 from tinyasc.errors import UserError
 
@@ -195,3 +197,36 @@ class Session:
 
     def _left(self) -> str:
         return f"left on {self.transport.name}: {self.folder}"
+
+
+def measure(
+    target: str,
+    models: Mapping[str, Path],
+    inputs: Mapping[str, np.ndarray],
+    integer: Mapping[str, bool],
+    *,
+    steady_seconds: float = 0.0,
+    keep: bool = False,
+) -> dict[str, Any]:
+    """Measure files on a device, and return the result of that target (`bench.boards.device.result`).
+
+    The same arguments after a lost connection take up what was begun there.
+
+    Args:
+        target: ssh:user@host or ssh:user@host:port.
+        models: file name -> model file.
+        inputs: file name -> raw inputs (n, *input shape) in the type that the file takes.
+        integer: file -> whether its network computes in integers.
+        steady_seconds: how long each file then runs without a pause, for a power meter; 0: not at all.
+        keep: leave folder and runtimes on the device.
+
+    Raises:
+        UserError: whatever kept it from that, with what to do and what is left on the device.
+    """
+    transport = Ssh(ssh.parse(target))
+    try:
+        with tempfile.TemporaryDirectory() as place:
+            work = bundle.write(Path(place), models, inputs, Settings(steady_seconds=steady_seconds))
+            return Session(transport, work).measure(integer, keep)
+    finally:
+        transport.close()

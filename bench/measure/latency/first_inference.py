@@ -13,13 +13,11 @@ from contextlib import suppress  # noqa: E402
 from importlib import import_module  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-RUNTIMES = {".tflite": "ai_edge_litert.interpreter", ".onnx": "onnxruntime"}
-
 
 def main(path: Path) -> None:
     """Print {"importing", "loading", "first"} in nanoseconds."""
-    with suppress(ImportError):  # another runtime may take its place; loading imports that
-        import_module(RUNTIMES[path.suffix])
+    with suppress(ImportError):  # loading says it
+        import_module("deploy.open_runtime").import_runtime(path.suffix)
     np, runtime = import_module("numpy"), import_module("deploy.runtime")
     imported = time.perf_counter_ns()
     model = runtime.load(path)

@@ -61,10 +61,10 @@ def measure(path: Path, seconds: float) -> Profile:
 
 def _stopwatch(path: Path, content: bytes) -> Stopwatch:
     """Of the invocation alone: a prefix has several outputs, and copying them is no part of any operation."""
-    interpreter, package = runtime.tflite_interpreter(path, content=content)
+    interpreter, version = runtime.tflite_interpreter(path, content=content)
     for details in interpreter.get_input_details():
         interpreter.set_tensor(details["index"], _noise(details))
-    return Stopwatch(package, settled(interpreter.invoke))
+    return Stopwatch(version, settled(interpreter.invoke))
 
 
 def _noise(details: dict[str, Any]) -> np.ndarray:

@@ -16,7 +16,6 @@ import numpy as np
 from bench.measure import process
 from bench.measure.latency import order_statistics
 from bench.measure.latency.order_statistics import Median
-from bench.measure.latency.worker import environment
 from tinyasc.errors import UserError
 
 ENOUGH_PROCESSES = 15
@@ -59,7 +58,9 @@ def measure(files: Mapping[str, Path], seconds: float) -> dict[str, Start]:
 
 def _once(path: Path) -> list[float]:
     command = [sys.executable, "-m", "bench.measure.latency.first_inference", str(path)]
-    found = process.run(command, f"the start of {path}", seconds=PATIENCE_SECONDS, environment=environment())
+    found = process.run(
+        command, f"the start of {path}", seconds=PATIENCE_SECONDS, environment=process.project_environment()
+    )
     if found.returncode != 0:
         reason = (found.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise UserError(f"{path} cannot be started in a process of its own: {reason}")

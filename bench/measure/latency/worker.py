@@ -8,7 +8,6 @@ answers every line by a line: the nanoseconds of one call, taken over there. It 
 
 import gc
 import json
-import os
 import select
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from typing import Any
 
 from bench.measure.latency import stopwatch
 from bench.measure.latency.stopwatch import Stopwatch
+from bench.measure.process import project_environment
 from deploy import runtime
 from tinyasc.errors import UserError
 
@@ -27,8 +27,6 @@ PATIENCE_SECONDS = 600.0
 """For one answer; loading and a call take seconds at most."""
 END_SECONDS = 5.0
 """Until one that was told to end has ended."""
-SOURCES = Path(__file__).parents[3]
-"""What the other Python must find: bench, deploy and tinyasc."""
 
 
 @contextmanager
@@ -40,7 +38,7 @@ def worker(python: Path, path: Path, threads: int = 1) -> Iterator[Stopwatch]:
             process that ended.
     """
     command = [python, "-m", "bench.measure.latency.worker", path, str(threads)]
-    pipe, variables = subprocess.PIPE, environment()
+    pipe, variables = subprocess.PIPE, project_environment()
     with tempfile.TemporaryFile("w+") as errors:  # of a pipe that nobody reads, the writer would wait
         try:
             process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=variables)
@@ -81,12 +79,6 @@ def worker(python: Path, path: Path, threads: int = 1) -> Iterator[Stopwatch]:
                     process.wait(END_SECONDS)
                 except subprocess.TimeoutExpired:  # it hangs
                     process.kill()
-
-
-def environment() -> dict[str, str]:
-    """Of a process that runs a module of this project, whatever its Python and its folder."""
-    paths = [str(SOURCES), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def main(path: str, threads: str) -> None:

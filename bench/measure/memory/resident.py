@@ -9,7 +9,6 @@ The median lies between the least and the greatest of REPEATS = 6 readings with 
 """
 
 import json
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -108,7 +107,7 @@ def measure(files: Mapping[str, Path], repeats: int = REPEATS) -> dict[str, Resi
 def _ask(path: Path) -> dict[str, Any] | Unmeasured:
     # -P: the child's own folder does not come before the packages it imports
     command = [sys.executable, "-P", CHILD, path, str(INFERENCES)]
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    environment = process.project_environment() | {"OPENBLAS_NUM_THREADS": "1"}
     try:
         done = process.run(command, f"memory of {path.name}", seconds=PATIENCE_SECONDS, environment=environment)
     except UserError as error:

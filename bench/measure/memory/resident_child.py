@@ -1,6 +1,7 @@
-"""Loads and runs one model file and prints what this process took at each stage; imports nothing of this project.
+"""Loads and runs one model file and prints what this process took at each stage. Of this project it
+imports `deploy.open_runtime` alone, which loads nothing but numpy.
 
-    python -P resident_child.py FILE INFERENCES
+    python -P resident_child.py FILE INFERENCES       (with this project on PYTHONPATH)
 
 One line of JSON: "stages", name -> {"resident", "anonymous"} in bytes, "peak" in bytes, "runtime" and "kind".
     started     Python and numpy
@@ -14,13 +15,13 @@ anew with a program. Without /proc, kind is "peak so far": resident is ru_maxrss
 """
 
 import json
-import os
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from deploy import open_runtime
 
 STATUS = Path("/proc/self/status")
 ONNX_TYPES = {"float": "float32", "double": "float64"}
@@ -29,33 +30,23 @@ ONNX_TYPES = {"float": "float32", "double": "float64"}
 
 def main(file: Path, inferences: int) -> None:
     stages = {"started": reading()}
-    if file.suffix == ".onnx":
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else 1.32 leaves a device id and a database in the home folder
-        import onnxruntime  # noqa: PLC0415
-
-        stages["imported"] = reading()
-        runtime = f"onnxruntime {onnxruntime.__version__}"
-        infer = onnx(onnxruntime, file)
-    else:
-        from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415
-
-        stages["imported"] = reading()
-        runtime = f"ai-edge-litert {metadata.version('ai-edge-litert')}"
-        infer = tflite(Interpreter, file)
+    open_runtime.import_runtime(file.suffix)
+    stages["imported"] = reading()
+    infer = onnx(file) if file.suffix == ".onnx" else tflite(file)
     stages["loaded"] = reading()
     infer()
     stages["first"] = reading()
     for _ in range(inferences - 1):
         infer()
     stages["last"] = reading()
+    runtime = open_runtime.runtime_version(file.suffix)
     kind = "resident" if STATUS.exists() else "peak so far"
     print(json.dumps({"stages": stages, "peak": peak(), "runtime": runtime, "kind": kind}))
 
 
-def tflite(interpreter_of: Any, file: Path) -> Any:
+def tflite(file: Path) -> Any:
     """One inference on one thread, as a call without arguments."""
-    interpreter = interpreter_of(model_path=str(file), num_threads=1)
-    interpreter.allocate_tensors()
+    interpreter = open_runtime.open_interpreter(file)
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
 
     def infer() -> list[np.ndarray]:
@@ -67,12 +58,9 @@ def tflite(interpreter_of: Any, file: Path) -> Any:
     return infer
 
 
-def onnx(onnxruntime: Any, file: Path) -> Any:
+def onnx(file: Path) -> Any:
     """The same in ONNX Runtime."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors only
-    session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    session = open_runtime.open_session(file)
     shapes = {}
     for one in session.get_inputs():
         name = one.type.removeprefix("tensor(").removesuffix(")")

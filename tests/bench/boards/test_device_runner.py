@@ -1,4 +1,4 @@
-"""The one file that runs on a device."""
+"""The files that run on a device."""
 
 import ast
 import json
@@ -13,17 +13,44 @@ import numpy as np
 import pytest
 
 from bench.boards.device import bundle, runner
-from bench.boards.device.bundle import COUNT, RUNNER, Settings
+from bench.boards.device.bundle import BESIDE, COUNT, RUNNER, Settings
 from bench.boards.device.runner import Loaded
-from deploy import runtime
+from deploy import board_state, runtime
 from tests.support import tiny_models
 
 
 def test_it_needs_nothing_of_this_project_and_python_3_9_reads_it() -> None:
-    tree = ast.parse(RUNNER.read_text(), feature_version=(3, 9))
-    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert {name.split(".")[0] for name in imported} <= sys.stdlib_module_names | {"numpy"}
+    shipped = {f"deploy.{path.stem}" for path in BESIDE}
+    for path in (RUNNER, *BESIDE):
+        tree = ast.parse(path.read_text(), feature_version=(3, 9))
+        imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                imported |= (
+                    {f"deploy.{alias.name}" for alias in node.names} if node.module == "deploy" else {str(node.module)}
+                )
+        others = {name for name in imported if name.split(".")[0] not in sys.stdlib_module_names | {"numpy"}}
+        assert others <= (shipped if path == RUNNER else set())
+
+
+def test_a_bundle_runs_where_this_project_is_not(models: dict[str, Path], tmp_path: Path) -> None:
+    inputs = {
+        file: runtime.load(path).quantize(np.zeros((2, tiny_models.F, tiny_models.T))) for file, path in models.items()
+    }
+    work = bundle.write(tmp_path / "bundle", models, inputs, Settings(mode=COUNT, threads=(1,), warm_up=1, runs=1))
+    home = tmp_path / "home"
+    home.mkdir()
+    done = subprocess.run(
+        [sys.executable, work.folder / RUNNER.name, work.folder, tmp_path / "out"],
+        env={"PATH": os.environ["PATH"], "HOME": str(home)},
+        cwd=home,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads((tmp_path / "out/measured.json").read_text())["models"]) == len(models)
+    assert list(home.iterdir()) == []
 
 
 @pytest.fixture
@@ -39,9 +66,10 @@ def test_no_runtime_leaves_anything_in_the_home_folder(models: dict[str, Path], 
     home = tmp_path / "home"
     home.mkdir()
     code = "import sys, runner; from pathlib import Path; [runner.load(Path(one), 1) for one in sys.argv[1:]]"
+    bundle.write(tmp_path / "bundle", {}, {}, Settings())
     subprocess.run(
         [sys.executable, "-c", code, *map(str, models.values())],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(RUNNER.parent), "HOME": str(home)},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path / "bundle"), "HOME": str(home)},
         check=True,
     )
     assert list(home.iterdir()) == []
@@ -114,7 +142,7 @@ def test_when_counting_marks_stand_around_each_invocation_and_nowhere_else(
     tmp_path: Path, events: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = recorded_bundle(tmp_path, Settings(mode=COUNT, threads=(1,), warm_up=1, runs=2))
-    monkeypatch.setattr(runner.subprocess, "run", None)  # no process may be started
+    monkeypatch.setattr(board_state.subprocess, "run", None)  # no process may be started
     runner.measure(work, tmp_path / "out")
     once = "put {0}, invoke {0}, get {0}"
     marked = "put {0}, mark, invoke {0}, mark, mark, invoke {0}, mark"
@@ -147,12 +175,12 @@ def test_the_clock_is_looked_at_after_every_block(
     looks: list[str] = []
 
     def read(path: str) -> str | None:
-        if path != f"{runner.CLOCK}scaling_cur_freq":
+        if path != f"{board_state.CLOCK}scaling_cur_freq":
             return None
         looks.append(events[-1] if events else "nothing")
         return "600000\n" if len(looks) == 5 else "1500000\n"  # one moment of idleness
 
-    monkeypatch.setattr(runner, "_read", read)
+    monkeypatch.setattr(board_state, "_read", read)
     runner.measure(work, tmp_path / "out")
     during = json.loads((tmp_path / "out/measured.json").read_text())["during"]
     assert (during["lowest_frequency_hz"], during["median_frequency_hz"]) == (0.6e9, 1.5e9)
@@ -170,16 +198,16 @@ def test_a_board_describes_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "/proc/meminfo": "MemTotal:        3884360 kB\n",
         "/etc/os-release": 'NAME="Debian"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
         "/sys/class/thermal/thermal_zone0/temp": "48686\n",
-        f"{runner.CLOCK}scaling_governor": "ondemand\n",
-        f"{runner.CLOCK}scaling_cur_freq": "1500000\n",
-        f"{runner.CLOCK}cpuinfo_max_freq": "1800000\n",
+        f"{board_state.CLOCK}scaling_governor": "ondemand\n",
+        f"{board_state.CLOCK}scaling_cur_freq": "1500000\n",
+        f"{board_state.CLOCK}cpuinfo_max_freq": "1800000\n",
     }
-    monkeypatch.setattr(runner, "_read", files.get)
+    monkeypatch.setattr(board_state, "_read", files.get)
     firmware = tmp_path / "vcgencmd"
     firmware.write_text('#!/bin/sh\n[ "$1" = get_throttled ] && echo throttled=0x50001\n')
     firmware.chmod(firmware.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    machine, state = runner.machine(), runner.state(firmware=True)
+    machine, state = board_state.machine(), board_state.state(firmware=True)
     assert machine["board"] == "Raspberry Pi 4 Model B Rev 1.4"
     assert [kind["part"] for kind in machine["core_kinds"]] == ["0xd08"]
     assert machine["features"] == ["asimd", "crc32", "fp"]
@@ -192,9 +220,9 @@ def test_a_board_describes_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "now": ["under-voltage"],
         "since_boot": ["under-voltage", "throttled"],
     }
-    monkeypatch.setattr(runner, "_read", lambda path: None)  # a machine that tells nothing
-    assert runner.machine()["board"] is None
-    assert runner.state(firmware=False)["temperature_c"] is None
+    monkeypatch.setattr(board_state, "_read", lambda path: None)  # a machine that tells nothing
+    assert board_state.machine()["board"] is None
+    assert board_state.state(firmware=False)["temperature_c"] is None
 
 
 def test_what_does_not_run_is_one_line_and_no_result(

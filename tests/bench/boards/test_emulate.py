@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bench.boards.device import inputs, result
-from bench.boards.emulate import debian, emulator, overlay, parts, qemu, run, wheels
+from bench.boards.emulate import emulator, overlay, packages, qemu, run
 from bench.boards.emulate.emulator import Emulator
 from bench.boards.emulate.qemu import Qemu
 from bench.boards.targets import boards
@@ -45,9 +45,9 @@ def tool(folder: Path, name: str, script: str) -> None:
 def tree(folder: Path) -> Path:
     """As much of an emulator's folder as is never looked into."""
     python = folder / "root/usr/bin/python3"
-    parts.make(folder / "root", {"arm64": emulator.PACKAGES}, lambda into: (into / "usr/bin").mkdir(parents=True))
+    packages.make(folder / "root", {"arm64": emulator.PACKAGES}, lambda into: (into / "usr/bin").mkdir(parents=True))
     python.symlink_to("python3.11")
-    parts.make(folder / "site", {"python": "3.11", **wheels.runtimes_here()}, lambda into: None)
+    packages.make(folder / "site", {"python": "3.11", **packages.runtimes_here()}, lambda into: None)
     return folder
 
 
@@ -63,14 +63,14 @@ def test_a_part_is_whole_or_not_there(tmp_path: Path) -> None:
         (into / "file").touch()
 
     with pytest.raises(KeyboardInterrupt):
-        parts.make(part, {"version": 1}, stopped)
+        packages.make(part, {"version": 1}, stopped)
     assert not list(tmp_path.iterdir())
     for version in (1, 1, 2):
-        parts.make(part, {"version": version}, whole)
+        packages.make(part, {"version": version}, whole)
     assert len(made) == 2
     with pytest.raises(KeyboardInterrupt):
-        parts.make(part, {"version": 3}, stopped)
-    assert sorted(path.name for path in part.iterdir()) == [parts.STAMP, "file"]
+        packages.make(part, {"version": 3}, stopped)
+    assert sorted(path.name for path in part.iterdir()) == [packages.STAMP, "file"]
     assert list(tmp_path.iterdir()) == [part]
 
 
@@ -139,7 +139,7 @@ def test_without_packages_the_reason_is_said(
     monkeypatch.setenv("PATH", str(tools))
     part = tmp_path / "root"
     with pytest.raises(UserError, match=said):
-        parts.make(part, {}, lambda into: debian.unpack(["python3-minimal"], into, "arm64"))
+        packages.make(part, {}, lambda into: packages.unpack(["python3-minimal"], into, "arm64"))
     assert list(tmp_path.iterdir()) == [tools]
 
 

@@ -8,10 +8,10 @@ import pytest
 from bench.boards.device import bundle
 from bench.boards.device.bundle import Settings
 from bench.boards.emulate import emulator
-from bench.boards.remote.local import Local
 from bench.boards.remote.session import Session
 from deploy import runtime
 from tests.support import tiny_models
+from tests.support.local_device import Local
 
 PYTHON = Path(__file__).parents[3] / emulator.FOLDER / "pi4/python"
 

@@ -12,11 +12,11 @@ import pytest
 from bench.boards.device import bundle
 from bench.boards.device.bundle import Bundle, Settings
 from bench.boards.remote import probe
-from bench.boards.remote.local import Local
 from bench.boards.remote.session import Session
 from bench.boards.remote.transport import LostError
 from deploy import runtime
 from tests.support import tiny_models
+from tests.support.local_device import Local
 from tests.support.tiny_device import answered, device, runs
 from tinyasc.errors import UserError
 

@@ -24,13 +24,9 @@ def tflite(tmp_path: Path) -> Path:
 
 
 def test_a_prefix_gives_what_the_whole_computes_by_then(tflite: Path) -> None:
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType  # noqa: PLC0415
-
     content = tflite.read_bytes()
     graph = read_tflite(content)
-    kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    whole = Interpreter(str(tflite), experimental_op_resolver_type=kernels, experimental_preserve_all_tensors=True)
-    whole.allocate_tensors()
+    whole, _ = runtime.tflite_interpreter(tflite, kernels="built-in", preserve_all_tensors=True)
     source = whole.get_input_details()[0]
     raw = np.random.default_rng(0).integers(-128, 128, source["shape"]).astype(np.int8)
     whole.set_tensor(source["index"], raw)

@@ -55,7 +55,8 @@ def test_what_hangs_is_ended_with_its_children_and_said_in_one_line(tmp_path: Pa
 
 
 def test_ctrl_c_ends_it_with_its_children(tmp_path: Path) -> None:
-    code = f"from bench import process; process.run({[*SLEEPS, str(tmp_path / 'number')]!r}, 'a test', seconds=600)"
+    command = [*SLEEPS, str(tmp_path / "number")]
+    code = f"from bench.measure import process; process.run({command!r}, 'a test', seconds=600)"
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True) as asking:
         child = number(tmp_path / "number")
         asking.send_signal(signal.SIGINT)  # to it alone: no terminal tells the others

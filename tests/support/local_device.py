@@ -1,4 +1,4 @@
-"""This machine as the device, with any executable as its Python: an emulated one, or that of another environment."""
+"""This machine in the place of a device, with any executable as its Python: an emulated one, or a script."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ from bench.boards.remote.transport import FailedError
 
 @dataclass
 class Local:
-    """A folder stands for the device's home folder."""
+    """This machine as the device, with any executable as its Python: a folder stands for the device's home folder."""
 
     home: Path
     python: str

@@ -1,0 +1,77 @@
+"""No command leaves anything in its user's home folder: each runs as a process of its own, with an empty one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support import tiny_data
+
+ROOT = Path(__file__).parent.parent
+FIT = """
+examples: {cache: true}
+compute: {threads: 1, device: cpu}
+fit:
+  epochs: 2
+  batch_size: 8
+  learning_rate: 5.0e-3
+  weight_decay: 0.0
+  schedule: [{shape: hold, epochs: 1}, {shape: linear, epochs: 1, to: 0.005}]
+"""
+STUDENT = """
+architecture: cp_mobile
+model: {base_channels: 8, channels_multiplier: 1.5, expansion_rate: 1.5, global_response_norm: false}
+mel: {n_fft: 1024, win_length: 800, hop_length: 500, n_mels: 64}
+augmentation: {time_roll: 2500}
+"""
+TEACHER = """
+architecture: passt
+model: {embed_dim: 16, depth: 1, num_heads: 2}
+mel: {n_fft: 1024, win_length: 800, hop_length: 320, n_mels: 128}
+augmentation: {}
+"""
+QAT = "augmentation: {time_roll: 2500}\nobserve_epochs: 1\nrange_momentum: 0.1\n"
+COMMANDS = (
+    "tinyasc.prepare --root set --out data.h5",
+    "tinyasc.verify --data data.h5",
+    "tinyasc.models --plot sizes.png",
+    "train.schedule student.yaml --plot rate.png",
+    "train.preview --data data.h5 --out preview.png",
+    "train.teacher --config teacher.yaml --data data.h5 --out teacher",
+    "train.student --config student.yaml --data data.h5 --out student --teacher teacher",
+    "train.student --config student.yaml --data data.h5 --out second --seed 1",
+    "train.evaluate --model student --data data.h5 --plot scores.png",
+    "train.compare student second --out compared.png",
+    "train.ensemble --teachers teacher --data data.h5 --out ensemble",
+    "compress.qat --config qat.yaml --model student --data data.h5 --teacher teacher --out qat",
+    "compress.ptq --model student --data data.h5 --out ptq --ptq.adaround.steps 5 --threads 1",
+    "compress.sensitivity --model ptq --data data.h5 --plot layers.png",
+    "export --model qat --out export",
+    "bench --model export --data data.h5 --latency_seconds 0.3 --out bench",
+    "bench.compare bench/report.json bench/report.json",
+    "bench.rank bench --plot rank.png",
+    "bench.estimate",
+)
+"""After `python -m`, in the order in which each finds its files; those that need a network or a device are left out."""
+
+
+def test_every_command_leaves_an_empty_home_folder_empty(tmp_path: Path) -> None:
+    work, home, temporary = (tmp_path / name for name in ("work", "home", "tmp"))
+    for folder in (work, home, temporary):
+        folder.mkdir()
+    tiny_data.write(work / "set").unlink()
+    for name, text in (("teacher", TEACHER + FIT), ("student", STUDENT + FIT), ("qat", QAT + FIT)):
+        (work / f"{name}.yaml").write_text(text)
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(home), "TMPDIR": str(temporary)}
+    for command in COMMANDS:
+        done = subprocess.run(
+            [sys.executable, "-m", *command.split()],
+            cwd=work,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}: {done.stderr[-2000:]}"
+        assert sorted(home.rglob("*")) == [], command
