@@ -45,7 +45,7 @@ def measure(
     if target is not None:
         if load or idle:
             raise UserError("the result of a target says itself what ran when: give no --load_from and no --idle_from")
-        found = power_meter.of_target(reading, result.read(target))
+        found = power_meter.of_target(reading, result.read(target).activity)
     else:
         found = [_counted(reading, inferences or 0, load, idle)]
     print(f"{meter}: {len(reading.seconds)} samples over {reading.seconds[-1] - reading.seconds[0]:.6g} s")

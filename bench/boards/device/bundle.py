@@ -1,4 +1,4 @@
-"""A folder with all that `bench.boards.device.runner` needs: the runner, model files, their raw inputs and settings.json.
+"""A folder with all that `bench.boards.device.runner` needs: itself, model files, their raw inputs and settings.json.
 
 The same files, inputs and settings give the same bytes and so the same digest, wherever and whenever it is made: a
 device that holds a folder of that digest holds the same work.

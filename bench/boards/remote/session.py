@@ -18,12 +18,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
 from bench.boards.device import measured
 from bench.boards.device.bundle import RUNNER, Bundle
+from bench.boards.device.result import TargetResult
 from bench.boards.remote import environment, probe
 from bench.boards.remote.transport import FailedError, LostError, Transport
 from tinyasc.errors import UserError
@@ -53,7 +53,7 @@ class Session:
     def folder(self) -> str:
         return f"{HOME}/{self.bundle.digest[:16]}"
 
-    def measure(self, integer: Mapping[str, bool], keep: bool = False) -> dict[str, Any]:
+    def measure(self, integer: Mapping[str, bool], keep: bool = False) -> TargetResult:
         """Measure the bundle there, and return the result of the target (`bench.boards.device.result`).
 
         Args:
@@ -157,7 +157,7 @@ class Session:
                     raise FailedError(1, line if state.startswith("ended") else killed)
                 time.sleep(self.poll_seconds)
 
-    def _fetch(self, integer: Mapping[str, bool], device: probe.Device, warnings: list[str]) -> dict[str, Any]:
+    def _fetch(self, integer: Mapping[str, bool], device: probe.Device, warnings: list[str]) -> TargetResult:
         with tempfile.TemporaryDirectory() as place:
             self.transport.fetch(f"{self.folder}/out", Path(place))
             return measured.target_result(

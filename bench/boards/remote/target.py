@@ -3,12 +3,12 @@
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from bench.boards.device import bundle
 from bench.boards.device.bundle import Settings
+from bench.boards.device.result import TargetResult
 from bench.boards.remote import ssh
 from bench.boards.remote.session import Session
 from bench.boards.remote.ssh import Ssh
@@ -22,7 +22,7 @@ def measure(
     *,
     steady_seconds: float = 0.0,
     keep: bool = False,
-) -> dict[str, Any]:
+) -> TargetResult:
     """Measure files on a device, and return the result of that target (`bench.boards.device.result`).
 
     The same arguments after a lost connection take up what was begun there.

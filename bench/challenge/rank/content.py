@@ -21,7 +21,7 @@ from typing import Any
 from bench.challenge.rank.pareto import front
 from bench.challenge.rank.rules import Ranking, Weights
 from bench.challenge.rank.system import System
-from bench.measure.figure import ESTIMATED, MEASURED, QUOTED
+from bench.measure.figure import ESTIMATED, MEASURED, QUOTED, Figure
 from tinyasc.artifact import command_line
 
 FORMAT = 1
@@ -56,8 +56,13 @@ def comparable(systems: Sequence[System]) -> bool | None:
 
 
 def _system(system: System) -> dict[str, Any]:
-    figures = {name: figure.to_dict() for name, figure in system.figures.items()}
-    return {"team": system.team, "data": system.data, "figures": figures}
+    return {"team": system.team, "data": system.data, "figures": {n: _figure(f) for n, f in system.figures.items()}}
+
+
+def _figure(figure: Figure) -> dict[str, Any]:
+    """value, unit, how, source, and interval where there is one."""
+    stored = {"value": figure.value, "unit": figure.unit, "how": figure.provenance, "source": figure.source}
+    return stored if figure.interval is None else {**stored, "interval": figure.interval}
 
 
 def _ranking(ranking: Ranking, systems: Sequence[System]) -> dict[str, Any]:
@@ -65,7 +70,7 @@ def _ranking(ranking: Ranking, systems: Sequence[System]) -> dict[str, Any]:
     return {
         "rule": ranking.rule.text,
         "remark": ranking.rule.remark,
-        "how": next((how for how in (QUOTED, ESTIMATED) if how in {figure.how for figure in used}), MEASURED),
+        "how": next((how for how in (QUOTED, ESTIMATED) if how in {figure.provenance for figure in used}), MEASURED),
         "unit": ranking.rule.unit,
         "lower_is_better": ranking.rule.lower,
         "places": [asdict(place) for place in ranking.places],

@@ -60,7 +60,7 @@ def _left_out(ranking: Ranking) -> list[str]:
 
 def _cell(system: System, name: str) -> str:
     figure = system.figures.get(name)
-    return "–" if figure is None or figure.value is None else f"{_text(figure.value, figure.unit)} {figure.how}"
+    return "–" if figure is None or figure.value is None else f"{_text(figure.value, figure.unit)} {figure.provenance}"
 
 
 def _text(value: float, unit: str) -> str:

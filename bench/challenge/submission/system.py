@@ -114,8 +114,8 @@ def complexity(system: System, sample_rate: int) -> dict[str, int]:
     heard = window(system.model.input.shape, front_end.from_card(system.card.mel), sample_rate)
     found = verdict.judge(system.model.path, system.card, heard, {})
     memory = next(check.value for check in found.checks if check.decides and check.rule == "parameter memory")
-    macs = found.network.per_second(found.network.macs)
-    return {"total_model_size": memory, "total_parameters": found.network.parameters, "macs": macs}
+    macs, parameters = int(found.network.macs.value or 0), int(found.network.parameters.value or 0)
+    return {"total_model_size": memory, "total_parameters": parameters, "macs": macs}
 
 
 def _scores(part: Part) -> dict[str, float]:

@@ -2,6 +2,6 @@
 
 resident        what a process grows by when it loads and runs the file: measured, every time in a new process
 arena           the arena of TensorFlow Lite Micro: measured in an environment of its own (`bench.environments`)
-findings        both, and live activations operation by operation (`bench.measure.graph`, an estimate), as the report holds them
+findings        both, and live activations operation by operation (an estimate), as the report holds them
 resident_child.py and arena_child.py are the scripts that run in those processes; they import nothing of this project.
 """

@@ -1,33 +1,31 @@
-"""Two whole reports: every change, a table of those that matter, and the worst."""
+"""Two whole reports: every change, a table of those that matter, and the worst.
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+What must never be lost: a year's limits that held, and files that gave the same numbers to the bit.
+"""
+
+from collections.abc import Sequence
+from math import inf
 
 from bench.report.compare.accuracy import accuracy
 from bench.report.compare.change import IMPROVEMENT, NOT_COMPARED, REGRESSION, SAME, Change, Tolerance
 from bench.report.compare.costs import costs
-from bench.report.compare.promises import promises
+from bench.report.document import Report
 from tinyasc.errors import UserError
 
 
-def changes(old: dict[str, Any], new: dict[str, Any], tolerance: Tolerance) -> list[Change]:
-    """What became of everything that two reports (format 2, `bench.report.document.read`) have in common.
+def changes(old: Report, new: Report, tolerance: Tolerance) -> list[Change]:
+    """What became of everything that two reports have in common.
 
     Files are told apart by their names, figures by their paths. When a number counts as worse is said beside each
-    kind of it: `accuracy`, `costs`, `promises`.
-
-    Raises:
-        UserError: a report lacks something that its format has.
+    kind of it: `accuracy`, `costs`.
     """
-    try:
-        return [
-            *_files(old["subject"]["files"], new["subject"]["files"]),
-            *promises(old, new),
-            *accuracy(old, new, tolerance),
-            *costs(old, new, tolerance),
-        ]
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise UserError(f"one of the reports is damaged ({error!r}): make it again with `make bench`") from error
+    return [
+        *_files(old, new),
+        *_limits(old, new),
+        *_exactness(old, new),
+        *accuracy(old, new, tolerance),
+        *costs(old, new, tolerance),
+    ]
 
 
 def table(found: Sequence[Change]) -> str:
@@ -55,6 +53,50 @@ def need_no_regression(found: Sequence[Change]) -> None:
         raise UserError(f"{count}: {worst.name}: {worst.text}")
 
 
-def _files(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
-    alone = [(name, "old") for name in old if name not in new] + [(name, "new") for name in new if name not in old]
+def _files(old: Report, new: Report) -> list[Change]:
+    before, after = old.model.files, new.model.files
+    alone = [(name, "old") for name in before if name not in after]
+    alone += [(name, "new") for name in after if name not in before]
     return [Change(name, NOT_COMPARED, f"in the {which} report alone") for name, which in alone]
+
+
+def _limits(old: Report, new: Report) -> list[Change]:
+    found = []
+    for year, before in old.compliance.years.items():
+        if year in new.compliance.years:
+            now = new.compliance.years[year].passed
+            broken = "; ".join(one.text for one in new.compliance.violations if year in one.years)
+            text = "kept before and now" if now else f"broken before and now: {broken}"
+            if before.passed != now:
+                text = "broken before, kept now" if now else f"kept before, broken now: {broken}"
+            found.append(_promise(f"limits of {year}", text, before.passed, now))
+    return found
+
+
+def _exactness(old: Report, new: Report) -> list[Change]:
+    """Files that gave equal logits on every clip, and an export whose proof had none that differ."""
+    found = []
+    pairs = [
+        {(pair.first, pair.second): pair for pair in (one.accuracy.pairs if one.accuracy is not None else [])}
+        for one in (old, new)
+    ]
+    for names, before in pairs[0].items():
+        after = pairs[1].get(names)
+        if after is None or before.exact is None or after.exact is None:
+            continue
+        clips, identical = after.agreement.clips, after.exact.identical
+        was, now = before.exact.identical == before.agreement.clips, identical == clips
+        if was or now:
+            text = f"the same logits on {identical:,} of {clips:,} clips"
+            found.append(_promise(f"{names[0]} and {names[1]}: bit-equal", text, was, now))
+    if old.parity is not None and new.parity is not None:
+        before, after = (sum(one.differing for one in parity.agreements) for parity in (old.parity, new.parity))
+        text = f"{before:,} -> {after:,} logits differ from the program's"
+        found.append(_promise("parity of the export", text, before == 0, after == 0))
+    return found
+
+
+def _promise(name: str, text: str, before: bool, now: bool) -> Change:
+    if before == now:
+        return Change(name, SAME, text)
+    return Change(name, IMPROVEMENT if now else REGRESSION, text, inf)

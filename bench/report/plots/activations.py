@@ -1,10 +1,8 @@
 """Live activations while the network runs: bytes that must exist at each operation, in running order."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from markupsafe import Markup
 
+from bench.measure.memory.findings import FileMemory
 from bench.report.plots.canvas import Canvas, Margins, Scale
 from bench.report.words import kilobytes
 
@@ -12,11 +10,11 @@ HEIGHT = 170
 """Pixels."""
 
 
-def activations(found: Mapping[str, Any]) -> Markup:
-    """The picture. found: a file of `bench.measure.memory`; its arena in TensorFlow Lite Micro, if known, is a dashed line."""
-    live_bytes = [step["live_bytes"] for step in found["timeline"]]
-    names = [step["operation"] for step in found["timeline"]]
-    marks = {"TFLM arena": found["arena"]["smallest"]} if found["arena"] else {}
+def activations(memory: FileMemory) -> Markup:
+    """The picture; the file's arena in TensorFlow Lite Micro, if known, is a dashed line."""
+    live_bytes = [step.live_bytes for step in memory.timeline]
+    names = [step.operation for step in memory.timeline]
+    marks = {"TFLM arena": memory.arena.smallest.value or 0} if memory.arena is not None else {}
     scale = Scale(0, 1.12 * max([*live_bytes, *marks.values(), 1]))
     canvas = Canvas(
         "Bytes of live activations, operation by operation", HEIGHT, Margins(left=62, right=14, top=8, bottom=26)

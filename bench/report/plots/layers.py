@@ -1,10 +1,10 @@
 """What each operation of the file costs: its share of all MACs, of all parameters and of all constant bytes."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from bench.measure.graph.cost import Layer
 from bench.report.plots.canvas import Canvas, Margins, fitted
 from bench.report.words import kilobytes, percent, short
 
@@ -22,11 +22,14 @@ GAP = 0.05
 """Between the columns, as a fraction of the picture."""
 
 
-def layers(found: Sequence[Mapping[str, Any]], most: int = 14) -> Markup:
+def layers(found: Sequence[Layer], most: int = 14) -> Markup:
     """The picture: the `most` dearest operations by MACs, and the others as one row."""
-    order = sorted(range(len(found)), key=lambda place: (-found[place]["macs"], -found[place]["constant_bytes"]))
-    costs = [{**layer, "parameters": layer["weights"] + layer["biases"]} for layer in found]
-    rows = [(f"{place + 1}  {short_name(found[place]['operation'])}", costs[place]) for place in order[:most]]
+    order = sorted(range(len(found)), key=lambda place: (-found[place].macs, -found[place].constant_bytes))
+    costs = [
+        {"macs": one.macs, "parameters": one.weights + one.biases, "constant_bytes": one.constant_bytes}
+        for one in found
+    ]
+    rows = [(f"{place + 1}  {short_name(found[place].operation)}", costs[place]) for place in order[:most]]
     if rest := order[most:]:
         others = {key: sum(costs[place][key] for place in rest) for key, *_ in COLUMNS}
         rows.append((f"{len(rest)} others", others))

@@ -1,22 +1,23 @@
 """How clearly two files answer the same clips: a point a clip, the margin in the one against that in the other."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from markupsafe import Markup
 
-from bench.report.plots.canvas import Canvas, Margins, Scale
+from bench.measure.accuracy.pairs import Margins
+from bench.report.plots import canvas as drawing
+from bench.report.plots.canvas import Canvas, Scale
 
 HEIGHT = 300
 """Pixels."""
 
 
-def margins(found: Mapping[str, Any], first: str, second: str) -> Markup:
-    """The picture. found: `margins` of a pair of `bench.measure.accuracy`; a margin above 0 is a right answer."""
-    values = [*found["first"], *found["second"], -1, 1]
+def margins(found: Margins, first: str, second: str) -> Markup:
+    """The picture; a margin above 0 is a right answer."""
+    values = [*found.first, *found.second, -1, 1]
     scale = Scale(min(values), max(values))
     canvas = Canvas(
-        f"Margin of the true class in {first} against {second}", HEIGHT, Margins(left=44, right=8, top=6, bottom=42)
+        f"Margin of the true class in {first} against {second}",
+        HEIGHT,
+        drawing.Margins(left=44, right=8, top=6, bottom=42),
     )
     for tick in scale.ticks(6):
         kind = "zero" if tick == 0 else "grid"
@@ -27,7 +28,7 @@ def margins(found: Mapping[str, Any], first: str, second: str) -> Markup:
     canvas.text(0.5, HEIGHT + 32, f"{second}, nats", "tick", anchor="middle")
     canvas.text(0, -2, f"{first}, nats", "tick", right=6)
     canvas.curve([(0, 1), (1, 0)], "same")
-    points = list(zip(found["first"], found["second"], found["right_first"], found["right_second"], strict=True))
+    points = list(zip(found.first, found.second, found.right_first, found.right_second, strict=True))
     for kind, chosen in (("agree", True), ("differ", False)):
         places = [(scale(x), 1 - scale(y)) for y, x, one, other in points if (one == other) == chosen]
         if places:
