@@ -23,8 +23,8 @@ from bench.measure.energy.reading import read
 from bench.measure.latency.measure import SECONDS
 from bench.measure.subject import Subject
 from bench.report import assemble, document, page, table
-from bench.report.compare import reports
-from bench.report.compare.change import DEFAULT
+from bench.report import compare as reports
+from bench.report.changes import DEFAULT
 from bench.report.document import Report
 from tinyasc import artifact, recipe
 from tinyasc.clips import Clips

@@ -15,8 +15,8 @@ from bench.measure.latency.measure import TimedVariant
 from bench.measure.subject import File
 from bench.report import words
 from bench.report.document import Report
+from bench.report.plots.bars import Stack
 from bench.report.plots.macs import RIGHT_END, Chart, Point
-from bench.report.plots.stacked import Stack
 from bench.report.published import PUBLISHED
 
 OF_ONE_CALL = ("--target", "--meter", "--compare", "--json", "--energy_seconds")

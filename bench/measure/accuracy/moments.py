@@ -17,8 +17,6 @@ from tinyasc.bootstrap import Interval
 
 FREEDOM = 10
 """Moments of a part beyond one a class, below which an interval drawn over them says little."""
-DIGITS = 6
-"""Decimals that a report keeps of a sum of losses, nats."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class ClusterSums:
     right: dict[str, list[int]]
     """By file: (M,) clips that it answers right."""
     loss: dict[str, list[float]]
-    """By file: (M,) sum of -ln p(true class) over its clips, nats, to DIGITS decimals."""
+    """By file: (M,) sum of -ln p(true class) over its clips, nats."""
 
     def difference(self, first: str, second: str) -> Difference:
         """first - second."""
@@ -64,7 +62,7 @@ def summed(logits: dict[str, np.ndarray], label: np.ndarray, moment: np.ndarray)
     right, loss = {}, {}
     for file, scores in logits.items():
         right[file] = np.bincount(cluster, weights=scores.argmax(axis=1) == label).astype(int).tolist()
-        loss[file] = np.bincount(cluster, weights=metrics.losses(scores, label)).round(DIGITS).tolist()
+        loss[file] = np.bincount(cluster, weights=metrics.losses(scores, label)).tolist()
     return ClusterSums(label_M.tolist(), np.bincount(cluster).tolist(), right, loss)
 
 

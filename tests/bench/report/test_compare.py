@@ -9,8 +9,8 @@ import pytest
 from bench.measure.accuracy.findings import Accuracy
 from bench.measure.accuracy.moments import ClusterSums
 from bench.measure.compliance.findings import Violation
-from bench.report.compare import reports
-from bench.report.compare.change import DEFAULT, IMPROVEMENT, NOT_COMPARED, REGRESSION, SAME, Tolerance, apart
+from bench.report import compare as reports
+from bench.report.changes import DEFAULT, IMPROVEMENT, NOT_COMPARED, REGRESSION, SAME, Tolerance, apart
 from bench.report.document import Report
 from tests.support.tiny_answers import drawn
 from tests.support.tiny_reports import BASE, INT8, accuracy, report

@@ -18,7 +18,7 @@ from math import isnan, nan
 from bench.measure.accuracy.findings import Accuracy
 from bench.measure.accuracy.moments import FREEDOM, ClusterSums, difference
 from bench.measure.figure import Figure
-from bench.report.compare.change import NOT_COMPARED, Change, Tolerance, apart, judged
+from bench.report.changes import NOT_COMPARED, Change, Tolerance, apart, judged
 from bench.report.document import Report
 
 

@@ -1,12 +1,14 @@
-"""What each operation of the file costs: its share of all MACs, of all parameters and of all constant bytes."""
+"""What each operation of the file costs, and what it takes of the time of one inference."""
 
 from collections.abc import Sequence
 
 from markupsafe import Markup
 
 from bench.measure.graph.cost import Layer
-from bench.report.plots.canvas import Canvas, Margins, fitted
-from bench.report.words import kilobytes, percent, short
+from bench.measure.latency.profile import Profile, Step
+from bench.report.plots.bars import Bar, bars
+from bench.report.plots.canvas import Canvas, Margins, Scale, fitted
+from bench.report.words import kilobytes, percent, short, three_digits
 
 ROW, THICK, LEFT = 26, 13, 112
 """Pixels: of a row, of a bar, and for the names."""
@@ -54,3 +56,46 @@ def layers(found: Sequence[Layer], most: int = 14) -> Markup:
 def short_name(operation: str) -> str:
     """DEPTHWISE_CONV_2D -> DEPTHWISE, CONV_2D -> CONV."""
     return operation.removesuffix("_2D").replace("DEPTHWISE_CONV", "DEPTHWISE")
+
+
+MOST = 12
+"""Steps that are shown one by one."""
+
+
+def profile(found: Profile) -> Markup:
+    """The picture: the MOST longest steps, and all others as one row."""
+    steps = sorted(found.steps, key=lambda step: -step.microseconds)
+    rows = [_bar(step, found.share(step.microseconds)) for step in steps[:MOST]]
+    rest = steps[MOST:]
+    if len(rest) == 1:  # takes no more room than what would stand for it
+        rows.append(_bar(rest[0], found.share(rest[0].microseconds)))
+    elif rest:
+        time = sum(step.microseconds for step in rest)
+        rows.append(Bar(f"{len(rest)} others", time, _text(time, found.share(time)), "float"))
+    most = max((row.value for row in rows), default=1) or 1
+    title = "Microseconds by operation"
+    return bars(title, rows, Scale(0, most), lambda time: f"{time:g}", axis="microseconds", left=132, right=88)
+
+
+def _bar(step: Step, share: float) -> Bar:
+    return Bar(
+        name=_name(step),
+        value=max(0.0, step.microseconds),
+        text=_text(step.microseconds, share),
+        kind="int8",
+        span=step.interval,
+        hint=f"{' + '.join(step.operations)} {step.name}: {step.microseconds:.2f} µs, {step.macs:,} MACs",
+    )
+
+
+def _name(step: Step) -> str:
+    """Its places in running order and the operation that counts most among them, the last one."""
+    if not step.layers:
+        return step.name
+    first, last = step.layers[0] + 1, step.layers[-1] + 1
+    return f"{first if first == last else f'{first}–{last}'}  {short_name(step.operations[-1])}"
+
+
+def _text(microseconds: float, share: float) -> str:
+    """A difference of two times may come out below 0 by chance: that is no time."""
+    return f"{three_digits(max(0.0, microseconds))} · {percent(max(0.0, share), 0)}"
