@@ -38,7 +38,7 @@ def measure(
     steady_seconds: float,
     keep: bool,
 ) -> TargetResult:
-    """Run the networks and the drop-in of the headline there, on test clips, or without data on varied random inputs.
+    """Run the networks and the drop-in of the primary there, on test clips, or without data on varied random inputs.
 
     Args:
         target: key of a board, or ssh:user@host[:port].

@@ -33,6 +33,20 @@ class Figure:
     """Its name in tables and comparisons, for example "accuracy/tflite/int8/macro"; "": of no report."""
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Makes figures whose paths begin alike and which have one source."""
+
+    place: str
+    """For example "latency/tflite/int8"."""
+    source: str
+    provenance: Provenance = MEASURED
+
+    def figure(self, name: str, value: float | None, unit: str, interval: tuple[float, float] | None = None) -> Figure:
+        """The figure of that name, behind the place."""
+        return Figure(value, unit, self.provenance, self.source, interval, f"{self.place}/{name}")
+
+
 def figures(tree: object) -> dict[str, Figure]:
     """Every figure in a tree of dataclasses, mappings and sequences by its path, in the order of the fields."""
     return {figure.path: figure for figure in _walk(tree)}

@@ -10,7 +10,7 @@ from bench.boards.device.result import TargetResult
 from bench.measure.energy import findings as energy
 from bench.measure.energy.findings import Energies
 from bench.measure.energy.meter import Metered
-from bench.measure.figure import QUOTED, Figure
+from bench.measure.figure import QUOTED, Origin
 from bench.measure.judge import Judgement
 from bench.report.document import Ancestor, Parity, Report
 from tinyasc.artifact import ModelCard
@@ -64,16 +64,15 @@ def _lineage(card: ModelCard) -> list[Ancestor]:
     for entry in card.lineage:
         scored, cost, stage = entry.get("accuracy") or {}, entry.get("cost") or {}, entry["stage"]
         source = f"model card of the {stage} run"
+        answered, counted = (Origin(f"{part}/{stage}", source, QUOTED).figure for part in ("accuracy", "cost"))
         found.append(
             Ancestor(
                 stage=stage,
                 architecture=entry.get("architecture"),
-                macro=Figure(scored.get("macro"), "fraction", QUOTED, source, path=f"accuracy/{stage}/macro"),
-                log_loss=Figure(scored.get("log_loss"), "nats", QUOTED, source, path=f"accuracy/{stage}/log_loss"),
-                macs=Figure(cost.get("macs"), "MACs", QUOTED, source, path=f"cost/{stage}/macs"),
-                parameters=Figure(
-                    cost.get("parameters"), "parameters", QUOTED, source, path=f"cost/{stage}/parameters"
-                ),
+                macro=answered("macro", scored.get("macro"), "fraction"),
+                log_loss=answered("log_loss", scored.get("log_loss"), "nats"),
+                macs=counted("macs", cost.get("macs"), "MACs"),
+                parameters=counted("parameters", cost.get("parameters"), "parameters"),
             )
         )
     return found

@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.boards.device import inputs, result, runner
 from bench.boards.device.result import Configuration, Equality
-from bench.measure.figure import MEASURED, Figure
+from bench.measure.figure import Origin
 
 EXACT, ONE_STEP = 0.0, 1.0
 FLOAT = 1e-3
@@ -119,15 +119,15 @@ def compare(place: Place, expected: Reference, outputs: np.ndarray, integer: boo
         return None, [f"{file} answers {count} inputs nearly alike, equal answers prove nothing: not compared."]
     found, limit = difference(expected.outputs, outputs), allowed(kernels, outputs.dtype, integer)
     source = f"{result.source(place.configuration, place.board)}; against {expected.name}"
-    share = found.same_top1 / found.inputs
+    figure, share = Origin(place.path, source).figure, found.same_top1 / found.inputs
     entry = Equality(
         **vars(place.configuration),
         reference=expected.name,
         inputs=found.inputs,
-        differing=Figure(found.differing, "fraction", MEASURED, source, path=f"{place.path}/differing"),
+        differing=figure("differing", found.differing, "fraction"),
         largest_difference=found.largest_difference,
         same_top1=found.same_top1,
-        same_share=Figure(share, "fraction", MEASURED, source, path=f"{place.path}/same_top1"),
+        same_share=figure("same_top1", share, "fraction"),
         allowed=limit,
         agreed=found.agreed(limit),
     )

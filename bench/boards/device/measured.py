@@ -24,7 +24,7 @@ from bench.boards.device.result import (
 from bench.boards.targets import boards
 from bench.measure import records
 from bench.measure.energy.meter import Phase
-from bench.measure.figure import MEASURED, Figure
+from bench.measure.figure import Origin
 from bench.measure.records import RecordError
 from tinyasc.artifact import command_line
 from tinyasc.bootstrap import Interval, interval
@@ -207,20 +207,17 @@ def _processor(kinds: Collection[Mapping[str, str]]) -> str | None:
 
 def _latency(model: MeasuredModel, bundle: Bundle, place: str, board: str) -> TargetLatency:
     times = np.array(model.milliseconds)
-    source = result.source(model, board)
-
-    def figure(name: str, value: float | None, between: Interval | None = None) -> Figure:
-        return Figure(value, "ms", MEASURED, source, between, f"{place}/{name}")
-
+    figure = Origin(place, result.source(model, board)).figure
+    median, between = float(np.median(times)), median_interval(times.reshape(-1, bundle.settings.block))
     return TargetLatency(
         **vars(model.configuration),
         runs=len(times),
         warm_up=bundle.settings.warm_up,
-        median=figure("median", float(np.median(times)), median_interval(times.reshape(-1, bundle.settings.block))),
-        p95=figure("p95", float(np.quantile(times, 0.95))),
-        p99=figure("p99", float(np.quantile(times, 0.99))),
-        load=figure("load", model.load_ms),
-        first=figure("first", model.first_ms),
+        median=figure("median", median, "ms", between),
+        p95=figure("p95", float(np.quantile(times, 0.95)), "ms"),
+        p99=figure("p99", float(np.quantile(times, 0.99)), "ms"),
+        load=figure("load", model.load_ms, "ms"),
+        first=figure("first", model.first_ms, "ms"),
         resident_growth_bytes=model.resident_growth_bytes,
     )
 

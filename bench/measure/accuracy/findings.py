@@ -14,7 +14,7 @@ from bench.measure.accuracy import moments, pairs
 from bench.measure.accuracy.answers import BATCH, Answers, answers
 from bench.measure.accuracy.moments import ClusterSums
 from bench.measure.accuracy.pairs import Pair
-from bench.measure.figure import MEASURED, Figure, path_of
+from bench.measure.figure import Figure, Origin, path_of
 from deploy.runtime import Model
 from tinyasc import metrics
 from tinyasc.clips import Clips
@@ -139,8 +139,8 @@ def same_answers(
 
 
 def _drop_in(file: str, network: str, same: int, clips: int) -> DropInAccuracy:
-    source, path = f"{file} against {network} on {clips:,} test clips", f"accuracy/{path_of(file)}/same_answers"
-    return DropInAccuracy(network, same, clips, Figure(same / clips, "fraction", MEASURED, source, path=path))
+    origin = Origin(f"accuracy/{path_of(file)}", f"{file} against {network} on {clips:,} test clips")
+    return DropInAccuracy(network, same, clips, origin.figure("same_answers", same / clips, "fraction"))
 
 
 def _file(file: str, answered: Answers, score: Score, clips: str) -> FileAccuracy:
@@ -158,9 +158,10 @@ def _file(file: str, answered: Answers, score: Score, clips: str) -> FileAccurac
 
 
 def _part(place: str, source: str, part: Part) -> PartAccuracy:
+    figure = Origin(place, source).figure
     return PartAccuracy(
-        macro=Figure(part.macro, "fraction", MEASURED, source, part.interval, f"{place}/macro"),
-        log_loss=Figure(part.log_loss, "nats", MEASURED, source, part.log_loss_interval, f"{place}/log_loss"),
+        macro=figure("macro", part.macro, "fraction", part.interval),
+        log_loss=figure("log_loss", part.log_loss, "nats", part.log_loss_interval),
         clips=part.n,
         moments=part.moments,
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.measure.accuracy.answers import Answers
 from bench.measure.accuracy.moments import ClusterSums
-from bench.measure.figure import MEASURED, Figure, path_of
+from bench.measure.figure import Figure, Origin, path_of
 from tinyasc.clips import Clips
 
 POINTS = 500
@@ -116,7 +116,10 @@ def compared(
     only = int((right & ~other_right).sum()), int((other_right & ~right).sum())
     gap = sums.difference(first, second)
     both, place = f"{first} and {second} on the {source}", f"accuracy/{path_of(first)}/against/{path_of(second)}"
-    drawn, exact, share = f"{both}, paired bootstrap over moments", f"{both}, McNemar's exact test", same.mean().item()
+    drawn, tested = (
+        Origin(place, f"{both}, paired bootstrap over moments"),
+        Origin(place, f"{both}, McNemar's exact test"),
+    )
     return Pair(
         first=first,
         second=second,
@@ -124,10 +127,10 @@ def compared(
         only_first=only[0],
         only_second=only[1],
         both_wrong=int((~right & ~other_right).sum()),
-        macro=Figure(gap.macro, "fraction", MEASURED, drawn, gap.macro_interval, f"{place}/macro"),
-        log_loss=Figure(gap.log_loss, "nats", MEASURED, drawn, gap.log_loss_interval, f"{place}/log_loss"),
-        p_value=Figure(p_value(*only), "fraction", MEASURED, exact, path=f"{place}/p_value"),
-        same_top1=Figure(share, "fraction", MEASURED, both, path=f"{place}/same_top1"),
+        macro=drawn.figure("macro", gap.macro, "fraction", gap.macro_interval),
+        log_loss=drawn.figure("log_loss", gap.log_loss, "nats", gap.log_loss_interval),
+        p_value=tested.figure("p_value", p_value(*only), "fraction"),
+        same_top1=Origin(place, both).figure("same_top1", same.mean().item(), "fraction"),
         agreement=_agreement(same),
         agreement_by_device=by(clips.device[test], clips.devices),
         agreement_by_class=by(label, clips.labels),

@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.measure.compliance import checks as limits
 from bench.measure.compliance.checks import Check, Network
 from bench.measure.compliance.window import Window
-from bench.measure.figure import ESTIMATED, MEASURED, Figure, path_of
+from bench.measure.figure import ESTIMATED, Figure, Origin, path_of
 from bench.measure.graph import cost as graph_cost
 from bench.measure.graph.cost import GraphCost, Layer
 from tinyasc.artifact import ModelCard
@@ -215,17 +215,13 @@ def _text(rule: str, unit: str, value: int, limit: int, operations: Sequence[Hot
 
 
 def _file_cost(file: str, cost: GraphCost) -> FileCost:
-    counted = f"counted in the graph of {file}"
-
-    def figure(name: str, value: int, unit: str) -> Figure:
-        return Figure(value, unit, MEASURED, counted, path=f"cost/{path_of(file)}/{name}")
-
-    macs = figure("macs", cost.macs, "MACs")
+    place, counted = f"cost/{path_of(file)}", f"counted in the graph of {file}"
+    of_file = of_macs = Origin(place, counted)
     if missing := limits.uncounted(cost):
-        source = f"{counted}, a lower bound: not counted: {missing}"
-        macs = Figure(cost.macs, "MACs", ESTIMATED, source, path=macs.path)
+        of_macs = Origin(place, f"{counted}, a lower bound: not counted: {missing}", ESTIMATED)
+    figure = of_file.figure
     return FileCost(
-        macs=macs,
+        macs=of_macs.figure("macs", cost.macs, "MACs"),
         parameters=figure("parameters", cost.parameters, "parameters"),
         weight_bytes=figure("weight_bytes", cost.weight_bytes, "bytes"),
         bias_bytes=figure("bias_bytes", cost.bias_bytes, "bytes"),
@@ -236,11 +232,7 @@ def _file_cost(file: str, cost: GraphCost) -> FileCost:
 
 def _front_end(drop_in: Path, network: Path) -> FrontEndCost:
     whole, part = graph_cost.read(drop_in), graph_cost.read(network)
-    place, source = f"cost/{path_of(drop_in.name)}/front_end", f"{drop_in.name} less {network.name}"
-
-    def figure(name: str, value: int, unit: str) -> Figure:
-        return Figure(value, unit, MEASURED, source, path=f"{place}/{name}")
-
+    figure = Origin(f"cost/{path_of(drop_in.name)}/front_end", f"{drop_in.name} less {network.name}").figure
     return FrontEndCost(
         network=network.name,
         macs=figure("macs", whole.macs - part.macs, "MACs"),

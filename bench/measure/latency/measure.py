@@ -9,10 +9,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bench.measure import environments as other_runtimes
-from bench.measure.figure import MEASURED, Figure, path_of
+from bench.measure.figure import MEASURED, Figure, Origin, path_of
 from bench.measure.latency import end_to_end, profile_onnx, profile_tflite, rounds, start, variants
 from bench.measure.latency.end_to_end import EndToEnd, Sound
-from bench.measure.latency.order_statistics import Median
 from bench.measure.latency.profile import Profile
 from bench.measure.latency.rounds import LEAST_ROUNDS, Latency, Timing, interleaved
 from bench.measure.latency.start import Start
@@ -165,19 +164,15 @@ def measure(
 
 def _timed(variant: Variant, latency: Latency, cpu: str) -> TimedVariant:
     place = "/".join(filter(None, ["latency", path_of(variant.file), variant.way]))
-    source = f"{latency.kernels}, {_threads(variant)}, {latency.runs} interleaved runs, {cpu}"
-
-    def figure(name: str, value: float | None, interval: tuple[float, float] | None = None) -> Figure:
-        return Figure(value, "ms", MEASURED, source, interval, f"{place}/{name}")
-
+    figure = Origin(place, f"{latency.kernels}, {_threads(variant)}, {latency.runs} interleaved runs, {cpu}").figure
     return TimedVariant(
         file=variant.file,
         kernels=variant.kernels,
         threads=variant.threads,
         runtime=latency.kernels,
-        median=figure("median", latency.median, latency.interval),
-        p95=figure("p95", latency.p95),
-        p99=figure("p99", latency.p99),
+        median=figure("median", latency.median, "ms", latency.interval),
+        p95=figure("p95", latency.p95, "ms"),
+        p99=figure("p99", latency.p99, "ms"),
         drift=latency.drift,
         runs=latency.runs,
         converged=latency.converged,
@@ -185,16 +180,11 @@ def _timed(variant: Variant, latency: Latency, cpu: str) -> TimedVariant:
 
 
 def _start(file: str, start: Start, cpu: str) -> FirstInference:
-    source = f"{start.processes} fresh processes, one thread, {cpu}"
-
-    def figure(name: str, median: Median) -> Figure:
-        path = f"latency/{path_of(file)}/start/{name}"
-        return Figure(median.value, "ms", MEASURED, source, median.interval, path)
-
+    figure = Origin(f"latency/{path_of(file)}/start", f"{start.processes} fresh processes, one thread, {cpu}").figure
     return FirstInference(
-        figure("importing", start.importing),
-        figure("loading", start.loading),
-        figure("first", start.first),
+        figure("importing", start.importing.value, "ms", start.importing.interval),
+        figure("loading", start.loading.value, "ms", start.loading.interval),
+        figure("first", start.first.value, "ms", start.first.interval),
         start.processes,
     )
 

@@ -141,7 +141,7 @@ HEAVY = GraphCost(
         ("peak activations", [("expand", 8_000), ("stem", 4_000), ("project", 2_000)], 8_000),
     ],
 )
-def test_the_dearest_operations(rule: str, first: list[tuple[str, int]], whole: int) -> None:
+def test_the_hotspots(rule: str, first: list[tuple[str, int]], whole: int) -> None:
     found = hotspots(HEAVY, rule)
     assert [(one.name, one.value) for one in found[:3]] == first
     assert [one.share for one in found[:3]] == [value / whole for _, value in first]
