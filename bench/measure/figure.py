@@ -6,6 +6,7 @@ tree and gives those in it by path.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
+from math import isfinite
 from typing import Literal
 
 Provenance = Literal["measured", "estimated", "quoted"]
@@ -31,6 +32,10 @@ class Figure:
     """95 % confidence interval; of an estimated time its band, which is a judgement."""
     path: str = ""
     """Its name in tables and comparisons, for example "accuracy/tflite/int8/macro"; "": of no report."""
+
+    def __post_init__(self) -> None:
+        if self.value is not None and not isfinite(self.value):  # JSON has no word for it
+            raise ValueError(f"{self.path} is {self.value}")
 
 
 @dataclass(frozen=True)

@@ -56,15 +56,13 @@ def schema(kind: type) -> dict[str, Any]:
 
 
 def _unknown(written: object, known: object, place: str) -> str | None:
-    """The first key of a document that its record does not have."""
+    """The place of the first key of a document that its record does not have."""
     if isinstance(written, dict) and isinstance(known, dict):
-        pairs = [(f"{place}.{key}", value, known.get(key, _unknown)) for key, value in written.items()]
+        if extra := [key for key in written if key not in known]:
+            return f"{place}.{extra[0]}"
+        pairs = [(f"{place}.{key}", value, known[key]) for key, value in written.items()]
     elif isinstance(written, list) and isinstance(known, list):
         pairs = [(f"{place}[{index}]", *both) for index, both in enumerate(zip(written, known, strict=True))]
     else:
         return None
-    for inside, value, other in pairs:
-        missing = inside if other is _unknown else _unknown(value, other, inside)
-        if missing is not None:
-            return missing
-    return None
+    return next(filter(None, (_unknown(value, other, inside) for inside, value, other in pairs)), None)
