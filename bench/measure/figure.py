@@ -1,4 +1,4 @@
-"""A number of the report with its unit and its provenance, so that no figure stands there unlabelled.
+"""A number of the report with its unit and its provenance, so that no figure stands unlabelled, or why there is none.
 
 A figure is a field of the report's tree, and the only place where its number stands; `figures` walks any part of the
 tree and gives those in it by path.
@@ -36,6 +36,14 @@ class Figure:
     def __post_init__(self) -> None:
         if self.value is not None and not isfinite(self.value):  # JSON has no word for it
             raise ValueError(f"{self.path} is {self.value}")
+
+
+@dataclass(frozen=True)
+class Unmeasured:
+    """Something that could not be measured here."""
+
+    reason: str
+    """One line that says why, and what to do about it where something can be done."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from bench.measure import environments
 from bench.measure.accuracy import findings as answers
 from bench.measure.accuracy.findings import Accuracy
 from bench.measure.compliance import findings as verdict
+from bench.measure.compliance.checks import Window, window
 from bench.measure.compliance.findings import Compliance
-from bench.measure.compliance.window import Window, window
 from bench.measure.energy import findings as energies
 from bench.measure.energy import host as energy_of_host
 from bench.measure.energy.findings import Energies

@@ -5,9 +5,8 @@ from dataclasses import replace
 from bench.measure.accuracy.findings import Accuracy, DropInAccuracy, FileAccuracy, PartAccuracy
 from bench.measure.accuracy.moments import ClusterSums
 from bench.measure.accuracy.pairs import Agreement, Exact, Margins, Pair
-from bench.measure.compliance.checks import Check, Network
+from bench.measure.compliance.checks import Check, Network, Window
 from bench.measure.compliance.findings import Compliance, FileCost, FrontEndCost, Hotspot, Violation, Year
-from bench.measure.compliance.window import Window
 from bench.measure.energy.findings import BASELINE, Energies, FileEnergy, HostEnergy, InferenceEnergy, MeteredEnergy
 from bench.measure.figure import Figure, Provenance, path_of
 from bench.measure.graph.cost import Layer

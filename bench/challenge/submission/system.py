@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from bench.measure.compliance import findings as verdict
-from bench.measure.compliance.window import window
+from bench.measure.compliance.checks import window
 from deploy import runtime
 from deploy.runtime import Model
 from tinyasc import artifact, front_end

@@ -10,11 +10,49 @@ is written as a convolution, and zeros that make a layer faster.
 from dataclasses import dataclass
 from math import ceil
 
-from bench.measure.compliance.window import Window
 from bench.measure.figure import ESTIMATED, MEASURED, QUOTED, Figure, Provenance
 from bench.measure.graph.cost import GraphCost
 from tinyasc.artifact import ModelCard
 from tinyasc.dcase import LIMITS
+from tinyasc.front_end import FrontEnd
+from tinyasc.mel import frames
+
+
+@dataclass(frozen=True)
+class Window:
+    """The sound of one input."""
+
+    seconds: float | None
+    """None: not known, and one inference is taken as one second."""
+
+    @property
+    def words(self) -> str:
+        """Behind the way in which a number was counted; nothing where an inference hears a second anyway."""
+        if self.seconds is None:
+            return ", one inference taken as one second of sound"
+        return "" if self.seconds == 1 else f", one inference of {self.seconds:.3g} s scaled to one second"
+
+
+def window(shape: tuple[int, ...], mel: FrontEnd, sample_rate: int | None) -> Window:
+    """What an input of this shape is in seconds.
+
+    Frames tell the length to within a hop. Where it may be a whole number of seconds it is; else each frame stands for
+    one hop.
+
+    Args:
+        shape: of the model's input, with or without dimensions of 1.
+        mel: its front-end; none: it takes the waveform, or is not known.
+        sample_rate: of a waveform, Hz; none: not known.
+    """
+    size = [length for length in shape if length != 1]
+    if mel is None:
+        return Window(size[0] / sample_rate if sample_rate and len(size) == 1 else None)
+    if len(size) != 2 or size[0] != mel.n_mels:
+        return Window(None)
+    seconds = size[1] * mel.hop_length / mel.sample_rate
+    whole = round(seconds)
+    return Window(float(whole) if whole and frames(mel, whole * mel.sample_rate) == size[1] else seconds)
+
 
 MACS_COUNTED = {
     QUOTED: "network, batch norms folded, a bias counted at every position",

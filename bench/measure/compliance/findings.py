@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.measure.compliance import checks as limits
-from bench.measure.compliance.checks import Check, Network
-from bench.measure.compliance.window import Window
+from bench.measure.compliance.checks import Check, Network, Window
 from bench.measure.figure import ESTIMATED, Figure, Origin, path_of
 from bench.measure.graph import cost as graph_cost
 from bench.measure.graph.cost import GraphCost, Layer

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from bench.measure.energy.host import JOULES, Host
 from bench.measure.energy.meter import Metered
 from bench.measure.energy.per_inference import Energy
-from bench.measure.figure import ESTIMATED, MEASURED, QUOTED, Figure, Provenance, path_of
-from bench.measure.unmeasured import Unmeasured
+from bench.measure.figure import ESTIMATED, MEASURED, QUOTED, Figure, Provenance, Unmeasured, path_of
 
 BASELINE = Figure(
     0.068,

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.measure import environments
-from bench.measure.figure import ESTIMATED, MEASURED, Figure, path_of
+from bench.measure.figure import ESTIMATED, MEASURED, Figure, Unmeasured, path_of
 from bench.measure.graph import cost as graph_cost
 from bench.measure.graph.cost import GraphCost
 from bench.measure.memory import arena, resident
 from bench.measure.memory.arena import Arena
 from bench.measure.memory.resident import Resident, Spread
-from bench.measure.unmeasured import Unmeasured
 
 
 @dataclass(frozen=True)

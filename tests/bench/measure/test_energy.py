@@ -19,9 +19,8 @@ from bench.measure.energy.host import Host
 from bench.measure.energy.meter import Activity, Phase
 from bench.measure.energy.per_inference import PerInference, Powers, student
 from bench.measure.energy.reading import Reading, read
-from bench.measure.figure import ESTIMATED, MEASURED, QUOTED, figures
+from bench.measure.figure import ESTIMATED, MEASURED, QUOTED, Unmeasured, figures
 from bench.measure.records import decode, encode
-from bench.measure.unmeasured import Unmeasured
 from deploy.runtime import Model, Port
 from tinyasc import recipe
 from tinyasc.errors import UserError

@@ -7,11 +7,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from bench.measure import environments
-from bench.measure.figure import figures
+from bench.measure.figure import Unmeasured, figures
 from bench.measure.memory import arena, findings, resident, resident_child
 from bench.measure.memory.arena import Allocations
 from bench.measure.memory.resident import Resident, Spread
-from bench.measure.unmeasured import Unmeasured
 from tests.support import tiny_models
 
 # Written by tflite-micro 0.dev20261023182759 for MLPerf Tiny's keyword-spotting reference model (kws_ref_model.tflite).

@@ -8,8 +8,8 @@ import pytest
 
 from bench.measure.compliance import checks as verdict
 from bench.measure.compliance import findings
+from bench.measure.compliance.checks import Window, window
 from bench.measure.compliance.findings import MEASURES, fits, hotspots, violations
-from bench.measure.compliance.window import Window, window
 from bench.measure.figure import ESTIMATED, MEASURED, QUOTED, figures, path_of
 from bench.measure.graph.cost import GraphCost, Layer
 from bench.measure.records import decode, encode
