@@ -13,14 +13,11 @@ from markupsafe import Markup
 from bench.measure import records
 from bench.report import views, words
 from bench.report.document import Report
-from bench.report.plots.activations import activations
+from bench.report.plots.accuracy import MOST_CLASSES, commonest, confusion, margins, parts
 from bench.report.plots.bars import colours, stacked
-from bench.report.plots.confusion import MOST_CLASSES, commonest, confusion
 from bench.report.plots.latency import latency
 from bench.report.plots.macs import accuracy_against_macs
-from bench.report.plots.margins import margins
-from bench.report.plots.operations import layers, profile
-from bench.report.plots.parts import parts
+from bench.report.plots.operations import activations, layers, profile
 from tinyasc.artifact import atomic_write
 
 TEMPLATES = Path(__file__).with_name("templates")

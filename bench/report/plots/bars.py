@@ -10,6 +10,10 @@ from bench.report.words import percent
 
 ROW, THICK, HEADING = 26, 15, 24
 """Pixels: from bar to bar, of a bar, and of a heading between bars."""
+STACK_ROW, STACK_THICK = 42, 16
+"""Pixels."""
+COLOURS = 8
+"""Classes part-0 to part-7 of style.css."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +100,6 @@ def _draw(canvas: Canvas, row: Bar, top: float, scale: Scale) -> None:
                     canvas.line(place, middle - 3.5, place, middle + 3.5, "span")
     if row.tick is not None:
         canvas.line(scale(row.tick), edge - 2, scale(row.tick), edge + THICK + 2, "mark")
-
-
-STACK_ROW, STACK_THICK = 42, 16
-"""Pixels."""
-COLOURS = 8
-"""Classes part-0 to part-7 of style.css."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What each operation of the file costs, and what it takes of the time of one inference."""
+"""What each operation of a file costs, what it takes of the time of one inference, and which activations live then."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,11 @@ from markupsafe import Markup
 
 from bench.measure.graph.cost import Layer
 from bench.measure.latency.profile import Profile, Step
+from bench.measure.memory.findings import FileMemory
 from bench.report.plots.bars import Bar, bars
 from bench.report.plots.canvas import Canvas, Margins, Scale, fitted
 from bench.report.words import kilobytes, percent, short, three_digits
 
-ROW, THICK, LEFT = 26, 13, 112
-"""Pixels: of a row, of a bar, and for the names."""
 COLUMNS = (
     ("macs", "MACs", "int8", short),
     ("parameters", "parameters", "third", short),
@@ -22,10 +21,16 @@ BAR = 0.6
 """The longest bar, as a part of its column; its per cent stand behind it."""
 GAP = 0.05
 """Between the columns, as a fraction of the picture."""
+ROW, THICK, LEFT = 26, 13, 112
+"""Pixels: of a row, of a bar, and for the names."""
+MOST = 12
+"""Steps that are shown one by one."""
+HEIGHT = 170
+"""Pixels of the picture of activations."""
 
 
 def layers(found: Sequence[Layer], most: int = 14) -> Markup:
-    """The picture: the `most` dearest operations by MACs, and the others as one row."""
+    """Draw shares of MACs, parameters and constant bytes: the `most` dearest operations by MACs, and the others."""
     order = sorted(range(len(found)), key=lambda place: (-found[place].macs, -found[place].constant_bytes))
     costs = [
         {"macs": one.macs, "parameters": one.weights + one.biases, "constant_bytes": one.constant_bytes}
@@ -58,12 +63,8 @@ def short_name(operation: str) -> str:
     return operation.removesuffix("_2D").replace("DEPTHWISE_CONV", "DEPTHWISE")
 
 
-MOST = 12
-"""Steps that are shown one by one."""
-
-
 def profile(found: Profile) -> Markup:
-    """The picture: the MOST longest steps, and all others as one row."""
+    """Draw what each operation takes of the time: the MOST longest steps, and all others as one row."""
     steps = sorted(found.steps, key=lambda step: -step.microseconds)
     rows = [_bar(step, found.share(step.microseconds)) for step in steps[:MOST]]
     rest = steps[MOST:]
@@ -99,3 +100,37 @@ def _name(step: Step) -> str:
 def _text(microseconds: float, share: float) -> str:
     """A difference of two times may come out below 0 by chance: that is no time."""
     return f"{three_digits(max(0.0, microseconds))} · {percent(max(0.0, share), 0)}"
+
+
+def activations(memory: FileMemory) -> Markup:
+    """Draw the bytes that live at each operation; the arena in TensorFlow Lite Micro, if known, is a dashed line."""
+    live_bytes = [step.live_bytes for step in memory.timeline]
+    names = [step.operation for step in memory.timeline]
+    marks = {"TFLM arena": memory.arena.smallest.value or 0} if memory.arena is not None else {}
+    scale = Scale(0, 1.12 * max([*live_bytes, *marks.values(), 1]))
+    canvas = Canvas(
+        "Bytes of live activations, operation by operation", HEIGHT, Margins(left=62, right=14, top=8, bottom=26)
+    )
+    for tick in scale.ticks(4):
+        y = HEIGHT * (1 - scale(tick))
+        canvas.line(0, y, 1, y, "grid")
+        canvas.text(0, y, kilobytes(tick) if tick else "0", "tick", anchor="end", right=-8)
+    each, top = 1 / len(live_bytes), [1 - scale(live) for live in live_bytes]
+    steps = [(each * (place + side), y) for place, y in enumerate(top) for side in (0, 1)]
+    canvas.curve([(0, 1), *steps, (1, 1)], "area", close=True)
+    canvas.curve(steps, "outline")
+    for place, (live, name) in enumerate(zip(live_bytes, names, strict=True)):
+        canvas.rectangle(each * place, 0, each, HEIGHT, "touch", hint=f"{place + 1}. {name}: {live:,} bytes")
+    peak = max(range(len(live_bytes)), key=live_bytes.__getitem__)
+    x = each * (peak + 0.5)
+    anchor = "start" if x < 0.25 else "end" if x > 0.75 else "middle"
+    canvas.text(
+        x, HEIGHT * top[peak] - 9, f"{kilobytes(live_bytes[peak])} in {names[peak]}", "value over", anchor=anchor
+    )
+    for name, level in marks.items():
+        y = HEIGHT * (1 - scale(level))
+        canvas.line(0, y, 1, y, "level")
+        canvas.text(1, y - 9, f"{name}: {kilobytes(level)}", "faint over", anchor="end")
+    canvas.text(0, HEIGHT + 14, "first operation", "tick")
+    canvas.text(1, HEIGHT + 14, f"last of {len(live_bytes)}", "tick", anchor="end")
+    return canvas.markup()
