@@ -28,7 +28,7 @@ def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 1}, "has format 1, this version reads 2: measure the target again"),
+        ({"format": 1}, "has format 1, this version reads 2: remove it and measure the target again"),
         ({"kind": "guessed"}, r"Invalid enum value 'guessed' - at `\$\.kind`"),
         ({"target": "../pi"}, r"matching regex .* - at `\$\.target`"),
         ({"latency": [latency(2.5, threads=0)]}, r"Expected `int` >= 1 - at `\$\.latency\[0\]\.threads`"),
