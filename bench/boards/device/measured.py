@@ -55,7 +55,7 @@ class MeasuredModel(Configuration):
 
 
 @dataclass(frozen=True)
-class Skipped:
+class SkippedFile:
     """A file that was not run."""
 
     file: str
@@ -93,7 +93,7 @@ class Measurement:
     ended: float
     peak_rss_bytes: int | None
     models: list[MeasuredModel]
-    skipped: list[Skipped]
+    skipped: list[SkippedFile]
     phases: list[Phase]
 
     @property
