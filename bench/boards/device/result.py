@@ -211,7 +211,8 @@ def read(path: Path) -> TargetResult:
     except RecordError as error:
         raise UserError(f"{path} is no JSON: {error}") from None
     if isinstance(number, int) and number != FORMAT:
-        raise UserError(f"{path} has format {number}, this version reads {FORMAT}: remove it and measure the target again")
+        older = f"{path} has format {number}, this version reads {FORMAT}"
+        raise UserError(f"{older}: remove it and measure the target again")
     return _decoded(content, str(path))
 
 
