@@ -5,27 +5,26 @@ python -m bench --model RUN --data FILE.h5 --target pi4
 python -m bench --model FILE.tflite
 """
 
-import json as json_format
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from bench.boards import on_target
 from bench.boards.device import result
+from bench.boards.device.result import TargetResult
 from bench.boards.emulate import emulator as emulated
-from bench.boards.estimate.renew import renewed
+from bench.boards.estimate.refit import renewed
 from bench.measure import environments as other_runtimes
 from bench.measure import judge as judging
-from bench.measure import subject
+from bench.measure import records, subject
 from bench.measure.energy import host as energy_of_host
 from bench.measure.energy import meter as power_meter
 from bench.measure.latency.measure import SECONDS
 from bench.measure.subject import Subject
-from bench.report import content as contents
-from bench.report import document, table
-from bench.report.compare import reports
-from bench.report.compare.change import DEFAULT
+from bench.report import assemble, document, page, table
+from bench.report import compare as reports
+from bench.report.changes import DEFAULT
+from bench.report.document import Report
 from tinyasc import artifact, recipe
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
@@ -91,8 +90,8 @@ def judge(
     results = _results(out, judged)
     with ExitStack() as opened:
         clips = None if data is None else opened.enter_context(Clips(data))
-        content = None if target is None and reading is None else _report_of(out, judged, clips)
-        if content is None:
+        report = None if target is None and reading is None else _report_of(out, judged, clips)
+        if report is None:
             found = judging.judge(
                 judged,
                 clips,
@@ -101,8 +100,8 @@ def judge(
                 environments=environments,
             )
             made = datetime.now(UTC).isoformat(timespec="seconds")
-            content = contents.assemble(found, made, artifact.command_line())
-            document.write(contents.with_targets(content, results), out)
+            report = assemble.assemble(found, made, artifact.command_line())
+            page.write(assemble.with_targets(report, results), out)
         if target is not None:
             measured = on_target.measure(
                 target,
@@ -112,20 +111,21 @@ def judge(
                 steady_seconds=energy_seconds or 0.0,
                 keep=keep,
             )
-            result.write(out / TARGETS / f"{measured['target']}.json", measured)
+            result.write(out / TARGETS / f"{measured.target}.json", measured)
             results = _results(out, judged)
-    content = contents.with_targets(content, results)
+    report = assemble.with_targets(report, results)
     if reading is not None:
-        content = contents.with_meter(content, power_meter.of_results(reading, results))
-    document.write(content, out)
+        activities = [one.activity for one in results]
+        report = assemble.with_meter(report, power_meter.of_results(reading, activities))
+    page.write(report, out)
     if json is not None:
         json.parent.mkdir(parents=True, exist_ok=True)
-        artifact.atomic_write(json, (json_format.dumps(content, indent=1) + "\n").encode())
-    print(table.of(content))
+        artifact.atomic_write(json, records.encode(report))
+    print(table.of(report))
     places = [out / "report.html", out / REPORT, *([json] if json is not None else [])]
     print("\nwrote " + ", ".join(map(str, places)))
     if old is not None:
-        changes = reports.changes(old, content, DEFAULT)
+        changes = reports.changes(old, report, DEFAULT)
         print(f"\nagainst {compare}:\n{reports.table(changes)}")
         reports.need_no_regression(changes)
 
@@ -135,23 +135,23 @@ def _default_out(model: Path) -> Path:
     return model.with_suffix(".bench") if model.is_file() else model.parent / "bench"
 
 
-def _report_of(out: Path, judged: Subject, clips: Clips | None) -> dict[str, Any] | None:
+def _report_of(out: Path, judged: Subject, clips: Clips | None) -> Report | None:
     """The report of these very files that is there already; on these clips, if there are any."""
     if not (out / REPORT).is_file():
         return None
     try:
-        content = document.read(out / REPORT)
+        report = document.read(out / REPORT)
     except UserError:
         return None  # of an older version: it is made again
-    other_data = clips is not None and (content["data"] is None or content["data"]["checksum"] != clips.checksum)
-    return None if other_data or content["subject"] != judged.content() else content
+    other_data = clips is not None and (report.data is None or report.data.checksum != clips.checksum)
+    return None if other_data or report.model != judged.model else report
 
 
-def _results(out: Path, judged: Subject) -> list[dict[str, Any]]:
+def _results(out: Path, judged: Subject) -> list[TargetResult]:
     """What was measured of these very files on other machines; estimates are renewed by what real ones took."""
     found = [result.read(path) for path in sorted((out / TARGETS).glob("*.json"))]
-    hashes = {name: file.sha256 for name, file in judged.files.items()}
-    return renewed([one for one in found if all(hashes.get(file) == sha256 for file, sha256 in one["models"].items())])
+    hashes = {name: file.sha256 for name, file in judged.model.files.items()}
+    return renewed([one for one in found if all(hashes.get(file) == sha256 for file, sha256 in one.models.items())])
 
 
 if __name__ == "__main__":

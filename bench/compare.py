@@ -5,9 +5,9 @@ python -m bench.compare OLD.json NEW.json
 
 from pathlib import Path
 
+from bench.report import compare as reports
 from bench.report import document
-from bench.report.compare import reports
-from bench.report.compare.change import DEFAULT, Tolerance
+from bench.report.changes import DEFAULT, Tolerance
 from tinyasc import recipe
 
 

@@ -45,7 +45,7 @@ def measure(
     if target is not None:
         if load or idle:
             raise UserError("the result of a target says itself what ran when: give no --load_from and no --idle_from")
-        activities = power_meter.of_target(reading, result.read(target))
+        activities = power_meter.of_target(reading, result.read(target).activity)
     else:
         if load is None:
             raise UserError("--inferences needs --load_from and --load_to: when they ran, in the reading's seconds")

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jsonschema
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -150,19 +149,17 @@ def test_the_files_are_proven_to_be_the_program(line: Line) -> None:
 def test_the_report_measures_what_training_said(line: Line) -> None:
     card = artifact.load_card(line.folder / "export", "export")
     assert [parent["stage"] for parent in card.lineage] == ["teacher", "student", "qat"]
-    report = json.loads((line.folder / "bench/report.json").read_text())
-    figures = report["figures"]
-    assert figures["accuracy/tflite/int8/macro"]["how"] == "measured"
-    assert figures["accuracy/tflite/int8/macro"]["value"] == pytest.approx(card.accuracy["macro"], abs=1e-9)
+    figures = document.read(line.folder / "bench/report.json").figures
+    assert figures["accuracy/tflite/int8/macro"].provenance == "measured"
+    assert figures["accuracy/tflite/int8/macro"].value == pytest.approx(card.accuracy["macro"], abs=1e-9)
     drop_in = line.folder / "export/drop_in.tflite"
-    assert figures["size/tflite/drop_in"]["value"] == drop_in.stat().st_size
-    assert figures["latency/tflite/drop_in/median"]["how"] == "measured"
-    assert figures["accuracy/tflite/drop_in/same_answers"]["value"] > 0.8
+    assert figures["size/tflite/drop_in"].value == drop_in.stat().st_size
+    assert figures["latency/tflite/drop_in/median"].provenance == "measured"
+    assert (figures["accuracy/tflite/drop_in/same_answers"].value or 0) > 0.8
     page = (line.folder / "bench/report.html").read_text()
     assert page.startswith("<!doctype html>")
     assert "Drop-in files" in page
     assert "1 all zero" in page
-    jsonschema.validate(report, json.loads(document.SCHEMA.read_text()))
 
 
 def test_post_training_quantization_takes_the_place_of_training(line: Line, capsys: pytest.CaptureFixture[str]) -> None:

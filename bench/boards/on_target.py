@@ -1,11 +1,11 @@
 """Measures on another machine than this one: an emulated board, or a real device over ssh."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from bench.boards.device import inputs
+from bench.boards.device.result import TargetResult
 from bench.boards.emulate import emulator as emulated
 from bench.boards.emulate.run import Case, emulate
 from bench.boards.remote import session as device
@@ -37,8 +37,8 @@ def measure(
     emulator: Path,
     steady_seconds: float,
     keep: bool,
-) -> dict[str, Any]:
-    """Run the networks and the drop-in of the headline there, on test clips, or without data on varied random inputs.
+) -> TargetResult:
+    """Run the networks and the drop-in of the primary there, on test clips, or without data on varied random inputs.
 
     Args:
         target: key of a board, or ssh:user@host[:port].
@@ -48,15 +48,12 @@ def measure(
         steady_seconds: how long each file runs on end on a device, for a power meter.
         keep: leave the work folder on the device.
 
-    Returns:
-        The result in the form of `bench.boards.device.result`.
-
     Raises:
         UserError: the target cannot be measured; says why and what to do.
     """
-    names = subject.costly
-    paths = {name: subject.files[name].path for name in names}
-    integer = {name: subject.files[name].integer for name in names}
+    names = subject.model.costly
+    paths = {name: subject.paths[name] for name in names}
+    integer = {name: subject.model.files[name].integer for name in names}
     raw = _inputs(subject, names, clips)
     if target.startswith(SSH):
         return device.measure(target, paths, raw, integer, steady_seconds=steady_seconds, keep=keep)

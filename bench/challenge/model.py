@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from bench.measure.compliance import findings as verdict
-from bench.measure.compliance.window import window
+from bench.measure.compliance.checks import window
 from deploy import runtime
 from deploy.runtime import Model
 from tinyasc import artifact, front_end
@@ -126,7 +126,8 @@ def complexity(submitted: SubmittedModel, sample_rate: int) -> Complexity:
     input_window = window(model.input.shape, front_end.from_card(submitted.card.mel), sample_rate)
     judged = verdict.judge(model.path, submitted.card, input_window, {})
     memory = next(check.value for check in judged.checks if check.decides and check.rule == "parameter memory")
-    return Complexity(memory, judged.network.parameters, judged.network.per_second(judged.network.macs))
+    network = judged.network
+    return Complexity(memory, int(network.parameters.value or 0), int(network.macs.value or 0))
 
 
 def _scores(part: Part) -> dict[str, float]:

@@ -87,7 +87,9 @@ def _panel(axes: Axes, cost: str, systems: list[System]) -> None:
     if front:
         xs, ys = [*(x for x, _ in front), FAR], [*(y for _, y in front), front[-1][1]]
         axes.step(xs, ys, where="post", color=OWN, linewidth=1.2, zorder=3, label="front: none better at this cost")
-    quoted = {system.name: system.figures["accuracy"].how == "quoted" for system in systems if system.name in points}
+    quoted = {
+        system.name: system.figures["accuracy"].provenance == "quoted" for system in systems if system.name in points
+    }
     for name, (x, y) in points.items():
         filled = "white" if quoted[name] else OWN
         axes.plot(x, y, "o", color=filled, markeredgecolor=OWN, markeredgewidth=1.6, markersize=8, zorder=4)

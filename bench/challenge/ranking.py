@@ -115,7 +115,7 @@ def rank(systems: Sequence[System], year: int) -> Ranking:
     ranked = [system for system in systems if not lacking[system.name]]
     above = {system.name: limits for system in ranked if (limits := above_limits(system, year))}
     inside = [system for system in ranked if system.name not in above]
-    origins = {system.figures[need].how for system in ranked for need in rule.needs}
+    origins = {system.figures[need].provenance for system in ranked for need in rule.needs}
     return Ranking(
         rule.text,
         rule.source,
@@ -209,7 +209,7 @@ def _row(place: Place, system: System, shown: Sequence[str]) -> list[str]:
 
 def _cell(system: System, name: str) -> str:
     figure = system.figures.get(name)
-    return "–" if figure is None or figure.value is None else f"{_text(figure.value, figure.unit)} {figure.how}"
+    return "–" if figure is None or figure.value is None else f"{_text(figure.value, figure.unit)} {figure.provenance}"
 
 
 def _text(value: float, unit: str) -> str:

@@ -9,7 +9,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bench.challenge.forms import SUBSETS
 from bench.measure.figure import QUOTED, Figure, path_of
@@ -72,8 +71,8 @@ def report(path: Path) -> System:
         UserError: no report there, or one without accuracy.
     """
     path = path / "report.json" if path.is_dir() else path
-    content = document.read(path)
-    figures, file = content["figures"], content["subject"]["headline"]
+    found = document.read(path)
+    figures, file = found.figures, found.model.primary
     place = f"accuracy/{path_of(file)}"
     if f"{place}/macro" not in figures:
         raise UserError(f"{path} has no accuracy of {file}: judge it with `python -m bench --data FILE.h5`")
@@ -85,15 +84,14 @@ def report(path: Path) -> System:
         "macs": "cost/network/macs",
         "parameters": "cost/network/parameters",
     }
-    stored = {name: figures[key] for name, key in where.items() if key in figures}
-    known = {name: _figure(each) for name, each in stored.items() if each["value"] is not None}
-    for check in content["verdict"]["checks"]:
-        if check["decides"] and check["rule"] == "parameter memory":
-            known["memory_bytes"] = Figure(check["value"], "bytes", check["how"], check["counting"])
-    data = content["data"] or {}
+    known = {name: figures[key] for name, key in where.items() if key in figures and figures[key].value is not None}
+    for check in found.compliance.checks:
+        if check.decides and check.rule == "parameter memory":
+            known["memory_bytes"] = Figure(check.value, "bytes", check.provenance, check.counting)
     folder = path.parent if path.name == "report.json" else path
     name = Path.cwd().name if folder == Path() else str(folder)
-    return System(name, known, data=f"{data.get('file')} ({str(data.get('checksum'))[:8]})")
+    data = "None (None)" if found.data is None else f"{found.data.file} ({found.data.checksum[:8]})"
+    return System(name, known, data=data)
 
 
 def table(path: Path) -> list[System]:
@@ -149,8 +147,3 @@ def _number(place: str, file: str, column: str, text: str) -> Figure:
             raise UserError(f"{place}: {column} is {text}: accuracies are in per cent, above 1 and at most 100")
         number /= 100
     return Figure(number, UNITS[column], QUOTED, file)
-
-
-def _figure(stored: dict[str, Any]) -> Figure:
-    interval = stored.get("interval")
-    return Figure(stored["value"], stored["unit"], stored["how"], stored["source"], interval and tuple(interval))

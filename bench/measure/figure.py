@@ -1,9 +1,68 @@
-"""A number of the report with its unit and its origin, so that no figure stands there unlabelled."""
+"""A number of the report with its unit and its provenance, so that no figure stands unlabelled, or why there is none.
 
-from dataclasses import asdict, dataclass
-from typing import Any
+A figure is a field of the report's tree, and the only place where its number stands; `figures` walks any part of the
+tree and gives those in it by path.
+"""
 
-MEASURED, ESTIMATED, QUOTED = "measured", "estimated", "quoted"
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from math import isfinite
+from typing import Literal
+
+Provenance = Literal["measured", "estimated", "quoted"]
+MEASURED: Provenance = "measured"
+ESTIMATED: Provenance = "estimated"
+QUOTED: Provenance = "quoted"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number."""
+
+    value: int | float | None
+    """None: there is no such number, for example a teacher that nobody trained."""
+    unit: str
+    """"fraction" for accuracies and shares, else "bytes", "MACs", "parameters", "nats", "ms", "joules", "kWh",
+    "instructions", "ratio" or "count"."""
+    provenance: Provenance
+    """MEASURED: by this run of the benchmark. ESTIMATED: by a model of the machine. QUOTED: from a document or card."""
+    source: str
+    """The file, tool or document."""
+    interval: tuple[float, float] | None = None
+    """95 % confidence interval; of an estimated time its band, which is a judgement."""
+    path: str = ""
+    """Its name in tables and comparisons, for example "accuracy/tflite/int8/macro"; "": of no report."""
+
+    def __post_init__(self) -> None:
+        if self.value is not None and not isfinite(self.value):  # JSON has no word for it
+            raise ValueError(f"{self.path} is {self.value}")
+
+
+@dataclass(frozen=True)
+class Unmeasured:
+    """Something that could not be measured here."""
+
+    reason: str
+    """One line that says why, and what to do about it where something can be done."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Makes figures whose paths begin alike and which have one source."""
+
+    place: str
+    """For example "latency/tflite/int8"."""
+    source: str
+    provenance: Provenance = MEASURED
+
+    def figure(self, name: str, value: float | None, unit: str, interval: tuple[float, float] | None = None) -> Figure:
+        """The figure of that name, behind the place."""
+        return Figure(value, unit, self.provenance, self.source, interval, f"{self.place}/{name}")
+
+
+def figures(tree: object) -> dict[str, Figure]:
+    """Every figure in a tree of dataclasses, mappings and sequences by its path, in the order of the fields."""
+    return {figure.path: figure for figure in _walk(tree)}
 
 
 def path_of(file: str) -> str:
@@ -13,24 +72,15 @@ def path_of(file: str) -> str:
     return f"{suffix}/{'int8' if stem == 'model' else stem.removeprefix('model_')}"
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One number. It serialises to {"value", "unit", "how", "source"}, with "interval" where there is one."""
-
-    value: float | None
-    """None: there is no such number, for example a teacher that nobody trained."""
-    unit: str
-    """"fraction" for accuracies and shares, else "bytes", "MACs", "parameters", "nats", "ms", "joules", "kWh",
-    "instructions", "ratio" or "count"."""
-    how: str
-    """MEASURED: by this run of the judge. ESTIMATED: from a model of the machine. QUOTED: from a document or card."""
-    source: str
-    """The file, tool or document."""
-    interval: tuple[float, float] | None = None
-    """95 % confidence interval; of an estimated time its band, which is a judgement."""
-
-    def to_dict(self) -> dict[str, Any]:
-        content = asdict(self)
-        if self.interval is None:
-            del content["interval"]
-        return content
+def _walk(node: object) -> Iterator[Figure]:
+    if isinstance(node, Figure):
+        yield node
+    elif is_dataclass(node):
+        for field in fields(node):
+            yield from _walk(getattr(node, field.name))
+    elif isinstance(node, dict):
+        for value in node.values():
+            yield from _walk(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from _walk(value)

@@ -1,25 +1,28 @@
-"""What is judged: an exported run with all its files, or one foreign .tflite or .onnx file.
+"""The model under test: an exported run with all its files, or one foreign .tflite or .onnx file.
 
 A run's model card says what it hears and answers. Of a foreign file the caller says it, as far as it is needed.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-from bench.measure.figure import path_of
+from msgspec import Meta
+
+from bench.measure.figure import MEASURED, Figure, path_of
 from deploy import runtime
 from deploy.runtime import Model
 from tinyasc import artifact, front_end
 from tinyasc.artifact import ModelCard
 from tinyasc.errors import UserError
 from tinyasc.front_end import FrontEnd
+from tinyasc.mel import MelConfig
 
 INT8, FLOAT = "model.tflite", "model_float.tflite"
 TITLES = {INT8: "INT8 .tflite", FLOAT: "float .tflite", "model.onnx": "INT8 .onnx", "model_float.onnx": "float .onnx"}
 """The networks of an export run and what the report calls them."""
-COMPANIONS = {
+VARIANTS = {
     f"{stem}{kind}.{suffix}": f"{name} .{suffix}{inside}"
     for stem, kinds, inside in (
         ("drop_in", {"": "INT8", "_float": "float", "_float16": "float16"}, ", drop-in"),
@@ -33,13 +36,13 @@ COMPANIONS = {
 
 @dataclass(frozen=True)
 class File:
-    """One file that is judged."""
+    """One file that is benchmarked."""
 
-    path: Path
     title: str
     """What the report calls it."""
-    bytes: int
-    sha256: str
+    size: Figure
+    """Bytes."""
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
     integer: bool
     """Whether it takes and gives integers."""
     drop_in: bool
@@ -47,21 +50,20 @@ class File:
 
 
 @dataclass(frozen=True)
-class Subject:
-    """Everything that is judged together."""
+class ModelUnderTest:
+    """What the report says of everything that is benchmarked together."""
 
+    kind: Literal["run", "file"]
     name: str
     """Of the run or the file, as a person calls it."""
-    files: dict[str, File]
-    """By file name: the headline first, then what it is compared with, then its companions."""
-    headline: str
+    primary: str
     """The file that the verdict is about."""
     reference: str | None
     """Its float twin; None: there is none."""
-    card: ModelCard | None
-    """Of the run; None: a foreign file."""
-    mel: FrontEnd
-    """What its networks hear; none: the waveform itself, or it is not known."""
+    mel: MelConfig | None
+    """Settings of the front-end; None: the networks take the waveform itself, or it is not known what they take."""
+    files: dict[str, File]
+    """By file name: the primary first, then what it is compared with, then variants."""
 
     @property
     def networks(self) -> list[str]:
@@ -71,7 +73,7 @@ class Subject:
     @property
     def main(self) -> list[str]:
         """The networks that everything is found out about: of a run those of TITLES, variants are not."""
-        return [name for name in self.networks if self.card is None or name not in COMPANIONS]
+        return [name for name in self.networks if self.kind == "file" or name not in VARIANTS]
 
     @property
     def drop_ins(self) -> dict[str, str]:
@@ -84,37 +86,29 @@ class Subject:
 
     @property
     def costly(self) -> list[str]:
-        """What is measured where every file costs much time: the main networks, and the drop-in of the headline."""
-        return [*self.main, *(name for name, network in self.drop_ins.items() if network == self.headline)]
+        """What is measured where every file costs much time: the main networks, and the drop-in of the primary."""
+        return [*self.main, *(name for name, network in self.drop_ins.items() if network == self.primary)]
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
-        """Networks whose answers are compared: the headline with its float twin, and with its other format."""
-        pairs = [] if self.reference is None else [(self.headline, self.reference)]
-        return pairs + ([] if self.card is None else [(INT8, "model.onnx")])
+        """Networks whose answers are compared: the primary with its float twin, and with its other format."""
+        pairs = [] if self.reference is None else [(self.primary, self.reference)]
+        return pairs + ([(INT8, "model.onnx")] if self.kind == "run" else [])
 
-    @property
-    def paths(self) -> dict[str, Path]:
-        """File name -> where it lies."""
-        return {name: file.path for name, file in self.files.items()}
+
+@dataclass(frozen=True)
+class Subject:
+    """The model under test where it lies."""
+
+    model: ModelUnderTest
+    card: ModelCard | None
+    """Of the run; None: a foreign file."""
+    paths: dict[str, Path]
+    """File name -> where it lies."""
 
     def load(self, names: Iterable[str]) -> dict[str, Model]:
         """These files in their default runtimes, on one thread."""
-        return {name: runtime.load(self.files[name].path) for name in names}
-
-    def content(self) -> dict[str, Any]:
-        """kind ("run" or "file"), name, headline, reference, mel (settings of the front-end, or null), files: name ->
-        title, bytes, sha256, integer, drop_in."""
-        files = {name: {k: v for k, v in asdict(file).items() if k != "path"} for name, file in self.files.items()}
-        kind = "file" if self.card is None else "run"
-        return {
-            "kind": kind,
-            "name": self.name,
-            "headline": self.headline,
-            "reference": self.reference,
-            "mel": None if self.mel is None else asdict(self.mel),
-            "files": files,
-        }
+        return {name: runtime.load(self.paths[name]) for name in names}
 
 
 def of(model: Path, reference: Path | None = None, mel: FrontEnd = None) -> Subject:
@@ -138,27 +132,24 @@ def of(model: Path, reference: Path | None = None, mel: FrontEnd = None) -> Subj
     missing = [name for name in TITLES if name not in card.files]
     if missing:
         raise UserError(f"{model} lacks {', '.join(missing)}: make it again with `make export`")
-    titles = TITLES | {name: title for name, title in COMPANIONS.items() if name in card.files}
+    titles = TITLES | {name: title for name, title in VARIANTS.items() if name in card.files}
     files = {name: _file(model / name, title, drop_in=name.startswith("drop_in")) for name, title in titles.items()}
-    return Subject(model.resolve().name, files, INT8, FLOAT, card, front_end.from_card(card.mel))
+    record = ModelUnderTest("run", model.resolve().name, INT8, FLOAT, front_end.from_card(card.mel), files)
+    return Subject(record, card, {name: model / name for name in titles})
 
 
 def _of_file(model: Path, reference: Path | None, mel: FrontEnd) -> Subject:
-    files = {model.name: _file(model, model.name)}
+    paths = {model.name: model}
     if reference is not None:
         if path_of(reference.name) == path_of(model.name):
             raise UserError(f"{reference} is named too much like {model}: rename one, figures are told apart by it")
-        files[reference.name] = _file(reference, reference.name)
-    return Subject(model.name, files, model.name, None if reference is None else reference.name, None, mel)
+        paths[reference.name] = reference
+    files = {name: _file(path, name) for name, path in paths.items()}
+    twin = None if reference is None else reference.name
+    return Subject(ModelUnderTest("file", model.name, model.name, twin, mel, files), None, paths)
 
 
 def _file(path: Path, title: str, drop_in: bool = False) -> File:
     model = runtime.load(path)
-    return File(
-        path=path,
-        title=title,
-        bytes=model.bytes,
-        sha256=artifact.file_sha256(path),
-        integer=model.integer,
-        drop_in=drop_in,
-    )
+    size = Figure(model.bytes, "bytes", MEASURED, path.name, path=f"size/{path_of(path.name)}")
+    return File(title, size, artifact.file_sha256(path), model.integer, drop_in)

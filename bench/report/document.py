@@ -1,61 +1,162 @@
-"""`report.json`, format 2: read and written whole, and only as its schema (schema.json) has it.
+"""`report.json`, format 3: one tree of records, read whole and only as its types have it (`page.write` writes it).
 
-`report.html` is made from it alone, so that a page can be made again, and two reports be compared.
+The measuring rooms' own records are its branches; `Report.figures` walks it for tables and comparisons. `report.html`
+is made from it alone, so that a page can be made again, and two reports be compared. Its JSON Schema:
+
+python -m bench.report.document > report.schema.json
 """
 
 import json
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-import jsonschema
-from jsonschema.exceptions import best_match
-
-from bench.boards.device import result
-from bench.report import page
-from tinyasc.artifact import atomic_write
+from bench.boards.device.result import TargetResult
+from bench.measure import records
+from bench.measure.accuracy.findings import Accuracy, FileAccuracy
+from bench.measure.accuracy.pairs import Pair
+from bench.measure.compliance.findings import Compliance
+from bench.measure.energy.findings import Energies
+from bench.measure.figure import Figure, figures
+from bench.measure.graph.cost import Layer
+from bench.measure.judge import DataSet
+from bench.measure.latency.measure import Latencies
+from bench.measure.memory.findings import FileMemory
+from bench.measure.records import RecordError
+from bench.measure.subject import ModelUnderTest
+from tinyasc.artifact import ModelCard
 from tinyasc.errors import UserError
+from tinyasc.machine import Machine
 
-FORMAT = 2
-SCHEMA = Path(__file__).with_name("schema.json")
+FORMAT = 3
 
 
-def read(path: Path) -> dict[str, Any]:
-    """The content of a report.json.
+@dataclass(frozen=True)
+class Ancestor:
+    """A run before the export, quoted from its model card; it counts a network as it trains."""
+
+    stage: str
+    architecture: str | None
+    macro: Figure
+    log_loss: Figure
+    macs: Figure
+    parameters: Figure
+
+
+@dataclass(frozen=True)
+class FileParity:
+    """One runtime's logits against the integer simulator's."""
+
+    file: str
+    runtime: str
+    kernels: str
+    threads: int
+    logits: int
+    differing: int
+
+
+@dataclass(frozen=True)
+class DropInParity:
+    """A drop-in against the front-end and the network that it stands for."""
+
+    file: str
+    runtime: str
+    threads: int
+    waveforms: str
+    inputs: int
+    relative_difference: float
+    tolerance: float
+    logits: int
+    differing: int
+    largest_difference: int
+    differing_answers: int
+
+
+@dataclass(frozen=True)
+class Parity:
+    """The proof of equality that came with the export, quoted from its parity.json."""
+
+    inputs: dict[str, int]
+    """Kind -> count."""
+    agreements: list[FileParity]
+    drop_in: list[DropInParity]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything that was found out."""
+
+    format: Literal[3] = FORMAT
+    made: str
+    """When this machine was measured, ISO 8601."""
+    command: str
+    sentence: str
+    """The verdict in words."""
+    lineage: list[Ancestor]
+    """Oldest first; empty of a foreign file."""
+    model: ModelUnderTest
+    compliance: Compliance
+    layers: list[Layer]
+    """The primary file operation by operation."""
+    accuracy: Accuracy | None
+    """None: no data set was given."""
+    latency: Latencies
+    memory: dict[str, FileMemory]
+    energy: Energies | None
+    """None: it was not asked for."""
+    targets: list[TargetResult]
+    """Other machines, emulated and real."""
+    card: ModelCard | None
+    """Of the export run, without its accuracy and its lineage."""
+    data: DataSet | None
+    machine: Machine
+    parity: Parity | None
+
+    @cached_property
+    def figures(self) -> dict[str, Figure]:
+        """Every number by its path, such as "accuracy/tflite/int8/macro"."""
+        return figures(self)
+
+    @property
+    def answered(self) -> FileAccuracy | None:
+        """How well the primary file answers."""
+        return None if self.accuracy is None else self.accuracy.files.get(self.model.primary)
+
+    @property
+    def twin(self) -> FileAccuracy | None:
+        """How well its float twin answers."""
+        return None if self.accuracy is None else self.accuracy.files.get(self.model.reference or "")
+
+    @property
+    def pair(self) -> Pair | None:
+        """The primary file against its float twin, where both answered the test clips."""
+        wanted = (self.model.primary, self.model.reference)
+        pairs = self.accuracy.pairs if self.accuracy is not None else []
+        return next((pair for pair in pairs if (pair.first, pair.second) == wanted), None)
+
+
+def read(path: Path) -> Report:
+    """The report that a report.json holds.
 
     Raises:
-        UserError: no such file, of another format, or not as the schema has it.
+        UserError: no such file, of another format, or not as its types have it.
     """
     try:
-        content = json.loads(path.read_text())
+        content = path.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}: `make bench` writes a report.json") from error
-    except ValueError:
+    try:
+        number = records.format_of(content)
+    except RecordError:
         raise UserError(f"{path} is no JSON: give the report.json that `make bench` wrote") from None
-    found = content.get("format") if isinstance(content, dict) else None
-    if found != FORMAT:
-        raise UserError(f"{path} has format {found}, this version reads {FORMAT}: make it again with `make bench`")
-    reason = best_match(_validator().iter_errors(content))
-    if reason is not None:
-        raise UserError(
-            f"{path} is no report: {reason.json_path} {reason.message[:200]}: make it again with `make bench`"
-        )
-    for target in content["targets"]:
-        result.check(target, str(path))
-    return content
+    if number != FORMAT:
+        raise UserError(f"{path} has format {number}, this version reads {FORMAT}: make it again with `make bench`")
+    try:
+        return records.decode(content, Report)
+    except RecordError as error:
+        raise UserError(f"{path} is no report: {error}: make it again with `make bench`") from None
 
 
-def write(content: dict[str, Any], out: Path) -> None:
-    """Write report.html and report.json into `out`, each whole or not at all.
-
-    report.json comes last: where it is, the report is complete (it is what make looks at).
-    """
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    _validator().validate(json.loads(text))
-    html = page.render(json.loads(text))
-    out.mkdir(parents=True, exist_ok=True)
-    atomic_write(out / "report.html", html.encode())
-    atomic_write(out / "report.json", text.encode())
-
-
-def _validator() -> jsonschema.Draft202012Validator:
-    return jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
+if __name__ == "__main__":
+    print(json.dumps(records.schema(Report), indent=1))

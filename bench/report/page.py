@@ -1,28 +1,24 @@
-"""The page: `report.html`, made from the content of `report.json` alone, so that it can be made again from that file.
+"""The page: `report.html`, made from the report alone, so that it can be made again from `report.json`.
 
 One document, complete in itself: style, pictures and words inside, nothing to load and nothing to run. A section is a
 template of templates/sections; a part that was not measured is one line that names the command that measures it.
 """
 
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from bench.report import words
-from bench.report.plots.activations import activations
-from bench.report.plots.confusion import MOST_CLASSES, commonest, confusion
+from bench.measure import records
+from bench.report import views, words
+from bench.report.document import Report
+from bench.report.plots.accuracy import MOST_CLASSES, commonest, confusion, margins, parts
+from bench.report.plots.bars import colours, stacked
 from bench.report.plots.latency import latency
-from bench.report.plots.layers import layers
 from bench.report.plots.macs import accuracy_against_macs
-from bench.report.plots.margins import margins
-from bench.report.plots.parts import parts
-from bench.report.plots.profile import profile
-from bench.report.plots.stacked import colours, stacked
-from bench.report.views import files, others, targets, timing, verdict
+from bench.report.plots.operations import activations, layers, profile
+from tinyasc.artifact import atomic_write
 
 TEMPLATES = Path(__file__).with_name("templates")
 STYLE = Path(__file__).with_name("style.css")
@@ -41,8 +37,6 @@ SECTIONS = {
     "again": "How to get this again",
 }
 """Template -> heading, in the order of the page."""
-
-VIEWS = {"files": files, "others": others, "targets": targets, "timing": timing, "verdict": verdict}
 PICTURES = {"most_classes": MOST_CLASSES} | {
     picture.__name__: picture
     for picture in (
@@ -85,14 +79,23 @@ WRITERS = {
 }
 
 
-def render(content: Mapping[str, Any]) -> str:
-    """The page of a report.
+def write(report: Report, out: Path) -> None:
+    """Write report.html and report.json into `out`, each whole or not at all.
 
-    Args:
-        content: what report.json holds (format 2). Everything in it may come from a foreign file: all is escaped.
+    report.json comes last: where it is, the report is complete (it is what make looks at). What would not be read again
+    is not written.
     """
+    content = records.encode(report)
+    html = render(records.decode(content, Report))
+    out.mkdir(parents=True, exist_ok=True)
+    atomic_write(out / "report.html", html.encode())
+    atomic_write(out / "report.json", content)
+
+
+def render(report: Report) -> str:
+    """The page of a report. Everything in it may come from a foreign file: all is escaped."""
     page = _environment().get_template("page.html.jinja")
-    return page.render(content=content, figures=content["figures"], sections=SECTIONS, style=Markup(STYLE.read_text()))
+    return page.render(report=report, figures=report.figures, sections=SECTIONS, style=Markup(STYLE.read_text()))
 
 
 @cache
@@ -102,9 +105,9 @@ def _environment() -> jinja2.Environment:
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,  # a key that is misspelt is an error, not an empty place
+        undefined=jinja2.StrictUndefined,  # a name that is misspelt is an error, not an empty place
     )
     environment.filters |= WRITERS
-    environment.globals["views"] = VIEWS
+    environment.globals["views"] = views
     environment.globals["pictures"] = PICTURES
     return environment

@@ -1,9 +1,7 @@
 """The figures people ask for first, for the terminal, each with its origin."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from bench.measure.figure import path_of
+from bench.measure.figure import Figure, path_of
+from bench.report.document import Report
 
 NETWORK = {
     "accuracy": "accuracy/{}/macro",
@@ -23,34 +21,32 @@ BEFORE = {"teacher accuracy": "accuracy/teacher/macro", "student accuracy": "acc
 COUNTED = {"MACs of one second": "cost/network/macs", "parameters": "cost/network/parameters"}
 
 
-def of(content: Mapping[str, Any]) -> str:
-    """The verdict and its table, from the content of report.json."""
-    subject, figures = content["subject"], content["figures"]
-    headline, reference = subject["headline"], subject["reference"]
-    other = path_of(reference) if reference else ""
-    shown = {**BEFORE, **COUNTED}
-    shown |= {name: path.format(path_of(headline), other) for name, path in NETWORK.items()}
-    title = subject["files"][headline]["title"]
-    if reference:
-        twin = subject["files"][reference]["title"]
-        shown[f"{twin} accuracy"] = f"accuracy/{other}/macro"
-        shown[f"{twin} latency"] = f"latency/{other}/median"
-        shown[f"  {title} / {twin}, latency"] = f"latency/{path_of(headline)}_over_{other.rpartition('/')[2]}"
-    for target in content["targets"]:
-        place = f"target/{target['target']}/{path_of(headline)}"
-        shown[f"{target['board']['name']}, latency"] = f"{place}/median"
-        shown[f"{target['board']['name']}, instructions"] = f"{place}/instructions"
-        shown[f"{target['board']['name']}, estimate"] = f"{place}/estimate"
-    lines = [f"\n{content['sentence']}", *(one["text"] for one in content["verdict"]["over"]), f"\n{title}:"]
-    for name, path in shown.items():
+def of(report: Report) -> str:
+    """The verdict and its table."""
+    model, figures = report.model, report.figures
+    primary, reference = path_of(model.primary), path_of(model.reference) if model.reference else ""
+    paths = {**BEFORE, **COUNTED} | {name: path.format(primary, reference) for name, path in NETWORK.items()}
+    title = model.files[model.primary].title
+    if model.reference:
+        twin = model.files[model.reference].title
+        paths[f"{twin} accuracy"] = f"accuracy/{reference}/macro"
+        paths[f"{twin} latency"] = f"latency/{reference}/median"
+        paths[f"  {title} / {twin}, latency"] = f"latency/{primary}_over_{reference.rpartition('/')[2]}"
+    for target in report.targets:
+        place = f"target/{target.target}/{primary}"
+        paths[f"{target.board.name}, latency"] = f"{place}/median"
+        paths[f"{target.board.name}, instructions"] = f"{place}/instructions"
+        paths[f"{target.board.name}, estimate"] = f"{place}/estimate"
+    lines = [f"\n{report.sentence}", *(one.text for one in report.compliance.violations), f"\n{title}:"]
+    for name, path in paths.items():
         figure = figures.get(path)
-        if figure is not None and figure["value"] is not None:
-            lines.append(f"{name:44} {_text(figure):>24}   {figure['how']}")
+        if figure is not None and figure.value is not None:
+            lines.append(f"{name:44} {_text(figure.value, figure):>24}   {figure.provenance}")
     return "\n".join(lines)
 
 
-def _text(figure: Mapping[str, Any]) -> str:
-    value, unit, interval = figure["value"], figure["unit"], figure.get("interval")
+def _text(value: float, figure: Figure) -> str:
+    unit, interval = figure.unit, figure.interval
     if unit == "fraction":
         return f"{100 * value:.1f} %" + (f" [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]" if interval else "")
     if unit in ("ms", "ratio", "nats"):

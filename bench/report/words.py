@@ -1,9 +1,9 @@
 """How the page writes numbers: rounded to what is worth reading, with their unit, and a dash where there is none."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from bench.measure.compliance.words import listed
+from bench.measure.compliance.findings import listed
+from bench.measure.figure import Figure
 
 NONE = "–"
 
@@ -104,15 +104,14 @@ def watt_hours(kilowatt_hours: float | None) -> str:
     return f"{three_digits(hours)} Wh" if hours >= 1 else f"{three_digits(1000 * hours)} mWh"
 
 
-def figure(found: Mapping[str, Any]) -> str:
-    """The value of a figure of report.json with its unit: 82.4 %, 0.301 ms, 147.1 kB, 26,622,208 MACs."""
-    return _in_unit(found["value"], found["unit"])
+def figure(found: Figure) -> str:
+    """The value of a figure with its unit: 82.4 %, 0.301 ms, 147.1 kB, 26,622,208 MACs."""
+    return _in_unit(found.value, found.unit)
 
 
-def figure_interval(found: Mapping[str, Any]) -> str:
+def figure_interval(found: Figure) -> str:
     """The interval of a figure, in its unit."""
-    bounds = found.get("interval")
-    return "" if bounds is None else " to ".join(_in_unit(bound, found["unit"]) for bound in bounds)
+    return "" if found.interval is None else " to ".join(_in_unit(bound, found.unit) for bound in found.interval)
 
 
 def _in_unit(value: float | None, unit: str) -> str:

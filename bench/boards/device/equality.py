@@ -4,14 +4,15 @@ Like is compared with like: XNNPACK with XNNPACK, built-in kernels with built-in
 families on one machine is larger than the gap between two machines with one family, and says nothing about the target.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.boards.device import inputs, runner
+from bench.boards.device import inputs, result, runner
+from bench.boards.device.result import Configuration, Equality
+from bench.measure.figure import Origin
 
 EXACT, ONE_STEP = 0.0, 1.0
 FLOAT = 1e-3
@@ -69,6 +70,16 @@ def allowed(kernels: str, outputs: np.dtype[Any], integer: bool) -> float:
     return ONE_STEP if kernels == "XNNPACK" else EXACT
 
 
+class Place(NamedTuple):
+    """What ran on a target, and where."""
+
+    configuration: Configuration
+    path: str
+    """Where the paths of its figures begin."""
+    board: str
+    """Its name."""
+
+
 class Reference(NamedTuple):
     """What this machine's runtime answers."""
 
@@ -91,29 +102,38 @@ def reference(path: Path, kernels: str, raw: np.ndarray) -> Reference:
     return Reference(f"{model.runtime}, {model.kernels}", outputs)
 
 
-def compare(
-    configuration: Mapping[str, Any], expected: Reference, outputs: np.ndarray, integer: bool
-) -> tuple[list[dict[str, Any]], list[str]]:
+def compare(place: Place, expected: Reference, outputs: np.ndarray, integer: bool) -> tuple[Equality | None, list[str]]:
     """The entry of a result's part "equality" for one file, and warnings; no entry where none would mean anything.
 
     Args:
-        configuration: file, runtime, kernels and threads on the target.
+        place: what ran on the target.
         expected: of this machine.
         outputs: of the target, on the same inputs.
         integer: whether the network inside computes in integers.
     """
-    file, kernels = configuration["file"], configuration["kernels"]
+    file, kernels = place.configuration.file, place.configuration.kernels
     if not expected.name.endswith(kernels):
-        return [], [f"{file} ran in {kernels} there and in {expected.name} here: not compared."]
+        return None, [f"{file} ran in {kernels} there and in {expected.name} here: not compared."]
     if not inputs.vary(expected.outputs):
         count = len(expected.outputs)
-        return [], [f"{file} answers {count} inputs nearly alike, equal answers prove nothing: not compared."]
+        return None, [f"{file} answers {count} inputs nearly alike, equal answers prove nothing: not compared."]
     found, limit = difference(expected.outputs, outputs), allowed(kernels, outputs.dtype, integer)
-    agreed = found.agreed(limit)
-    entry = {**configuration, "reference": expected.name, **asdict(found), "allowed": limit, "agreed": agreed}
-    if agreed:
-        return [entry], []
-    return [entry], [
+    source = f"{result.source(place.configuration, place.board)}; against {expected.name}"
+    figure, share = Origin(place.path, source).figure, found.same_top1 / found.inputs
+    entry = Equality(
+        **vars(place.configuration),
+        reference=expected.name,
+        inputs=found.inputs,
+        differing=figure("differing", found.differing, "fraction"),
+        largest_difference=found.largest_difference,
+        same_top1=found.same_top1,
+        same_share=figure("same_top1", share, "fraction"),
+        allowed=limit,
+        agreed=found.agreed(limit),
+    )
+    if entry.agreed:
+        return entry, []
+    return entry, [
         f"{file} answers otherwise than on this machine: {found.same_top1} of {found.inputs} inputs get the same "
         f"answer, the largest difference is {found.largest_difference:.3g} and {limit:.3g} is allowed."
     ]

@@ -18,13 +18,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from bench.boards.device import bundle, measured
 from bench.boards.device.bundle import RUNNER, Bundle, Settings
+from bench.boards.device.result import TargetResult
 from bench.boards.remote import environment, probe, ssh
 from bench.boards.remote.ssh import Ssh
 from bench.boards.remote.transport import FailedError, LostError, Transport
@@ -55,7 +55,7 @@ class Session:
     def folder(self) -> str:
         return f"{HOME}/{self.bundle.digest[:16]}"
 
-    def measure(self, integer: Mapping[str, bool], keep: bool = False) -> dict[str, Any]:
+    def measure(self, integer: Mapping[str, bool], keep: bool = False) -> TargetResult:
         """Measure the bundle there, and return the result of the target (`bench.boards.device.result`).
 
         Args:
@@ -159,7 +159,7 @@ class Session:
                     raise FailedError(1, line if state.startswith("ended") else killed)
                 time.sleep(self.poll_seconds)
 
-    def _fetch(self, integer: Mapping[str, bool], device: probe.Device, warnings: list[str]) -> dict[str, Any]:
+    def _fetch(self, integer: Mapping[str, bool], device: probe.Device, warnings: list[str]) -> TargetResult:
         with tempfile.TemporaryDirectory() as place:
             self.transport.fetch(f"{self.folder}/out", Path(place))
             return measured.target_result(
@@ -207,7 +207,7 @@ def measure(
     *,
     steady_seconds: float = 0.0,
     keep: bool = False,
-) -> dict[str, Any]:
+) -> TargetResult:
     """Measure files on a device, and return the result of that target (`bench.boards.device.result`).
 
     The same arguments after a lost connection take up what was begun there.

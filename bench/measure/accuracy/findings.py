@@ -1,15 +1,20 @@
-"""How good some files are on one data set: what was found, as the report keeps it, and as figures."""
+"""How good some files are on one data set, as the report holds it.
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+Shape legend: n test clips, K classes.
+"""
 
-from bench.measure.accuracy import moments as by_moment
-from bench.measure.accuracy import pairs as paired
-from bench.measure.accuracy.answers import Answers, answers
-from bench.measure.accuracy.moments import Moments
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from tqdm import tqdm
+
+from bench.measure.accuracy import moments, pairs
+from bench.measure.accuracy.answers import BATCH, Answers, answers
+from bench.measure.accuracy.moments import ClusterSums
 from bench.measure.accuracy.pairs import Pair
-from bench.measure.figure import MEASURED, Figure
+from bench.measure.figure import Figure, Origin, path_of
 from deploy.runtime import Model
 from tinyasc import metrics
 from tinyasc.clips import Clips
@@ -17,7 +22,46 @@ from tinyasc.front_end import FrontEnd
 from tinyasc.metrics import Part, Score
 
 BREAKDOWNS = {"class": "per_class", "device": "per_device", "group": "groups", "city": "per_city"}
-"""What the report calls the parts of a `Score`."""
+"""What the report calls the breakdowns of a `Score`."""
+
+
+@dataclass(frozen=True)
+class PartAccuracy:
+    """How well some clips are answered. Intervals: 95 %, None: a class was recorded at one moment alone."""
+
+    macro: Figure
+    log_loss: Figure
+    clips: int
+    moments: int
+    """Recording sessions that the intervals are drawn over."""
+
+
+@dataclass(frozen=True)
+class FileAccuracy:
+    """Of one file."""
+
+    output: Literal["logits", "probabilities"]
+    least: float | None
+    """What a smaller probability counts as; None: the file gives logits."""
+    whole: PartAccuracy
+    """All clips."""
+    parts: dict[str, dict[str, PartAccuracy]]
+    """By BREAKDOWNS and name."""
+    confusion: list[list[int]]
+    """Counts: rows the truth, columns the answer."""
+
+
+@dataclass(frozen=True)
+class DropInAccuracy:
+    """Whether a drop-in answers as the network it was made of does behind `tinyasc`'s own front-end."""
+
+    network: str
+    """File name."""
+    same: int
+    """Test clips that both answer alike."""
+    clips: int
+    same_answers: Figure
+    """The share."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +69,14 @@ class Accuracy:
     """What was found out, by file name."""
 
     labels: list[str]
+    """Class names in the order of the confusion's rows."""
     source: str
     """Which clips, in words."""
-    answers: dict[str, Answers]
-    scores: dict[str, Score]
-    moments: Moments
+    files: dict[str, FileAccuracy]
     pairs: list[Pair]
+    drop_ins: dict[str, DropInAccuracy]
+    sums: ClusterSums
+    """What two reports are compared by."""
 
 
 def judge(
@@ -40,7 +86,8 @@ def judge(
     mel: FrontEnd,
     *,
     train_devices: list[str] | None,
-    pairs: Sequence[tuple[str, str]],
+    compared: Sequence[tuple[str, str]],
+    drop_ins: Mapping[str, tuple[Model, str]] | None = None,
 ) -> Accuracy:
     """Let every file answer the test split, score it, and compare some of them with one another.
 
@@ -50,100 +97,71 @@ def judge(
         labels: class names in the order of the outputs; of a file that does not say, `clips.labels`.
         mel: the front-end; none: the files take the waveform.
         train_devices: those heard in training; none: not known.
-        pairs: which two are compared, by file name; differences are first - second.
+        compared: pairs of file names; differences are first - second.
+        drop_ins: by file name: the drop-in, and the file name of its network.
 
     Raises:
         UserError: as `answers`.
     """
-    found = answers(models, clips, labels, mel)
+    answered = answers(models, clips, labels, mel)
     test = clips.labelled("test")
-    logits = {file: one.logits for file, one in found.items()}
-    moments = by_moment.summed(logits, clips.label[test], clips.moment[test])
+    source = f"test split of {clips.path.name}"
+    logits = {file: one.logits for file, one in answered.items()}
+    sums = moments.summed(logits, clips.label[test], clips.moment[test])
+    scores = {file: metrics.score_test(one, clips, train_devices) for file, one in logits.items()}
     return Accuracy(
         labels=labels,
-        source=f"test split of {clips.path.name}",
-        answers=found,
-        scores={file: metrics.score_test(one, clips, train_devices) for file, one in logits.items()},
-        moments=moments,
-        pairs=[paired.compared(first, second, found, moments, clips) for first, second in pairs],
+        source=source,
+        files={file: _file(file, answered[file], score, source) for file, score in scores.items()},
+        pairs=[pairs.compared(first, second, answered, sums, clips=clips, source=source) for first, second in compared],
+        drop_ins=same_answers(drop_ins or {}, clips, logits),
+        sums=sums,
     )
 
 
-def content(found: Accuracy) -> dict[str, Any]:
-    """What report.json holds of it. A part is {macro, interval, log_loss, log_loss_interval, n, moments}: fractions,
-    nats, counts; a pair of numbers or null for an interval.
-
-    labels      class names in the order of the confusion's rows
-    source      which clips were answered
-    files       file name ->
-        output      "logits" or "probabilities", and `least`, what a smaller probability counts as (null of logits)
-        whole       the part of all clips
-        parts       "class", "device", "group", "city" -> name -> part
-        confusion   counts: rows the truth, columns the answer
-    pairs       one entry for each two files that were compared, differences are first - second:
-        first, second                               file names
-        both_right, only_first, only_second, both_wrong     counts of clips
-        mcnemar                                     test (its kind), p, caveat
-        difference                                  macro, macro_interval, log_loss, log_loss_interval
-        significant                                 whether the macro interval leaves out 0; null: there is none
-        agreement                                   clips, same_top1
-        agreement_by_device, agreement_by_class     name -> the same
-        exact                                       identical (clips), largest_difference; null: not the same kind
-        margins                                     clips, first, second (nats), right_first, right_second (0 or 1)
-    moments     the sums that two reports are compared by: `bench.measure.accuracy.moments.Moments.content`
-    """
-    return {
-        "labels": found.labels,
-        "source": found.source,
-        "files": {file: _file(found.answers[file], score) for file, score in found.scores.items()},
-        "pairs": [pair.content() for pair in found.pairs],
-        "moments": found.moments.content(),
-    }
-
-
-def figures(found: Accuracy, path: Callable[[str], str]) -> dict[str, Figure]:
-    """accuracy/PATH/macro and log_loss of every file; the same behind class/NAME, device/NAME, group/NAME and
-    city/NAME; and accuracy/PATH/against/PATH/macro, log_loss, p_value and same_top1 of every pair.
+def same_answers(
+    drop_ins: Mapping[str, tuple[Model, str]], clips: Clips, logits: Mapping[str, np.ndarray]
+) -> dict[str, DropInAccuracy]:
+    """How often each drop-in gives its own network's answer.
 
     Args:
-        found: of `judge`.
-        path: of a file name, for example model.tflite -> tflite/int8.
+        drop_ins: by file name: the drop-in, and the file name of its network.
+        clips: the data set.
+        logits: of the networks on its labelled test clips, (n, K) by file name.
     """
-    made: dict[str, Figure] = {}
-    for file, score in found.scores.items():
-        place, source = f"accuracy/{path(file)}", f"{file} on the {found.source}{found.answers[file].words}"
-        made |= _part(place, source, score)
-        for kind, field in BREAKDOWNS.items():
-            for name, part in getattr(score, field).items():
-                made |= _part(f"{place}/{kind}/{name}", source, part)
-    for pair in found.pairs:
-        place = f"accuracy/{path(pair.first)}/against/{path(pair.second)}"
-        both, gap, same = f"{pair.first} and {pair.second} on the {found.source}", pair.difference, pair.agreement
-        drawn = f"{both}, paired bootstrap over moments"
-        made |= {
-            f"{place}/macro": Figure(gap.macro, "fraction", MEASURED, drawn, gap.macro_interval),
-            f"{place}/log_loss": Figure(gap.log_loss, "nats", MEASURED, drawn, gap.log_loss_interval),
-            f"{place}/p_value": Figure(pair.p_value, "fraction", MEASURED, f"{both}, McNemar's exact test"),
-            f"{place}/same_top1": Figure(same.same_top1 / same.clips, "fraction", MEASURED, both),
-        }
-    return made
+    same, indices = dict.fromkeys(drop_ins, 0), clips.labelled("test")
+    for start in tqdm(range(0, len(indices) if drop_ins else 0, BATCH), desc="drop-in", unit="batch"):
+        waveforms = clips.waveform(indices[start : start + BATCH])
+        for file, (model, network) in drop_ins.items():
+            expected = logits[network][start : start + BATCH].argmax(axis=1)
+            same[file] += int((model.scores(waveforms).argmax(axis=1) == expected).sum())
+    return {file: _drop_in(file, drop_ins[file][1], count, len(indices)) for file, count in same.items()}
 
 
-def _file(answered: Answers, score: Score) -> dict[str, Any]:
-    return {
-        "output": "probabilities" if answered.probabilities else "logits",
-        "least": answered.least,
-        "whole": {field.name: getattr(score, field.name) for field in fields(Part)},
-        "parts": {
-            kind: {name: asdict(part) for name, part in getattr(score, field).items()}
+def _drop_in(file: str, network: str, same: int, clips: int) -> DropInAccuracy:
+    origin = Origin(f"accuracy/{path_of(file)}", f"{file} against {network} on {clips:,} test clips")
+    return DropInAccuracy(network, same, clips, origin.figure("same_answers", same / clips, "fraction"))
+
+
+def _file(file: str, answered: Answers, score: Score, clips: str) -> FileAccuracy:
+    place, source = f"accuracy/{path_of(file)}", f"{file} on the {clips}{answered.words}"
+    return FileAccuracy(
+        output="probabilities" if answered.probabilities else "logits",
+        least=answered.least,
+        whole=_part(place, source, score),
+        parts={
+            kind: {name: _part(f"{place}/{kind}/{name}", source, part) for name, part in getattr(score, field).items()}
             for kind, field in BREAKDOWNS.items()
         },
-        "confusion": score.confusion.tolist(),
-    }
+        confusion=score.confusion.tolist(),
+    )
 
 
-def _part(place: str, source: str, part: Part) -> dict[str, Figure]:
-    return {
-        f"{place}/macro": Figure(part.macro, "fraction", MEASURED, source, part.interval),
-        f"{place}/log_loss": Figure(part.log_loss, "nats", MEASURED, source, part.log_loss_interval),
-    }
+def _part(place: str, source: str, part: Part) -> PartAccuracy:
+    figure = Origin(place, source).figure
+    return PartAccuracy(
+        macro=figure("macro", part.macro, "fraction", part.interval),
+        log_loss=figure("log_loss", part.log_loss, "nats", part.log_loss_interval),
+        clips=part.n,
+        moments=part.moments,
+    )

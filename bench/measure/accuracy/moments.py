@@ -9,7 +9,6 @@ Shape legend: M moments of each class, S classes that occur, B bootstrap draws.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -18,8 +17,6 @@ from tinyasc.bootstrap import Interval
 
 FREEDOM = 10
 """Moments of a part beyond one a class, below which an interval drawn over them says little."""
-DIGITS = 6
-"""Decimals that a report keeps of a sum of losses, nats."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +33,17 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Moments:
+class ClusterSums:
     """The test split by moment, and what each file made of it."""
 
-    label: np.ndarray
-    """(M,) integer, class of each."""
-    clips: np.ndarray
-    """(M,) integer, how many it has."""
-    right: dict[str, np.ndarray]
-    """By file: (M,) integer, clips that it answers right."""
-    loss: dict[str, np.ndarray]
-    """By file: (M,) float, sum of -ln p(true class) over its clips, nats."""
+    label: list[int]
+    """(M,) class of each."""
+    clips: list[int]
+    """(M,) how many it has."""
+    right: dict[str, list[int]]
+    """By file: (M,) clips that it answers right."""
+    loss: dict[str, list[float]]
+    """By file: (M,) sum of -ln p(true class) over its clips, nats."""
 
     def difference(self, first: str, second: str) -> Difference:
         """first - second."""
@@ -54,34 +51,22 @@ class Moments:
 
     def whole(self, file: str) -> tuple[float, float]:
         """Macro accuracy and log loss of all clips."""
-        macro, log_loss = _means(_by_class(self.label, self.clips, self.right[file], self.loss[file]))
+        columns = (self.clips, self.right[file], self.loss[file])
+        macro, log_loss = _means(_by_class(np.asarray(self.label), *map(np.asarray, columns)))
         return float(macro[0]), float(log_loss[0])
 
-    def content(self) -> dict[str, Any]:
-        """label, clips: a number each moment; right, loss: file -> a number each moment."""
-        loss = {file: found.round(DIGITS).tolist() for file, found in self.loss.items()}
-        right = {file: found.tolist() for file, found in self.right.items()}
-        return {"label": self.label.tolist(), "clips": self.clips.tolist(), "right": right, "loss": loss}
 
-    @classmethod
-    def from_content(cls, content: dict[str, Any]) -> "Moments":
-        """What `content` has written."""
-        right, loss = ({file: np.asarray(found) for file, found in content[key].items()} for key in ("right", "loss"))
-        return cls(np.asarray(content["label"]), np.asarray(content["clips"]), right, loss)
-
-
-def summed(logits: dict[str, np.ndarray], label: np.ndarray, moment: np.ndarray) -> Moments:
+def summed(logits: dict[str, np.ndarray], label: np.ndarray, moment: np.ndarray) -> ClusterSums:
     """Sum the answers of each file by moment: logits (n, K) by file, integers (n,) and (n,)."""
     label_M, cluster = metrics.clusters(label, moment)
-    right = {
-        file: np.bincount(cluster, weights=found.argmax(axis=1) == label).astype(np.int64)
-        for file, found in logits.items()
-    }
-    loss = {file: np.bincount(cluster, weights=metrics.losses(found, label)) for file, found in logits.items()}
-    return Moments(label_M, np.bincount(cluster), right, loss)
+    right, loss = {}, {}
+    for file, scores in logits.items():
+        right[file] = np.bincount(cluster, weights=scores.argmax(axis=1) == label).astype(int).tolist()
+        loss[file] = np.bincount(cluster, weights=metrics.losses(scores, label)).tolist()
+    return ClusterSums(label_M.tolist(), np.bincount(cluster).tolist(), right, loss)
 
 
-def difference(first: Moments, file: str, second: Moments, other: str) -> Difference:
+def difference(first: ClusterSums, file: str, second: ClusterSums, other: str) -> Difference:
     """How much a file of the first is above another of the second; both have the same moments.
 
     Drawn as `tinyasc.metrics.score_part` draws, within each class as many moments as it has. From few of them a
@@ -89,12 +74,14 @@ def difference(first: Moments, file: str, second: Moments, other: str) -> Differ
     decided here, so the draws are spread by sqrt(M / (M - S)), which makes up for it where classes have equally many
     (J. N. K. Rao and C. F. J. Wu, "Resampling inference with complex survey data", JASA 83, 1988).
     """
-    right, loss = first.right[file] - second.right[other], first.loss[file] - second.loss[other]
-    found = [float(one[0]) for one in _means(_by_class(first.label, first.clips, right, loss))]
+    label, clips = np.asarray(first.label), np.asarray(first.clips)
+    right = np.subtract(first.right[file], second.right[other])
+    loss = np.subtract(first.loss[file], second.loss[other])
+    found = [float(one[0]) for one in _means(_by_class(label, clips, right, loss))]
     intervals: list[Interval | None] = [None, None]
-    moments, classes = len(first.label), np.unique(first.label, return_counts=True)[1]
+    moments, classes = len(label), np.unique(label, return_counts=True)[1]
     if classes.min() > 1:
-        draws = _means(bootstrap.resampled(np.stack([first.clips, right, loss], axis=1), first.label))
+        draws = _means(bootstrap.resampled(np.stack([clips, right, loss], axis=1), label))
         spread = np.sqrt(moments / (moments - len(classes)))
         intervals = [bootstrap.interval(one + spread * (one_B - one)) for one, one_B in zip(found, draws, strict=True)]
     return Difference(found[0], intervals[0], found[1], intervals[1])

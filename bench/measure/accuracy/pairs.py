@@ -3,21 +3,19 @@
 Shape legend: n test clips, K classes.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from bench.measure.accuracy import mcnemar
 from bench.measure.accuracy.answers import Answers
-from bench.measure.accuracy.margins import Margins, margins
-from bench.measure.accuracy.moments import Difference, Moments
+from bench.measure.accuracy.moments import ClusterSums
+from bench.measure.figure import Figure, Origin, path_of
 from tinyasc.clips import Clips
 
-CAVEAT = (
-    "McNemar's test takes clips for independent, but those of one moment are answered alike, so its p tends to be too "
-    "small; the intervals of the differences are drawn over moments and are the safer word."
-)
+POINTS = 500
+"""At most so many clips have their margins kept."""
+DIGITS = 3
+"""Decimals of a margin."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,24 @@ class Exact:
 
 
 @dataclass(frozen=True)
+class Margins:
+    """How clearly two files answer some clips, (p,) each: the points of a picture of one against the other.
+
+    The margin of a clip is ln p(true class) - ln p(likeliest other class), nats: log-odds of the true class against its
+    strongest rival. A right answer has a margin above 0, a wrong one below, and a softmax does not change it; a margin
+    of exactly 0, which integers allow, is right or wrong by the order of the classes.
+    """
+
+    clips: int
+    """Of which they are taken."""
+    first: list[float]
+    """Margins in the first file, nats."""
+    second: list[float]
+    right_first: list[bool]
+    right_second: list[bool]
+
+
+@dataclass(frozen=True)
 class Pair:
     """Two files on the whole test split."""
 
@@ -51,8 +67,14 @@ class Pair:
     """Right in the first, wrong in the second."""
     only_second: int
     both_wrong: int
-    difference: Difference
-    """first - second."""
+    macro: Figure
+    """Difference of macro accuracy, first - second; paired bootstrap over moments."""
+    log_loss: Figure
+    """The same of log loss."""
+    p_value: Figure
+    """Of McNemar's test, exact and two-sided."""
+    same_top1: Figure
+    """Share of the clips on which both choose the same class."""
     agreement: Agreement
     agreement_by_device: dict[str, Agreement]
     agreement_by_class: dict[str, Agreement]
@@ -62,38 +84,25 @@ class Pair:
     margins: Margins
 
     @property
-    def p_value(self) -> float:
-        """Of McNemar's test, exact and two-sided."""
-        return mcnemar.p_value(self.only_first, self.only_second)
-
-    @property
     def significant(self) -> bool | None:
         """Whether macro accuracy differs by more than chance: the interval leaves out 0; None: there is no interval."""
-        interval = self.difference.macro_interval
+        interval = self.macro.interval
         return None if interval is None else not interval[0] <= 0 <= interval[1]
 
-    def content(self) -> dict[str, Any]:
-        """The fields by name, with `mcnemar` and `significant`; see `bench.measure.accuracy.findings.content`."""
-        return {
-            "first": self.first,
-            "second": self.second,
-            "both_right": self.both_right,
-            "only_first": self.only_first,
-            "only_second": self.only_second,
-            "both_wrong": self.both_wrong,
-            "mcnemar": {"test": "exact binomial, two-sided", "p": self.p_value, "caveat": CAVEAT},
-            "difference": asdict(self.difference),
-            "significant": self.significant,
-            "agreement": asdict(self.agreement),
-            "agreement_by_device": {name: asdict(found) for name, found in self.agreement_by_device.items()},
-            "agreement_by_class": {name: asdict(found) for name, found in self.agreement_by_class.items()},
-            "exact": None if self.exact is None else asdict(self.exact),
-            "margins": self.margins.content(),
-        }
 
+def compared(
+    first: str, second: str, answers: dict[str, Answers], sums: ClusterSums, *, clips: Clips, source: str
+) -> Pair:
+    """Compare two files.
 
-def compared(first: str, second: str, answers: dict[str, Answers], moments: Moments, clips: Clips) -> Pair:
-    """Compare two files by the names that `answers` and `moments` know them by; clips: the data set they answered."""
+    Args:
+        first: name of a file in `answers` and `sums`.
+        second: the same; differences are first - second.
+        answers: of both.
+        sums: of both.
+        clips: the data set they answered.
+        source: which of its clips, in words.
+    """
     one, other = answers[first], answers[second]
     test = clips.labelled("test")
     label = clips.label[test]
@@ -104,21 +113,65 @@ def compared(first: str, second: str, answers: dict[str, Answers], moments: Mome
     def by(index: np.ndarray, names: list[str]) -> dict[str, Agreement]:
         return {names[value]: _agreement(same[index == value]) for value in np.unique(index)}
 
-    comparable = one.probabilities == other.probabilities
+    only = int((right & ~other_right).sum()), int((other_right & ~right).sum())
+    gap = sums.difference(first, second)
+    both, place = f"{first} and {second} on the {source}", f"accuracy/{path_of(first)}/against/{path_of(second)}"
+    drawn, tested = (
+        Origin(place, f"{both}, paired bootstrap over moments"),
+        Origin(place, f"{both}, McNemar's exact test"),
+    )
     return Pair(
         first=first,
         second=second,
         both_right=int((right & other_right).sum()),
-        only_first=int((right & ~other_right).sum()),
-        only_second=int((other_right & ~right).sum()),
+        only_first=only[0],
+        only_second=only[1],
         both_wrong=int((~right & ~other_right).sum()),
-        difference=moments.difference(first, second),
+        macro=drawn.figure("macro", gap.macro, "fraction", gap.macro_interval),
+        log_loss=drawn.figure("log_loss", gap.log_loss, "nats", gap.log_loss_interval),
+        p_value=tested.figure("p_value", p_value(*only), "fraction"),
+        same_top1=Origin(place, both).figure("same_top1", same.mean().item(), "fraction"),
         agreement=_agreement(same),
         agreement_by_device=by(clips.device[test], clips.devices),
         agreement_by_class=by(label, clips.labels),
-        exact=_exact(one.logits, other.logits) if comparable else None,
+        exact=_exact(one.logits, other.logits) if one.probabilities == other.probabilities else None,
         margins=margins(one.logits, other.logits, label),
     )
+
+
+def p_value(only_first: int, only_second: int) -> float:
+    """Exact, two-sided p of McNemar's test.
+
+    Clips that both answer right, or both wrong, say nothing of a difference. If there is none, each of the n others is
+    as likely the first's as the second's, so the smaller count is binomial with p = 1/2: the p value is the probability
+    of a count as small or smaller, times two, and at most 1. Source: Q. McNemar, "Note on the sampling error of the
+    difference between correlated proportions or percentages", Psychometrika 12 (1947); the exact binomial form in place
+    of his chi-squared one, which is rough below some 25 clips. It takes clips for independent.
+
+    Args:
+        only_first: clips that the first alone answers right.
+        only_second: clips that the second alone answers right.
+    """
+    n = only_first + only_second
+    term = tail = 1  # of Pascal's row n, integers: no rounding before the last division
+    for taken in range(min(only_first, only_second)):
+        term = term * (n - taken) // (taken + 1)
+        tail += term
+    return min(1.0, 2 * tail / 2**n)
+
+
+def margins(first: np.ndarray, second: np.ndarray, label: np.ndarray) -> Margins:
+    """Margins of two files whose logits are (n, K) each; of more than POINTS clips, POINTS of them.
+
+    They are taken at even steps from the clips in order of the second's margin, so that they lie as dense as all do,
+    and are the same ones every time.
+    """
+    values = [_margin(logits, label) for logits in (first, second)]
+    right = [logits.argmax(axis=1) == label for logits in (first, second)]
+    order = np.argsort(values[1], kind="stable")
+    kept = order[np.unique(np.linspace(0, len(order) - 1, POINTS).round().astype(int))]
+    first_p, second_p = (margin[kept].round(DIGITS).tolist() for margin in values)
+    return Margins(len(label), first_p, second_p, right[0][kept].tolist(), right[1][kept].tolist())
 
 
 def _agreement(same: np.ndarray) -> Agreement:
@@ -127,3 +180,12 @@ def _agreement(same: np.ndarray) -> Agreement:
 
 def _exact(first: np.ndarray, second: np.ndarray) -> Exact:
     return Exact(int((first == second).all(axis=1).sum()), float(np.abs(first - second).max()))
+
+
+def _margin(logits: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """(n, K) -> float64 (n,)."""
+    others = logits.astype(np.float64)
+    clips = np.arange(len(label))
+    true = others[clips, label]
+    others[clips, label] = -np.inf
+    return true - others.max(axis=1)

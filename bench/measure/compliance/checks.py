@@ -7,15 +7,52 @@ stands beside it, as the challenge's counter for .tflite files (NeSsi) finds it 
 is written as a convolution, and zeros that make a layer faster.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import ceil
-from typing import Any
 
-from bench.measure.compliance.window import Window
-from bench.measure.figure import ESTIMATED, MEASURED, QUOTED
+from bench.measure.figure import ESTIMATED, MEASURED, QUOTED, Figure, Provenance
 from bench.measure.graph.cost import GraphCost
 from tinyasc.artifact import ModelCard
 from tinyasc.dcase import LIMITS
+from tinyasc.front_end import FrontEnd
+from tinyasc.mel import frames
+
+
+@dataclass(frozen=True)
+class Window:
+    """The sound of one input."""
+
+    seconds: float | None
+    """None: not known, and one inference is taken as one second."""
+
+    @property
+    def words(self) -> str:
+        """Behind the way in which a number was counted; nothing where an inference hears a second anyway."""
+        if self.seconds is None:
+            return ", one inference taken as one second of sound"
+        return "" if self.seconds == 1 else f", one inference of {self.seconds:.3g} s scaled to one second"
+
+
+def window(shape: tuple[int, ...], mel: FrontEnd, sample_rate: int | None) -> Window:
+    """What an input of this shape is in seconds.
+
+    Frames tell the length to within a hop. Where it may be a whole number of seconds it is; else each frame stands for
+    one hop.
+
+    Args:
+        shape: of the model's input, with or without dimensions of 1.
+        mel: its front-end; none: it takes the waveform, or is not known.
+        sample_rate: of a waveform, Hz; none: not known.
+    """
+    size = [length for length in shape if length != 1]
+    if mel is None:
+        return Window(size[0] / sample_rate if sample_rate and len(size) == 1 else None)
+    if len(size) != 2 or size[0] != mel.n_mels:
+        return Window(None)
+    seconds = size[1] * mel.hop_length / mel.sample_rate
+    whole = round(seconds)
+    return Window(float(whole) if whole and frames(mel, whole * mel.sample_rate) == size[1] else seconds)
+
 
 MACS_COUNTED = {
     QUOTED: "network, batch norms folded, a bias counted at every position",
@@ -27,31 +64,16 @@ MACS_COUNTED = {
 class Network:
     """The network as the rules count it, batch norms folded."""
 
-    parameters: int
-    """Weights and biases, zeros too."""
-    macs: int
-    """Multiply-accumulates for one inference."""
-    how: str
-    """QUOTED from a model card, or MEASURED in the file where no card has counts."""
-    source: str
+    macs: Figure
+    """Multiply-accumulates for one second of sound; ESTIMATED where an inference is only taken for one, or some are not
+    counted."""
+    parameters: Figure
+    """Weights and biases, zeros too. QUOTED from a model card, or MEASURED in the file where no card has counts."""
+    macs_per_inference: int
     window: Window
     """What one inference hears."""
     uncounted: str = ""
     """Operations whose MACs are not in the count, which is a lower bound then: "If (2 times), MyOp (1 time)"."""
-
-    def per_second(self, macs: int) -> int:
-        """MACs of one inference as those of one second of sound."""
-        return ceil(macs / (self.window.seconds or 1))
-
-    @property
-    def macs_how(self) -> str:
-        """Of the MACs for one second: ESTIMATED where an inference is only taken for one, or some are not counted."""
-        return ESTIMATED if self.window.seconds is None or self.uncounted else self.how
-
-    @property
-    def macs_words(self) -> str:
-        """Behind the way in which MACs were counted."""
-        return self.window.words + (f", a lower bound: not counted: {self.uncounted}" if self.uncounted else "")
 
 
 @dataclass(frozen=True)
@@ -66,7 +88,7 @@ class Check:
     value: int
     limit: int
     unit: str
-    how: str
+    provenance: Provenance
     """MEASURED, QUOTED or, where the length of an inference is not known, ESTIMATED."""
     decides: bool
     """Whether the year is passed or failed by it; the others are the file's own counts, for information."""
@@ -85,9 +107,6 @@ class Check:
         """How far the value is above the limit, 0 where it is not."""
         return max(0, self.value - self.limit)
 
-    def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "share": self.share, "passed": self.passed, "over": self.over}
-
 
 def network_of(cost: GraphCost, card: ModelCard | None, window: Window) -> Network:
     """The counts of the newest card in the line that has them, else those of the file."""
@@ -96,9 +115,33 @@ def network_of(cost: GraphCost, card: ModelCard | None, window: Window) -> Netwo
         counted = entry.get("cost") or {}
         if "deployed_parameters" in counted and "deployed_macs" in counted:
             source = f"model card of the {entry['stage']} run"
-            return Network(counted["deployed_parameters"], counted["deployed_macs"], QUOTED, source, window)
+            return _network(counted["deployed_parameters"], counted["deployed_macs"], QUOTED, source, window=window)
     source = "counted in the graph of the file"
-    return Network(cost.parameters, cost.macs, MEASURED, source, window, uncounted(cost))
+    return _network(cost.parameters, cost.macs, MEASURED, source, window=window, missing=uncounted(cost))
+
+
+def _network(
+    parameters: int, macs: int, provenance: Provenance, source: str, *, window: Window, missing: str = ""
+) -> Network:
+    of_macs = ESTIMATED if window.seconds is None or missing else provenance
+    words = source + macs_words(window, missing)
+    return Network(
+        macs=Figure(per_second(macs, window), "MACs", of_macs, words, path="cost/network/macs"),
+        parameters=Figure(parameters, "parameters", provenance, source, path="cost/network/parameters"),
+        macs_per_inference=macs,
+        window=window,
+        uncounted=missing,
+    )
+
+
+def per_second(macs: int, window: Window) -> int:
+    """MACs of one inference as those of one second of sound."""
+    return ceil(macs / (window.seconds or 1))
+
+
+def macs_words(window: Window, missing: str) -> str:
+    """Behind the way in which MACs were counted."""
+    return window.words + (f", a lower bound: not counted: {missing}" if missing else "")
 
 
 def uncounted(cost: GraphCost) -> str:
@@ -111,23 +154,24 @@ def checks(cost: GraphCost, network: Network) -> list[Check]:
     weights = sum(layer.weights for layer in cost.layers)
     bytes_each = cost.weight_bytes / max(1, weights)
     size = f"{bytes_each:.3g} byte{'s' if bytes_each != 1 else ''}"
-    scaled = network.macs_words
-    file_how = ESTIMATED if network.window.seconds is None or network.uncounted else MEASURED
+    window, parameters, provenance = network.window, int(network.parameters.value or 0), network.parameters.provenance
+    scaled = macs_words(window, network.uncounted)
+    of_file = ESTIMATED if window.seconds is None or network.uncounted else MEASURED
     found: list[Check] = []
     for year, limits in sorted(LIMITS.items()):
         rows = [
             (
                 ("MACs", "MACs", limits.macs),
-                (MACS_COUNTED[network.how] + scaled, network.per_second(network.macs), network.macs_how),
+                (MACS_COUNTED[provenance] + scaled, int(network.macs.value or 0), network.macs.provenance),
                 (
                     f"in the file by NeSsi's rule: no biases, but pooling and additions{scaled}",
-                    network.per_second(cost.macs),
-                    file_how,
+                    per_second(cost.macs, window),
+                    of_file,
                 ),
             ),
             (
                 ("parameter memory", "bytes", limits.parameter_bytes),
-                (f"network, every weight and bias {size}", round(network.parameters * bytes_each), network.how),
+                (f"network, every weight and bias {size}", round(parameters * bytes_each), provenance),
                 (
                     "in the file by NeSsi's rule: biases as stored (int32: 4 bytes), shapes too",
                     cost.constant_bytes,
@@ -136,14 +180,14 @@ def checks(cost: GraphCost, network: Network) -> list[Check]:
             ),
             (
                 ("parameters", "parameters", limits.parameters),
-                ("network, every weight and bias, zeros too", network.parameters, network.how),
+                ("network, every weight and bias, zeros too", parameters, provenance),
                 ("in the file, every weight and bias, zeros too", cost.parameters, MEASURED),
             ),
         ]
-        for (rule, unit, limit), (counting, value, how), (counting_file, value_file, how_file) in rows:
+        for (rule, unit, limit), (counting, value, origin), (counting_file, value_file, origin_file) in rows:
             if limit is not None:
-                found.append(Check(year, rule, counting, value, limit, unit, how, decides=True))
-                found.append(Check(year, rule, counting_file, value_file, limit, unit, how_file, decides=False))
+                found.append(Check(year, rule, counting, value, limit, unit, origin, decides=True))
+                found.append(Check(year, rule, counting_file, value_file, limit, unit, origin_file, decides=False))
         if limits.integer_parameters:
             counting, wide = "weights in the file that take more than one byte", cost.wide_weights
             found.append(Check(year, "weights wider than INT8", counting, wide, 0, "weights", MEASURED, decides=True))

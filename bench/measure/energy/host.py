@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from bench.measure.energy.per_inference import PerInference, Powers
-from bench.measure.unmeasured import Unmeasured
+from bench.measure.figure import Unmeasured
 from deploy.runtime import Model
 from tinyasc.errors import UserError
 

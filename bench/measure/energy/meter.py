@@ -5,14 +5,15 @@ change evenly, also where a window begins or ends between them.
 """
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
 import numpy as np
+from msgspec import Meta
 
 from bench.measure.energy.per_inference import PerInference, Powers
 from tinyasc.errors import UserError
@@ -52,6 +53,31 @@ class Metered:
     """What ran, with these kernels and on so many threads; None: the reading alone does not say it."""
     kernels: str | None = None
     threads: int | None = None
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of one activity of a target, for a power meter."""
+
+    phase: Literal["idle", "inference"]
+    file: str | None
+    kernels: str | None
+    threads: int | None
+    started: float
+    """Unix seconds by the target's clock, as the next."""
+    ended: float
+    inferences: Annotated[int, Meta(ge=0)]
+    """Made in between."""
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a target did, and when."""
+
+    target: str
+    clock_offset_seconds: float
+    """This machine's time of day less the target's."""
+    phases: list[Phase]
 
 
 def read(path: Path) -> Reading:
@@ -141,48 +167,48 @@ def inferences(reading: Reading, count: int, load: Window, idle: Window | None) 
     return Metered(reading.path.name, _energy(reading, count, load, [] if idle is None else [idle]))
 
 
-def of_target(reading: Reading, result: Mapping[str, Any]) -> list[Metered]:
-    """The energy of each file that a target ran on end, by the phases of its result (`bench.boards.device`).
+def of_target(reading: Reading, activity: Activity) -> list[Metered]:
+    """The energy of each file that a target ran on end.
 
     Args:
         reading: of a meter whose times are Unix times by this machine's clock.
-        result: its "phases" are stretches of one activity, its "board" knows how far its clock is behind this one's.
+        activity: of the target.
 
     Raises:
-        UserError: see `powers`; or a result without such phases.
+        UserError: see `powers`; or no such phases.
     """
-    offset = result["board"].get("clock_offset_seconds") or 0.0
-    phases = [(phase, (phase["started"] + offset, phase["ended"] + offset)) for phase in result["phases"]]
-    idle = [window for phase, window in phases if phase["phase"] == "idle"]
-    ran = [(phase, window) for phase, window in phases if phase["phase"] == "inference" and phase["inferences"]]
+    offset = activity.clock_offset_seconds
+    phases = [(phase, (phase.started + offset, phase.ended + offset)) for phase in activity.phases]
+    idle = [window for phase, window in phases if phase.phase == "idle"]
+    ran = [(phase, window) for phase, window in phases if phase.phase == "inference" and phase.inferences]
     if not ran:
         raise UserError("the target ran nothing on end for a power meter: measure it again with steady phases")
     return [
         Metered(
             reading.path.name,
-            _energy(reading, phase["inferences"], window, idle),
-            phase["file"],
-            phase["kernels"],
-            phase["threads"],
+            _energy(reading, phase.inferences, window, idle),
+            phase.file,
+            phase.kernels,
+            phase.threads,
         )
         for phase, window in ran
     ]
 
 
-def of_results(reading: Reading, results: Sequence[Mapping[str, Any]]) -> list[Metered]:
+def of_results(reading: Reading, activities: Sequence[Activity]) -> list[Metered]:
     """The energy of the target that was measured while the meter read; as `of_target`.
 
     Raises:
         UserError: none of them was, or several: a meter feeds one board.
     """
     covered = []
-    for result in results:
-        offset = result["board"].get("clock_offset_seconds") or 0.0
-        times = [phase[end] + offset for phase in result["phases"] for end in ("started", "ended")]
+    for activity in activities:
+        offset = activity.clock_offset_seconds
+        times = [end + offset for phase in activity.phases for end in (phase.started, phase.ended)]
         if times and reading.seconds[0] <= min(times) and max(times) <= reading.seconds[-1]:
-            covered.append(result)
+            covered.append(activity)
     if len(covered) > 1:
-        names = " and ".join(result["target"] for result in covered)
+        names = " and ".join(activity.target for activity in covered)
         raise UserError(f"{reading.path} covers measurements of {names}: give the part of it that is of one board")
     if not covered:
         raise UserError(

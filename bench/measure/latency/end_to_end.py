@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.measure.figure import MEASURED, Figure, path_of
 from bench.measure.latency import rounds
-from bench.measure.latency.order_statistics import Median
-from bench.measure.latency.rounds import Latency
 from bench.measure.latency.stopwatch import Stopwatch, settled
 from deploy import runtime
 from deploy.runtime import Model
@@ -31,17 +30,26 @@ class Sound:
 class EndToEnd:
     """Of one network on one thread, and of its drop-in where it has one; all timed in the same rounds."""
 
-    parts: dict[str, Latency]
+    parts: dict[str, Figure]
     """By PARTS; "whole" is one call of all of them, not their sum."""
-    front_end_share: Median
+    front_end_share: Figure
     """Of the whole, a fraction."""
-    drop_in: Latency | None
-    drop_in_over_whole: Median | None
+    drop_in_milliseconds: float | None
+    """Median of the drop-in's one call."""
+    drop_in_over_whole: Figure | None
     """Quotient of the drop-in's time and the whole's."""
 
 
-def measure(network: Path, drop_in: Path | None, sound: Sound, seconds: float) -> EndToEnd:
+def measure(name: str, network: Path, drop_in: Path | None, sound: Sound, *, seconds: float, cpu: str) -> EndToEnd:
     """Time a network with its front-end, and its drop-in.
+
+    Args:
+        name: of the network, for the paths of the figures.
+        network: .tflite or .onnx.
+        drop_in: its drop-in, where it has one.
+        sound: what one inference hears.
+        seconds: to spend.
+        cpu: this machine's processor, for the source of the figures.
 
     Raises:
         UserError: a file that does not load, or takes something else than the front-end gives.
@@ -52,11 +60,22 @@ def measure(network: Path, drop_in: Path | None, sound: Sound, seconds: float) -
         whole = runtime.load(drop_in)
         watches["drop_in"] = Stopwatch(whole.kernels, settled(lambda: whole.scores(waveform)))
     timing = rounds.interleaved(watches, seconds, LEAST_ROUNDS)
+    place = f"latency/{path_of(name)}/end_to_end"
+
+    def time(part: str) -> Figure:
+        latency = timing.latency(part)
+        source = f"{latency.kernels}, one thread, {latency.runs} interleaved runs, {cpu}"
+        return Figure(latency.median, "ms", MEASURED, source, latency.interval, f"{place}/{part}")
+
+    def quotient(part: str, unit: str, figure: str) -> Figure:
+        median, source = timing.quotient(part, "whole"), f"median of paired quotients, one thread, {cpu}"
+        return Figure(median.value, unit, MEASURED, source, median.interval, f"{place}/{figure}")
+
     return EndToEnd(
-        parts={part: timing.latency(part) for part in PARTS},
-        front_end_share=timing.quotient("front_end", "whole"),
-        drop_in=None if drop_in is None else timing.latency("drop_in"),
-        drop_in_over_whole=None if drop_in is None else timing.quotient("drop_in", "whole"),
+        parts={part: time(part) for part in PARTS},
+        front_end_share=quotient("front_end", "fraction", "front_end_share"),
+        drop_in_milliseconds=None if drop_in is None else timing.latency("drop_in").median,
+        drop_in_over_whole=None if drop_in is None else quotient("drop_in", "ratio", "drop_in_over_whole"),
     )
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bench.measure import environments as other_runtimes
-from bench.measure.latency import end_to_end, profile_onnx, profile_tflite, start, variants
+from bench.measure.figure import MEASURED, Figure, Origin, path_of
+from bench.measure.latency import end_to_end, profile_onnx, profile_tflite, rounds, start, variants
 from bench.measure.latency.end_to_end import EndToEnd, Sound
-from bench.measure.latency.order_statistics import Median
 from bench.measure.latency.profile import Profile
 from bench.measure.latency.rounds import LEAST_ROUNDS, Latency, Timing, interleaved
 from bench.measure.latency.start import Start
-from bench.measure.latency.variants import Absent, Variant
+from bench.measure.latency.variants import Skipped, Variant
 from deploy import runtime
 from tinyasc import machine
 from tinyasc.errors import UserError
@@ -27,33 +27,72 @@ LEAST_ROUNDS_OF_MORE_THREADS = 10
 """Where other processes want the cores, a call on several threads may take a hundred times as long as alone."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class TimedVariant(Variant):
+    """One file in one way, and what it takes."""
+
+    runtime: str
+    """Runtime and kernel family."""
+    median: Figure
+    p95: Figure
+    """Without a number after too few runs, as the next."""
+    p99: Figure
+    drift: float
+    """Median of the later half of the runs over that of the earlier: 1 on a machine that did not change."""
+    runs: int
+    converged: bool
+    """Whether the median is known as exactly as `max_rel_ci` and `max_drift` ask."""
+
+
 @dataclass(frozen=True)
 class Ratio:
     """INT8 over float, the same way, in the same rounds."""
 
     variant: Variant
-    reference: Variant
-    quotient: Median
+    reference: str
+    """File name of the float twin."""
+    quotient: Figure
+
+
+@dataclass(frozen=True)
+class FirstInference:
+    """Of one file in new processes, medians."""
+
+    importing: Figure
+    """The runtime, NumPy and `deploy.runtime`."""
+    loading: Figure
+    """From the path to allocated tensors."""
+    first: Figure
+    """The first inference."""
+    processes: int
 
 
 @dataclass(frozen=True)
 class Latencies:
-    """What was found."""
+    """How fast the files are on this machine."""
 
-    latencies: dict[Variant, Latency]
-    ratios: tuple[Ratio, ...]
-    starts: dict[str, Start]
+    max_rel_ci: float
+    """Up to which half an interval, as a share of its median, a median counts as known."""
+    max_drift: float
+    """And up to which distance of the drift from 1."""
+    seconds: float
+    """That all took."""
+    cores: int
+    """That could be used."""
+    variants: list[TimedVariant]
+    ratios: list[Ratio]
+    starts: dict[str, FirstInference]
     """By file."""
     end_to_end: dict[str, EndToEnd]
     """By network."""
     profiles: dict[str, Profile]
     """By file."""
-    absent: tuple[Absent, ...]
+    skipped: list[Skipped]
     """What was not timed, and why."""
-    cores: int
-    """That could be used."""
-    seconds: float
-    """That it took."""
+
+    def usual(self, file: str) -> TimedVariant | None:
+        """A file in its default kernels on one thread."""
+        return next((one for one in self.variants if one.file == file and not one.way), None)
 
 
 def measure(
@@ -61,7 +100,9 @@ def measure(
     thorough: Collection[str],
     sound: Sound | None = None,
     seconds: float = SECONDS,
+    *,
     environments: Path = other_runtimes.FOLDER,
+    cpu: str = "",
 ) -> Latencies:
     """Time files of one subject.
 
@@ -72,6 +113,7 @@ def measure(
         sound: what one inference hears; none: that is not known, and the front-end is not timed.
         seconds: to spend; a little more where the least number of runs takes it.
         environments: folder of tflite-runtime's environment.
+        cpu: this machine's processor, for the source of the figures.
 
     Raises:
         UserError: a file that does not load, or that does not go with the sound.
@@ -84,9 +126,9 @@ def measure(
     integer = [name for name in thorough if runtime.load(files[name]).integer]
     chosen = {name: files[name] for name in integer or thorough}
     twins = _twins(thorough, integer)
-    latencies: dict[Variant, Latency] = {}
+    timed: list[TimedVariant] = []
     ratios: list[Ratio] = []
-    absent = _left_out(cores, python, environments, thorough, sound)
+    skipped = _left_out(cores, python, environments, thorough, sound)
     with tqdm(total=len(counts) + 3, desc="latency", unit="part") as progress:
         for count in counts:
             same = [one for one in asked if one.threads == count]
@@ -95,36 +137,77 @@ def measure(
             with ExitStack() as open_:
                 watches, gone = variants.opened(same, files, python, open_)
                 timing = interleaved(watches, share, least)
-            timed = [one for one in same if one.name in watches]
-            latencies |= {one: timing.latency(one.name) for one in timed}
-            ratios += _ratios(timed, twins, timing)
-            absent += gone
+            ran = [variant for variant in same if variant.name in watches]
+            timed += [_timed(variant, timing.latency(variant.name), cpu) for variant in ran]
+            ratios += _ratios(ran, twins, timing, cpu)
+            skipped += gone
             progress.update()
         starts = start.measure(files, budget["start"])
         progress.update()
-        whole = {} if sound is None else _from_the_waveform(chosen, files, sound, budget["end to end"])
+        whole = {} if sound is None else _from_the_waveform(chosen, files, sound, budget["end to end"], cpu)
         progress.update()
         profiles, gone = _profiles(chosen, budget["profile"])
         progress.update()
-    seconds = time.perf_counter() - begin
-    return Latencies(latencies, tuple(ratios), starts, whole, profiles, tuple(absent + gone), cores, seconds)
+    return Latencies(
+        max_rel_ci=rounds.MAX_REL_CI,
+        max_drift=rounds.MAX_DRIFT,
+        seconds=round(time.perf_counter() - begin, 1),
+        cores=cores,
+        variants=timed,
+        ratios=ratios,
+        starts={file: _start(file, one, cpu) for file, one in starts.items()},
+        end_to_end=whole,
+        profiles=profiles,
+        skipped=skipped + gone,
+    )
+
+
+def _timed(variant: Variant, latency: Latency, cpu: str) -> TimedVariant:
+    place = "/".join(filter(None, ["latency", path_of(variant.file), variant.way]))
+    figure = Origin(place, f"{latency.kernels}, {_threads(variant)}, {latency.runs} interleaved runs, {cpu}").figure
+    return TimedVariant(
+        file=variant.file,
+        kernels=variant.kernels,
+        threads=variant.threads,
+        runtime=latency.kernels,
+        median=figure("median", latency.median, "ms", latency.interval),
+        p95=figure("p95", latency.p95, "ms"),
+        p99=figure("p99", latency.p99, "ms"),
+        drift=latency.drift,
+        runs=latency.runs,
+        converged=latency.converged,
+    )
+
+
+def _start(file: str, start: Start, cpu: str) -> FirstInference:
+    figure = Origin(f"latency/{path_of(file)}/start", f"{start.processes} fresh processes, one thread, {cpu}").figure
+    return FirstInference(
+        figure("importing", start.importing.value, "ms", start.importing.interval),
+        figure("loading", start.loading.value, "ms", start.loading.interval),
+        figure("first", start.first.value, "ms", start.first.interval),
+        start.processes,
+    )
+
+
+def _threads(variant: Variant) -> str:
+    return "one thread" if variant.threads == 1 else f"{variant.threads} threads"
 
 
 def _left_out(
     cores: int, python: Path | None, environments: Path, thorough: Collection[str], sound: Sound | None
-) -> list[Absent]:
+) -> list[Skipped]:
     """What is not tried here."""
     left_out = [
-        Absent(f"{count} threads", f"this process may use {cores} cores: threads would wait for one another")
+        Skipped(f"{count} threads", f"this process may use {cores} cores: threads would wait for one another")
         for count in variants.THREADS
         if count > cores
     ]
     if python is None and any(name.endswith(".tflite") for name in thorough):
         where = environments / other_runtimes.TFLITE_RUNTIME
-        left_out.append(Absent("tflite-runtime", f"no environment {where}: `python -m bench.environments` makes it"))
+        left_out.append(Skipped("tflite-runtime", f"no environment {where}: `python -m bench.environments` makes it"))
     if sound is None:
         left_out.append(
-            Absent("from the waveform", "the front-end is not known: a run's model card names it, --mel a file's")
+            Skipped("from the waveform", "the front-end is not known: a run's model card names it, --mel a file's")
         )
     return left_out
 
@@ -139,28 +222,36 @@ def _twins(files: Collection[str], integer: Collection[str]) -> dict[str, str]:
     return found
 
 
-def _ratios(timed: Collection[Variant], twins: Mapping[str, str], timing: Timing) -> list[Ratio]:
+def _ratios(timed: Collection[Variant], twins: Mapping[str, str], timing: Timing, cpu: str) -> list[Ratio]:
     """Of every file over its float twin in the same way."""
     both = [(one, replace(one, file=twins[one.file])) for one in timed if one.file in twins]
-    return [Ratio(one, twin, timing.quotient(one.name, twin.name)) for one, twin in both if twin in timed]
+    return [_ratio(one, twin, timing, cpu) for one, twin in both if twin in timed]
+
+
+def _ratio(variant: Variant, twin: Variant, timing: Timing, cpu: str) -> Ratio:
+    quotient = timing.quotient(variant.name, twin.name)
+    over = f"{path_of(variant.file)}_over_{path_of(twin.file).rpartition('/')[2]}"
+    path = "/".join(filter(None, ["latency", over, variant.way]))
+    source = f"median of paired quotients, {_threads(variant)}, {cpu}"
+    return Ratio(variant, twin.file, Figure(quotient.value, "ratio", MEASURED, source, quotient.interval, path))
 
 
 def _from_the_waveform(
-    networks: Mapping[str, Path], files: Mapping[str, Path], sound: Sound, seconds: float
+    networks: Mapping[str, Path], files: Mapping[str, Path], sound: Sound, seconds: float, cpu: str
 ) -> dict[str, EndToEnd]:
     found = {}
     for name, path in networks.items():
         drop_in = files.get(name.replace("model", "drop_in", 1)) if name.startswith("model") else None
-        found[name] = end_to_end.measure(path, drop_in, sound, seconds / len(networks))
+        found[name] = end_to_end.measure(name, path, drop_in, sound, seconds=seconds / len(networks), cpu=cpu)
     return found
 
 
-def _profiles(files: Mapping[str, Path], seconds: float) -> tuple[dict[str, Profile], list[Absent]]:
-    found, absent = {}, []
+def _profiles(files: Mapping[str, Path], seconds: float) -> tuple[dict[str, Profile], list[Skipped]]:
+    found, skipped = {}, []
     for name, path in files.items():
         profile = profile_tflite if path.suffix == ".tflite" else profile_onnx
         try:
             found[name] = profile.measure(path, seconds / len(files))
         except UserError as error:
-            absent.append(Absent(f"profile of {name}", str(error)))
-    return found, absent
+            skipped.append(Skipped(f"profile of {name}", str(error)))
+    return found, skipped

@@ -1,6 +1,9 @@
 """What each operation of a file takes, beside the layers that `bench.measure.graph.cost` counts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from bench.measure.graph.cost import Layer
 
 ADDS_UP = 0.1
 """How far the sum of the steps may be off the whole, as a share of it, before a profile is not believed."""
@@ -10,13 +13,30 @@ ADDS_UP = 0.1
 class Step:
     """Operations that are timed together, mostly one."""
 
-    layers: tuple[int, ...]
-    """Which of the file's layers, in the order of `bench.measure.graph.cost`; none: something that the runtime put in."""
+    layers: list[int]
+    """Places of the file's layers (`bench.measure.graph.cost`); none: something that the runtime put in."""
+    operations: list[str]
+    """The format's names for them."""
+    macs: int
     name: str
     """Of the last of them, or what the runtime calls it."""
     microseconds: float
     interval: tuple[float, float] | None
     """95 % confidence interval."""
+
+    @classmethod
+    def of(
+        cls,
+        layers: Sequence[Layer],
+        places: Sequence[int],
+        name: str,
+        microseconds: float,
+        interval: tuple[float, float] | None,
+    ) -> "Step":
+        """The step that takes in the layers of a file at these places."""
+        operations = [layers[place].operation for place in places]
+        macs = sum(layers[place].macs for place in places)
+        return cls(list(places), operations, macs, name, microseconds, interval)
 
 
 @dataclass(frozen=True)
@@ -25,7 +45,7 @@ class Profile:
 
     method: str
     """How it was measured, in a sentence."""
-    steps: tuple[Step, ...]
+    steps: list[Step]
     call: float | None
     """Microseconds of the call around them; None: the method does not tell."""
     whole: float
@@ -43,3 +63,7 @@ class Profile:
     def adds_up(self) -> bool:
         """Whether the sum is that of the whole file, but for chance and ADDS_UP."""
         return abs(self.sum - self.whole) <= max(self.noise, ADDS_UP * self.whole)
+
+    def share(self, microseconds: float) -> float:
+        """Of the sum; 0 where that is 0: ONNX Runtime counts whole microseconds."""
+        return microseconds / self.sum if self.sum else 0.0

@@ -10,12 +10,14 @@ profiler takes time itself, and the more the shorter the operations are: the sam
 import json
 import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 
 from bench.measure.graph import cost
+from bench.measure.graph.cost import Layer
 from bench.measure.graph.read_onnx import ACTIVATIONS
 from bench.measure.latency import order_statistics, rounds, stopwatch
 from bench.measure.latency.profile import Profile, Step
@@ -33,7 +35,8 @@ def measure(path: Path, seconds: float) -> Profile:
     Raises:
         UserError: a file that cannot be counted.
     """
-    known = _layers_by_node(path)
+    layers = cost.read(path).layers
+    known = _layers_by_node(path, layers)
     plain = runtime.load(path)
     raw = plain.input.quantize(np.random.default_rng(0).standard_normal(plain.input.shape))
     with tempfile.TemporaryDirectory(prefix="tinyasc-profile-") as folder:
@@ -46,16 +49,16 @@ def measure(path: Path, seconds: float) -> Profile:
     for event in events:
         if event["cat"] == "Node" and event["name"].endswith(EVENT):
             taken[event["name"].removesuffix(EVENT)].append(event["dur"])
-    steps = [Step(_joined(node, known), node, _middle_half(runs), None) for node, runs in taken.items()]
+    steps = [Step.of(layers, _joined(node, known), node, _middle_half(runs), None) for node, runs in taken.items()]
     whole = order_statistics.median(1e3 * timing.milliseconds["plain"])
     noise = whole.uncertainty * whole.value
-    return Profile(METHOD, tuple(steps), None, whole.value, noise, min(map(len, taken.values()), default=0))
+    return Profile(METHOD, steps, None, whole.value, noise, min(map(len, taken.values()), default=0))
 
 
-def _layers_by_node(path: Path) -> dict[str, int]:
+def _layers_by_node(path: Path, layers: Sequence[Layer]) -> dict[str, int]:
     """Layer by the names of the nodes that make it up, one that computes and what is fused behind it, and of their
     outputs."""
-    places = {layer.name: place for place, layer in enumerate(cost.read(path).layers)}
+    places = {layer.name: place for place, layer in enumerate(layers)}
     nodes = onnx.load(path, load_external_data=False).graph.node
     fused = {node.input[0]: node.output[0] for node in nodes if node.op_type in ("QuantizeLinear", *ACTIVATIONS)}
     found: dict[str, int] = {}

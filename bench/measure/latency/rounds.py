@@ -21,11 +21,11 @@ from bench.measure.latency.order_statistics import Median
 from bench.measure.latency.stopwatch import Stopwatch
 from deploy.runtime import Model
 
-SURE = 0.02
+MAX_REL_CI = 0.02
 """Half the 95 % interval of a median, as a share of it, from which on a latency counts as known."""
-STEADY = 0.05
+MAX_DRIFT = 0.05
 """How far the medians of the earlier and the later half may be apart then, as a share. Their distance has twice the
-standard error of the whole's median, 2 % where that is as SURE asks; this is two and a half times as much."""
+standard error of the whole's median, 2 % where that is as MAX_REL_CI asks; this is two and a half times as much."""
 WARM_UP_RUNS = 20
 """Times each is run before the clock counts: kernels are chosen and caches filled in the first ones."""
 WARM_UP_SECONDS = 0.3
@@ -51,8 +51,8 @@ class Latency:
     drift: float
     """Median of the later half of the runs over that of the earlier: 1 on a machine that did not change."""
     runs: int
-    sure: bool
-    """Whether the interval is as narrow as SURE asks, and the drift as small as STEADY."""
+    converged: bool
+    """Whether the interval is as narrow as MAX_REL_CI asks, and the drift as small as MAX_DRIFT."""
     kernels: str
     """Runtime and kernel family."""
 
@@ -74,7 +74,7 @@ class Timing:
             p99=order_statistics.percentile(times, 0.99),
             drift=_drift(times),
             runs=len(times),
-            sure=_sure(times),
+            converged=_converged(times),
             kernels=self.kernels[name],
         )
 
@@ -129,7 +129,7 @@ def interleaved(
             active = [name for name in active if spent[name] < share]
             if rounds == look:
                 look += look // 2
-                active = [name for name in active if not _sure(np.array(taken[name]))]
+                active = [name for name in active if not _converged(np.array(taken[name]))]
     finally:
         if collecting:
             gc.enable()
@@ -145,8 +145,8 @@ def _warm_up(one: Stopwatch) -> None:
             break
 
 
-def _sure(times: np.ndarray) -> bool:
-    return order_statistics.median(times).uncertainty <= SURE and abs(_drift(times) - 1) <= STEADY
+def _converged(times: np.ndarray) -> bool:
+    return order_statistics.median(times).uncertainty <= MAX_REL_CI and abs(_drift(times) - 1) <= MAX_DRIFT
 
 
 def _drift(times: np.ndarray) -> float:

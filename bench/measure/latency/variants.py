@@ -41,11 +41,11 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Absent:
+class Skipped:
     """Something that was not timed."""
 
-    what: str
-    why: str
+    name: str
+    reason: str
 
 
 def variants(
@@ -70,7 +70,7 @@ def variants(
 
 def opened(
     asked: Sequence[Variant], files: Mapping[str, Path], python: Path | None, open_: ExitStack
-) -> tuple[dict[str, Stopwatch], list[Absent]]:
+) -> tuple[dict[str, Stopwatch], list[Skipped]]:
     """Stopwatches by the variant's name, and what does not run.
 
     Args:
@@ -82,7 +82,7 @@ def opened(
     Raises:
         UserError: a file that does not load in the usual way.
     """
-    found, absent = {}, []
+    found, skipped = {}, []
     for variant in asked:
         path = files[variant.file]
         try:
@@ -95,5 +95,5 @@ def opened(
         except UserError as error:
             if variant.kernels == "default":
                 raise
-            absent.append(Absent(variant.name, str(error)))
-    return found, absent
+            skipped.append(Skipped(variant.name, str(error)))
+    return found, skipped

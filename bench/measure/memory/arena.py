@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.measure import environments, process
-from bench.measure.unmeasured import Unmeasured
+from bench.measure.figure import Unmeasured
 from tinyasc.errors import UserError
 
 CHILD = Path(__file__).with_name("arena_child.py")

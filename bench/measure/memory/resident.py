@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from bench.measure import process
-from bench.measure.unmeasured import Unmeasured
+from bench.measure.figure import Unmeasured
 from tinyasc.errors import UserError
 
 CHILD = Path(__file__).with_name("resident_child.py")

@@ -1,14 +1,19 @@
-"""Horizontal bars, a row each: the shape of most pictures of the page."""
+"""Horizontal bars, a row each: the shape of most pictures of the page, and bars that are sums of parts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from bench.report.plots.canvas import Canvas, Margins, Scale, fitted
+from bench.report.words import percent
 
 ROW, THICK, HEADING = 26, 15, 24
 """Pixels: from bar to bar, of a bar, and of a heading between bars."""
+STACK_ROW, STACK_THICK = 42, 16
+"""Pixels."""
+COLOURS = 8
+"""Classes part-0 to part-7 of style.css."""
 
 
 @dataclass(frozen=True)
@@ -95,3 +100,36 @@ def _draw(canvas: Canvas, row: Bar, top: float, scale: Scale) -> None:
                     canvas.line(place, middle - 3.5, place, middle + 3.5, "span")
     if row.tick is not None:
         canvas.line(scale(row.tick), edge - 2, scale(row.tick), edge + THICK + 2, "mark")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One row."""
+
+    name: str
+    parts: Mapping[str, float]
+    """In the order in which they are drawn."""
+    text: str
+    """Written behind the bar."""
+
+
+def stacked(title: str, rows: Sequence[Stack]) -> Markup:
+    """The picture; equal names of parts have equal colours, numbered as in `colours`."""
+    colour = colours(rows)
+    longest = max((sum(row.parts.values()) for row in rows), default=0) or 1
+    canvas = Canvas(title, STACK_ROW * len(rows), Margins(left=1, right=74, top=2, bottom=2))
+    for place, row in enumerate(rows):
+        top, left, total = STACK_ROW * place, 0.0, sum(row.parts.values()) or 1
+        canvas.text(0, top + 11, row.name)
+        for name, value in row.parts.items():
+            hint = f"{name}: {percent(value / total)} of {row.text}"
+            canvas.rectangle(left, top + 21, value / longest, STACK_THICK, f"part-{colour[name]}", hint=hint)
+            left += value / longest
+        canvas.text(left, top + 21 + STACK_THICK / 2, row.text, "value", right=7)
+    return canvas.markup()
+
+
+def colours(rows: Sequence[Stack]) -> dict[str, int]:
+    """The number of each part's colour, in the order in which the parts first occur."""
+    names = dict.fromkeys(name for row in rows for name in row.parts)
+    return {name: place % COLOURS for place, name in enumerate(names)}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from bench.measure.figure import QUOTED
+from bench.measure.figure import QUOTED, Provenance
 from bench.report.plots.canvas import Canvas, Margins, Scale
 from bench.report.words import percent, short
 
@@ -41,7 +41,7 @@ class Point:
     accuracy: float
     kind: str = "published"
     """Class of style.css."""
-    how: str = QUOTED
+    provenance: Provenance = QUOTED
     """Of its accuracy."""
 
 

@@ -1,6 +1,7 @@
 """The form of a target's result, the comparison of outputs, and what becomes of a runner's measurement."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,38 +11,44 @@ import pytest
 from bench.boards.device import bundle, equality, measured, result, runner
 from bench.boards.device.bundle import Settings
 from bench.boards.device.equality import Difference
-from bench.measure.figure import ESTIMATED, MEASURED
+from bench.measure import records
+from bench.measure.figure import MEASURED, figures
 from deploy import runtime
 from tests.support import tiny_models, tiny_results
-from tests.support.tiny_results import configuration, instructions, latency
+from tests.support.tiny_results import configuration, latency
 from tinyasc.errors import UserError
 
 
 def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
-    content = tiny_results.result("device", latency=[latency(2.5)])
-    result.write(tmp_path / "new/target.json", content)
-    assert result.read(tmp_path / "new/target.json") == content
+    found = tiny_results.result("device", latency=[latency(2.5)])
+    result.write(tmp_path / "new/target.json", found)
+    assert result.read(tmp_path / "new/target.json") == found
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 2}, "has format 2, this version reads 1"),
-        ({"kind": "guessed"}, r"\$\.kind: 'guessed' is not one of"),
-        ({"target": "../pi"}, r"\$\.target: '\.\./pi' does not match"),
-        ({"latency": [{**latency(2.5), "median": -1}]}, r"\$\.latency\[0\]\.median: -1 is less"),
-        ({"latency": [configuration()]}, r"\$\.latency\[0\]: 'runs' is a required property"),
-        ({"models": {"model.tflite": "abc"}}, r"\$\.models\['model.tflite'\]: 'abc' does not match"),
+        ({"format": 1}, "has format 1, this version reads 2: remove it and measure the target again"),
+        ({"kind": "guessed"}, r"Invalid enum value 'guessed' - at `\$\.kind`"),
+        ({"target": "../pi"}, r"matching regex .* - at `\$\.target`"),
+        ({"latency": [latency(2.5, threads=0)]}, r"Expected `int` >= 1 - at `\$\.latency\[0\]\.threads`"),
+        ({"latency": [configuration()]}, r"missing required field `\w+` - at `\$\.latency\[0\]`"),
+        ({"models": {"model.tflite": "abc"}}, r"matching regex .* - at `\$\.models\[\.\.\.\]`"),
+        ({"colour": "red"}, r"unknown field `colour` - at `\$\.colour`"),
     ],
 )
 def test_what_is_no_result_is_refused_by_name_and_place(tmp_path: Path, change: dict[str, Any], message: str) -> None:
     path = tmp_path / "target.json"
-    path.write_text(json.dumps({**tiny_results.result("device"), **change}))
+    content = json.loads(records.encode(tiny_results.result("device")))
+    path.write_bytes(records.encode(content | change))
     with pytest.raises(UserError, match=rf"target\.json .*{message}"):
         result.read(path)
-    with pytest.raises(UserError, match=r"target\.json"):
-        result.write(path.with_name("new_target.json"), {**tiny_results.result("device"), **change})
-    assert not path.with_name("new_target.json").exists()
+
+
+def test_what_would_not_be_read_again_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"target\.json is not the result of a target: .*\$\.target"):
+        result.write(tmp_path / "target.json", replace(tiny_results.result("device"), target="../pi"))
+    assert not (tmp_path / "target.json").exists()
 
 
 def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
@@ -53,34 +60,17 @@ def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
             result.read(tmp_path / "text.json")
 
 
-def test_figures_have_paths_that_tell_kernels_and_threads_apart() -> None:
-    built_in = latency(9.0, kernels="built-in kernels")
-    equal = {"reference": "here", "inputs": 4, "differing": 0.25, "largest_difference": 1, "same_top1": 3}
-    unknown = {**configuration(), "board": "Pi 4", "milliseconds": None, "reason": "no constants"}
-    estimated = {"milliseconds": 2.0, "low": 1.4, "high": 3.0, "sources": ["a", "b"], "reason": None}
-    content = tiny_results.result(
-        "device",
-        latency=[latency(2.5), latency(1.0, threads=4), built_in, latency(7.0, file="other.tflite")],
-        equality=[{**configuration(), **equal, "allowed": 1, "agreed": False}],
-        instructions=[instructions(1000)],
-        estimates=[{**configuration(), "board": "Pi 4", **estimated}, {**unknown, "threads": 4}],
-    )
-    result.check(content, "it")
-    found = result.figures(content, {"model.tflite": "tflite/int8"})
-    place = "target/pi4/tflite/int8"
-    assert {path: figure.value for path, figure in found.items() if path.endswith("median")} == {
-        f"{place}/median": 2.5,
-        f"{place}/threads_4/median": 1.0,
-        f"{place}/built_in/median": 9.0,
-    }
-    assert (found[f"{place}/median"].how, found[f"{place}/median"].interval) == (MEASURED, (2.25, 2.75))
-    assert found[f"{place}/differing"].value == 0.25
-    assert found[f"{place}/same_top1"].value == 0.75
-    assert found[f"{place}/instructions"].value == 1000
-    estimate, none = found[f"{place}/estimate"], found[f"{place}/threads_4/estimate"]
-    assert (estimate.how, estimate.value, estimate.interval) == (ESTIMATED, 2.0, (1.4, 3.0))
-    assert (none.value, none.interval) == (None, None)
-    assert "no constants" in none.source
+def test_paths_tell_kernels_and_threads_apart() -> None:
+    entries = [configuration(), configuration(file="other.tflite")]
+    for of, path in [
+        (configuration(), "target/pi4/tflite/int8"),
+        (configuration(threads=4), "target/pi4/tflite/int8/threads_4"),
+        (configuration(kernels="built-in kernels"), "target/pi4/tflite/int8/built_in"),
+        (configuration(kernels="built-in kernels", threads=4), "target/pi4/tflite/int8/built_in/threads_4"),
+        (configuration(file="other.tflite"), "target/pi4/tflite/other"),
+        (configuration(file="new.tflite", threads=4), "target/pi4/tflite/new"),  # the first of its file
+    ]:
+        assert result.place("pi4", of, entries) == path
 
 
 @pytest.mark.parametrize(
@@ -157,13 +147,20 @@ def test_a_measurement_becomes_a_result_with_what_a_reader_must_know(work: tuple
     found = measured.target_result(
         out, made, "pi3", integer, clock_offset_seconds=86_400.0, warnings=["A word before."]
     )
-    assert found["made"] == "1970-01-02T00:15:00+00:00"  # when it was measured, by this machine's clock
-    (timed,), (compared,) = found["latency"], found["equality"]
-    assert (timed["median"], timed["p99"]) == (np.median(times), np.quantile(times, 0.99))
-    assert times.min() <= timed["interval"][0] <= timed["median"] <= timed["interval"][1] <= times.max()
-    assert (compared["largest_difference"], compared["agreed"]) == (2.0, False)
-    assert found["board"]["processor"] == "cortex-a53"
-    said = " ".join(found["warnings"])
+    assert found.made == "1970-01-02T00:15:00+00:00"  # when it was measured, by this machine's clock
+    (timed,), (compared,) = found.latency, found.equality
+    assert (timed.median.value, timed.p99.value) == (np.median(times), np.quantile(times, 0.99))
+    low, high = timed.median.interval or (0.0, 0.0)
+    assert times.min() <= low <= (timed.median.value or 0.0) <= high <= times.max()
+    assert (compared.largest_difference, compared.agreed) == (2.0, False)
+    place = "target/pi3/tflite/int8"
+    assert {f"{place}/{name}" for name in ("median", "p95", "p99", "load", "first", "differing", "same_top1")} == set(
+        figures(found)
+    )
+    assert f"{compared.file}, {compared.runtime}, XNNPACK, threads: 1, " in timed.median.source
+    assert (timed.median.provenance, compared.same_share.value) == (MEASURED, compared.same_top1 / 5)
+    assert found.board.processor == "cortex-a53"
+    said = " ".join(found.warnings)
     for word in (
         "A word before.",
         "model.onnx was not run: No module named",

@@ -221,18 +221,21 @@ def test_a_program_answers_on_a_board_as_it_does_here(ready: Emulator, files: di
     unsigned = (steps.astype(np.int16) + 128).astype(np.uint8)  # as the .onnx takes them
     raw = {"model.tflite": steps, "model.onnx": unsigned.reshape(-1, 1, 1, tiny_programs.F, tiny_programs.T)}
     found = run.emulate(ready, board, [run.Case(name, files[name], True, raw[name]) for name in names])
-    assert list(found["models"]) == names
-    assert [entry["agreed"] for entry in found["equality"]] == [True] * len(names)
-    assert (found["kind"], found["latency"]) == (result.EMULATED, [])
+    assert list(found.models) == names
+    assert [entry.agreed for entry in found.equality] == [True] * len(names)
+    assert (found.kind, found.latency) == (result.EMULATED, [])
     if ready.counter is None:
         pytest.skip(f"answers are equal; no instructions: {ready.no_counter}")
-    tflite = found["instructions"][0]
-    assert tflite["total"] > 10_000
-    assert tflite["spread"] == 0
-    assert tflite["classes"]["integer_mac"] > 0
-    assert (tflite["classes"]["sdot"] > 0) == (key == "pi5")
-    assert "Counts include the call from Python" in found["warnings"][1]
-    assert found["estimates"][0]["low"] < found["estimates"][0]["milliseconds"] < found["estimates"][0]["high"]
+    tflite = found.instructions[0]
+    assert (tflite.total.value or 0) > 10_000
+    assert tflite.spread == 0
+    assert tflite.classes["integer_mac"] > 0
+    assert (tflite.classes["sdot"] > 0) == (key == "pi5")
+    assert "Counts include the call from Python" in found.warnings[1]
+    estimated = found.estimates[0].milliseconds
+    low, high = estimated.interval or (0.0, 0.0)
+    assert low < (estimated.value or 0.0) < high
+    assert estimated.path == f"target/{key}/tflite/int8/estimate"
 
 
 def test_what_does_not_run_or_proves_nothing_is_said(ready: Emulator, files: dict[str, Path], tmp_path: Path) -> None:
@@ -244,9 +247,9 @@ def test_what_does_not_run_or_proves_nothing_is_said(ready: Emulator, files: dic
     found = run.emulate(
         uncounted, boards.load("zero2"), [run.Case(name, path, True, raw[name]) for name, path in models.items()]
     )
-    assert list(found["models"]) == ["model.tflite"]
-    assert (found["equality"], found["instructions"]) == ([], [])
-    (estimated,) = found["estimates"]
-    assert (estimated["milliseconds"], "install gcc" in estimated["reason"]) == (None, True)
-    assert any("model.tflite answers 64 inputs nearly alike" in warning for warning in found["warnings"])
-    assert any("broken.tflite does not run on an emulated Raspberry Pi Zero 2 W" in one for one in found["warnings"])
+    assert list(found.models) == ["model.tflite"]
+    assert (found.equality, found.instructions) == ([], [])
+    (estimated,) = found.estimates
+    assert (estimated.milliseconds.value, "install gcc" in str(estimated.reason)) == (None, True)
+    assert any("model.tflite answers 64 inputs nearly alike" in warning for warning in found.warnings)
+    assert any("broken.tflite does not run on an emulated Raspberry Pi Zero 2 W" in one for one in found.warnings)

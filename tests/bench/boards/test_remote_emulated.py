@@ -29,9 +29,9 @@ def test_a_session_runs_on_an_emulated_board(tmp_path: Path) -> None:
     home.mkdir()
     content = Session(Local(home, str(PYTHON)), work, said.append, poll_seconds=0.5).measure({path.name: True})
     assert "nothing is installed" in said[1]
-    assert content["board"]["architecture"] == "aarch64"
-    assert content["board"]["processor"] == "cortex-a72"
-    assert [(entry["kernels"], entry["agreed"]) for entry in content["equality"]] == [
+    assert content.board.architecture == "aarch64"
+    assert content.board.processor == "cortex-a72"
+    assert [(entry.kernels, entry.agreed) for entry in content.equality] == [
         ("XNNPACK", True),
         ("built-in kernels", True),
     ]

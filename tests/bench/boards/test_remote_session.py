@@ -54,14 +54,15 @@ def test_a_device_is_measured_and_left_as_it_was(work: Bundle, tmp_path: Path) -
     content = session(device(home), work, said).measure(integer=FILES)
     assert list(home.iterdir()) == []
     assert runs(home) == 1
-    assert [entry["runs"] for entry in content["latency"]] == [200, 200]
-    assert all(0 < entry["median"] <= entry["p95"] <= entry["p99"] for entry in content["latency"])
+    assert [entry.runs for entry in content.latency] == [200, 200]
+    times = [[entry.median.value or 0, entry.p95.value or 0, entry.p99.value or 0] for entry in content.latency]
+    assert all(0 < median <= p95 <= p99 for median, p95, p99 in times)
     # The same machine, the same runtimes, another process: nothing may differ.
-    assert [(entry["agreed"], entry["differing"], entry["same_top1"]) for entry in content["equality"]] == [
+    assert [(entry.agreed, entry.differing.value, entry.same_top1) for entry in content.equality] == [
         (True, 0, 5),
         (True, 0, 5),
     ]
-    assert abs(content["board"]["clock_offset_seconds"]) < 5
+    assert abs(content.board.clock_offset_seconds or 0.0) < 5
     assert "nothing is installed" in said[1]
     assert said[-1] == "nothing is left on this machine"
 

@@ -92,9 +92,9 @@ def test_a_session_over_ssh_outlives_the_network(
     content = held.measure({"model.tflite": True}, keep=True)
     assert (folder / "pid").stat().st_mtime_ns == begun  # one measurement, not two
     assert said.count(f"measuring on {address.login}") == 1
-    assert content["target"] == f"ssh-127.0.0.1-{server.port}"
-    assert content["kind"] == "device"
-    assert content["equality"][0]["agreed"]
+    assert content.target == f"ssh-127.0.0.1-{server.port}"
+    assert content.kind == "device"
+    assert content.equality[0].agreed
     held.measure({"model.tflite": True})
     assert list(server.home.iterdir()) == []
     transport.close()

@@ -1,6 +1,7 @@
 """Ranks against published arithmetic and by hand, the front, and what tables may get wrong."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,10 @@ from bench.challenge import systems as sources
 from bench.challenge.ranking import Ranking, front_of
 from bench.challenge.systems import UNITS, System
 from bench.measure.accuracy import findings as accuracy
-from bench.measure.figure import MEASURED, QUOTED, Figure, path_of
+from bench.measure.accuracy.findings import Accuracy
+from bench.measure.compliance.checks import Check
+from bench.measure.figure import MEASURED, QUOTED, Figure
+from bench.measure.records import encode
 from tests.support import tiny_answers, tiny_report
 from tinyasc import recipe
 from tinyasc.errors import UserError
@@ -154,32 +158,34 @@ def test_a_broken_table_is_refused_by_line(tmp_path: Path, text: str | bytes, me
     assert "\n" not in str(error.value)
 
 
-def answered() -> dict[str, Figure]:
+def answered() -> Accuracy:
     """Of a model that is right on 11 of 20 clips of each of three classes: 8 of 10 by device a, 3 of 10 by s4."""
     clip = np.arange(60)
     label, device, place = clip % 3, clip // 3 % 2, clip // 6
     answer = np.where(place < np.where(device == 0, 8, 3), label, (label + 1) % 3)
     network = tiny_answers.model("model.tflite", lambda one: np.eye(3)[answer[int(one[0, 0])]][None], samples=1)
     clips = tiny_answers.clips_of(label, clip, clip[:, None], device=device)
-    found = accuracy.judge({"model.tflite": network}, clips, clips.labels, None, train_devices=["a"], pairs=[])
-    return accuracy.figures(found, path_of)
+    return accuracy.judge({"model.tflite": network}, clips, clips.labels, None, train_devices=["a"], compared=[])
 
 
 def write_report(folder: Path, accuracies: bool = True) -> Path:
-    """A report.json as the schema has it, with what a ranking reads."""
-    figures = answered() if accuracies else {}
-    figures |= {
-        "cost/network/macs": Figure(9e6, "MACs", QUOTED, "model card"),
-        "cost/network/parameters": Figure(30_000, "parameters", QUOTED, "model card"),
-    }
-    memory = tiny_report.check(2025, "parameter memory", 30_000, 128_000, QUOTED)
-    checks = [{**memory, "decides": False, "value": 40_000}, memory]
+    """A report.json with what a ranking reads."""
+    memory = Check(2025, "parameter memory", "network", 30_000, 128_000, "bytes", QUOTED, decides=True)
     report = tiny_report.run()
-    report |= {"data": {"file": "data.h5", "checksum": "c0ffee00c0ffee"}}
-    report |= {"figures": {name: figure.to_dict() for name, figure in figures.items()}}
-    report["verdict"] |= {"checks": checks}
+    network = replace(
+        report.compliance.network,
+        macs=Figure(9e6, "MACs", QUOTED, "model card", path="cost/network/macs"),
+        parameters=Figure(30_000, "parameters", QUOTED, "model card", path="cost/network/parameters"),
+    )
+    checks = [replace(memory, decides=False, value=40_000), memory, replace(memory, rule="MACs", unit="MACs")]
+    report = replace(
+        report,
+        data=replace(report.data, checksum="c0ffee00c0ffee") if report.data is not None else None,
+        accuracy=answered() if accuracies else None,
+        compliance=replace(report.compliance, network=network, checks=checks),
+    )
     folder.mkdir()
-    (folder / "report.json").write_text(json.dumps(report))
+    (folder / "report.json").write_bytes(encode(report))
     return folder
 
 
@@ -203,7 +209,7 @@ def test_the_command_ranks_reports_and_tables_and_draws_them(
 
     found = json.loads(Path("out/ranking.json").read_text())
     figures = found["systems"]["bench"]["figures"]
-    values = {name: (pytest.approx(figure["value"]), figure["how"]) for name, figure in figures.items()}
+    values = {name: (pytest.approx(figure["value"]), figure["provenance"]) for name, figure in figures.items()}
     assert values.pop("log_loss")[1] == MEASURED
     assert values == {
         "accuracy": (0.55, MEASURED),

@@ -1,6 +1,5 @@
 """Answers, and two files on the same clips: against hand counts, published values, and statistics that are known."""
 
-import json
 from dataclasses import replace
 from math import log
 from typing import Any
@@ -8,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.measure.accuracy import findings, margins, mcnemar, moments, pairs
+from bench.measure.accuracy import findings, moments, pairs
 from bench.measure.accuracy.answers import Answers, answers, as_logits
+from bench.measure.figure import figures, path_of
+from bench.measure.records import decode, encode
 from deploy.runtime import Model, Port
 from tests.support.tiny_answers import LABELS, clips_of, drawn, logits_of, model
 from tinyasc import metrics
@@ -31,8 +32,8 @@ from tinyasc.mel import MelConfig
     ],
 )
 def test_mcnemar(only_first: int, only_second: int, p: float) -> None:
-    assert mcnemar.p_value(only_first, only_second) == pytest.approx(p, rel=1e-10)
-    assert mcnemar.p_value(only_second, only_first) == mcnemar.p_value(only_first, only_second)
+    assert pairs.p_value(only_first, only_second) == pytest.approx(p, rel=1e-10)
+    assert pairs.p_value(only_second, only_first) == pairs.p_value(only_first, only_second)
 
 
 @pytest.mark.parametrize(
@@ -111,19 +112,23 @@ def test_files_that_do_not_fit_get_one_line(file: Model, changes: Any, mel: Any,
 def test_a_pair_by_hand() -> None:
     label, moment = [0, 0, 1, 1, 2, 2], [0, 1, 2, 3, 4, 5]
     clips = clips_of(label, moment, np.zeros((6, 3), np.float32))
-    logits = {"i": logits_of(np.array([0, 1, 1, 1, 2, 0])), "f": logits_of(np.array([0, 0, 1, 0, 1, 0]), 3.0)}
+    first, second = logits_of(np.array([0, 1, 1, 1, 2, 0])), logits_of(np.array([0, 0, 1, 0, 1, 0]), 3.0)
+    logits = {"i.onnx": first, "f.onnx": second}
     sums = moments.summed(logits, clips.label, clips.moment)
-    found = pairs.compared("i", "f", {name: Answers(one) for name, one in logits.items()}, sums, clips)
+    found = pairs.compared(
+        "i.onnx", "f.onnx", {name: Answers(one) for name, one in logits.items()}, sums, clips=clips, source="clips"
+    )
     assert (found.both_right, found.only_first, found.only_second, found.both_wrong) == (2, 2, 1, 1)
-    assert found.p_value == 1.0
+    assert found.p_value.value == 1.0
     assert found.agreement == pairs.Agreement(6, 3)
     assert found.agreement_by_device == {"a": pairs.Agreement(3, 2), "s4": pairs.Agreement(3, 1)}
     assert found.agreement_by_class["tram"] == pairs.Agreement(2, 1)
-    assert found.difference.macro == pytest.approx((0.5 + 1 + 0.5) / 3 - (1 + 0.5 + 0) / 3)
+    assert found.macro.value == pytest.approx((0.5 + 1 + 0.5) / 3 - (1 + 0.5 + 0) / 3)
     assert found.exact == pairs.Exact(0, 3.0)
     assert found.significant is False
-    probabilities = {"i": Answers(logits["i"]), "f": Answers(logits["f"], 1e-7)}
-    assert pairs.compared("i", "f", probabilities, sums, clips).exact is None
+    probabilities = {"i.onnx": Answers(first), "f.onnx": Answers(second, 1e-7)}
+    other = pairs.compared("i.onnx", "f.onnx", probabilities, sums, clips=clips, source="clips")
+    assert other.exact is None
 
 
 @pytest.mark.parametrize(
@@ -153,21 +158,21 @@ def test_clips_of_one_moment_make_mcnemar_sure_but_not_the_bootstrap() -> None:
     assert often.log_loss_interval == pytest.approx(once.log_loss_interval)
     first, second = (logits[name].argmax(axis=1) == label for name in "fs")
     only = int((first & ~second).sum()), int((second & ~first).sum())
-    assert mcnemar.p_value(*only) > 0.03
-    assert mcnemar.p_value(9 * only[0], 9 * only[1]) < 1e-6
+    assert pairs.p_value(*only) > 0.03
+    assert pairs.p_value(9 * only[0], 9 * only[1]) < 1e-6
 
 
 def test_sums_by_moment_give_the_scores_and_survive_the_report() -> None:
     label, moment, logits = drawn(3, (0.7, 0.4))
     sums = moments.summed(logits, label, moment)
-    again = moments.Moments.from_content(json.loads(json.dumps(sums.content())))
+    again = decode(encode(sums), moments.ClusterSums)
     for file, one in logits.items():
         correct, loss = one.argmax(axis=1) == label, metrics.losses(one, label)
         part = metrics.score_part(correct, loss, label, moment, 3)
         assert sums.whole(file) == pytest.approx((part.macro, part.log_loss))
         nothing = moments.difference(again, file, again, file)
         assert (nothing.macro, nothing.macro_interval, nothing.log_loss_interval) == (0, (0, 0), (0, 0))
-        perfect = moments.Moments(sums.label, sums.clips, {"p": sums.clips}, {"p": np.zeros(120)})
+        perfect = moments.ClusterSums(sums.label, sums.clips, {"p": sums.clips}, {"p": [0.0] * 120})
         gap = moments.difference(perfect, "p", again, file)  # against a constant its own interval, turned round
         spread = np.sqrt(40 / 39)
         own = [part.macro + spread * (end - part.macro) for end in part.interval or ()]
@@ -179,47 +184,46 @@ def test_margins_are_above_zero_where_right_and_thinned_evenly() -> None:
     random = np.random.default_rng(0)
     first, label = random.normal(size=(3000, 3)).astype(np.float32), random.integers(3, size=3000)
     second = first + random.normal(size=(3000, 3)).astype(np.float32)
-    found = margins.margins(first, second, label)
+    found = pairs.margins(first, second, label)
     assert found.clips == 3000
-    assert len(found.first) == len(found.right_second) == margins.POINTS
-    assert np.array_equal(found.first > 0, found.right_first)
-    assert np.array_equal(found.second > 0, found.right_second)
+    assert len(found.first) == len(found.right_second) == pairs.POINTS
+    assert np.array_equal(np.array(found.first) > 0, found.right_first)
+    assert np.array_equal(np.array(found.second) > 0, found.right_second)
     clips = np.arange(3000)
     margin = second[clips, label] - np.where(np.eye(3, dtype=bool)[label], -np.inf, second).max(axis=1)
     at = [0, 0.1, 0.5, 0.9, 1]
     assert np.quantile(found.second, at) == pytest.approx(np.quantile(margin, at), abs=0.02)
-    assert len(margins.margins(first[:400], second[:400], label[:400]).first) == 400
+    assert len(pairs.margins(first[:400], second[:400], label[:400]).first) == 400
 
 
 def test_content_and_figures_hold_every_part() -> None:
     label = np.arange(36) % 3
     clips = clips_of(label, np.arange(36) // 3, WAVEFORM[:36])
     files = {"m.tflite": model("m.tflite", lambda one: one), "m.onnx": model("m.onnx", np.sign)}
-    found = findings.judge(files, clips, LABELS, None, train_devices=["a"], pairs=[("m.tflite", "m.onnx")])
-    content = json.loads(json.dumps(findings.content(found), allow_nan=False))
-    made = findings.figures(found, lambda file: file.replace(".", "/"))
+    found = findings.judge(files, clips, LABELS, None, train_devices=["a"], compared=[("m.tflite", "m.onnx")])
+    assert decode(encode(found), findings.Accuracy) == found
+    made = figures(found)
     for file in files:
-        kept = content["files"][file]
-        assert np.sum(kept["confusion"]) == 36
-        assert {kind: sorted(parts) for kind, parts in kept["parts"].items()} == {
+        answered = found.files[file]
+        assert np.sum(answered.confusion) == 36
+        assert {kind: sorted(parts) for kind, parts in answered.parts.items()} == {
             "class": LABELS,
             "device": ["a", "s4"],
             "group": ["seen", "unseen"],
             "city": ["lyon"],
         }
-        for kind, parts in kept["parts"].items():
+        for kind, parts in answered.parts.items():
             for name, part in parts.items():
-                place = f"accuracy/{file.replace('.', '/')}/{kind}/{name}"
-                assert made[f"{place}/macro"].to_dict() | {"value": part["macro"]} == made[f"{place}/macro"].to_dict()
-                assert made[f"{place}/log_loss"].value == part["log_loss"]
-                assert list(made[f"{place}/log_loss"].interval or ()) == part["log_loss_interval"]
-        assert kept["parts"]["city"]["lyon"] == kept["whole"]
-    (pair,) = content["pairs"]
-    against = made["accuracy/m/tflite/against/m/onnx/macro"]
-    assert [against.value, list(against.interval or ())] == [
-        pair["difference"][key] for key in ("macro", "macro_interval")
-    ]
-    macro = [content["files"][file]["whole"]["macro"] for file in files]
+                place = f"accuracy/{path_of(file)}/{kind}/{name}"
+                assert (made[f"{place}/macro"], made[f"{place}/log_loss"]) == (part.macro, part.log_loss)
+                assert part.macro.source == f"{file} on the test split of d.h5"
+        lyon = answered.parts["city"]["lyon"]
+        assert replace(lyon.macro, path="") == replace(answered.whole.macro, path="")
+        assert (lyon.log_loss.interval, lyon.clips) == (answered.whole.log_loss.interval, answered.whole.clips)
+    (pair,) = found.pairs
+    against = made["accuracy/tflite/m/against/onnx/m/macro"]
+    assert against == pair.macro
+    macro = [found.files[file].whole.macro.value or 0.0 for file in files]
     assert against.value == pytest.approx(macro[0] - macro[1])
-    assert pair["mcnemar"]["p"] == made["accuracy/m/tflite/against/m/onnx/p_value"].value
-    assert content["moments"]["clips"] == [1] * 36  # three labels in each of twelve moments of this test
+    assert made["accuracy/tflite/m/against/onnx/m/p_value"].value == pairs.p_value(pair.only_first, pair.only_second)
+    assert found.sums.clips == [1] * 36  # three labels in each of twelve moments of this test

@@ -1,6 +1,5 @@
 """Energy from power whose integral is known, files as meters write them, and what codecarbon's figures become."""
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -13,13 +12,13 @@ import pytest
 
 from bench import energy as command
 from bench.boards.device import result
+from bench.boards.device.result import BoardState, TargetResult
 from bench.measure.energy import findings, host, meter
-from bench.measure.energy.findings import Findings
 from bench.measure.energy.host import Host
-from bench.measure.energy.meter import Reading, read
+from bench.measure.energy.meter import Activity, Phase, Reading, read
 from bench.measure.energy.per_inference import PerInference, Powers, student
-from bench.measure.figure import ESTIMATED, MEASURED
-from bench.measure.unmeasured import Unmeasured
+from bench.measure.figure import ESTIMATED, MEASURED, QUOTED, Unmeasured, figures
+from bench.measure.records import decode, encode
 from deploy.runtime import Model, Port
 from tinyasc import recipe
 from tinyasc.errors import UserError
@@ -145,41 +144,39 @@ PHASES = [
 ]
 
 
-def target_result(**board: Any) -> dict[str, Any]:
+def target_result(**board: Any) -> TargetResult:
     """With the two phases that last until 20 s."""
-    fixed = {"name": "b", "processor": None, "cores": 4, "architecture": "aarch64", "bits": 64, "runtimes": {}}
-    empty = {key: [] for key in ("latency", "equality", "instructions", "estimates", "warnings")}
-    said = {
-        "format": result.FORMAT,
-        "target": "pi",
-        "kind": result.DEVICE,
-        "made": "2026-01-01T00:00:00",
-        "command": "c",
-    }
-    return {**said, **empty, "models": {}, "board": {**fixed, **board}, "phases": PHASES[:2]}
+    known = {"name": "b", "processor": None, "cores": 4, "architecture": "aarch64", "bits": 64, "runtimes": {}}
+    state = BoardState(**known | board)
+    made = "2026-01-01T00:00:00"
+    return TargetResult(
+        target="pi", kind="device", board=state, made=made, command="c", models={}, phases=activity().phases[:2]
+    )
+
+
+def activity(offset: float = 0.0) -> Activity:
+    return Activity("pi", offset, [Phase(**phase) for phase in PHASES])
 
 
 def test_phases_of_a_target_by_this_machines_clock() -> None:
     seconds = np.arange(90, 140, 0.01)
     watts = 2 + 1.0 * ((seconds >= 110) & (seconds < 120)) + 2.0 * ((seconds >= 120) & (seconds < 130))
-    said = {"board": {"clock_offset_seconds": 100}, "phases": PHASES}
-    found = meter.of_target(reading(seconds.tolist(), watts.tolist()), said)
-    figures = findings.figures(Findings(None, tuple(found), None), lambda file: file.replace(".", "/"))
-    values = {path: figure.value for path, figure in figures.items()}
+    found = findings.of_meter(meter.of_target(reading(seconds.tolist(), watts.tolist()), activity(100)))
+    values = {path: figure.value for path, figure in figures(found).items()}
     assert values == pytest.approx(
         {
-            "energy/meter/m/tflite/gross": 0.03,
-            "energy/meter/m/tflite/net": 0.01,
-            "energy/meter/m/tflite/built_in/threads_4/gross": 0.4,
-            "energy/meter/m/tflite/built_in/threads_4/net": 0.2,
+            "energy/meter/tflite/m/gross": 0.03,
+            "energy/meter/tflite/m/net": 0.01,
+            "energy/meter/tflite/m/built_in/threads_4/gross": 0.4,
+            "energy/meter/tflite/m/built_in/threads_4/net": 0.2,
         },
         rel=2e-3,
     )
-    assert {figure.how for figure in figures.values()} == {MEASURED}
+    assert {figure.provenance for figure in figures(found).values()} == {MEASURED}
     with pytest.raises(UserError, match=r"covers 90 to 139\.99 s, not all from 0 to 10: give times of the same clock"):
-        meter.of_target(reading(seconds.tolist(), watts.tolist()), said | {"board": {"clock_offset_seconds": None}})
+        meter.of_target(reading(seconds.tolist(), watts.tolist()), activity())
     with pytest.raises(UserError, match="measure it again with steady phases"):
-        meter.of_target(reading(*RAMP), {"board": {"clock_offset_seconds": 0}, "phases": []})
+        meter.of_target(reading(*RAMP), Activity("pi", 0.0, []))
 
 
 def test_command_says_net_and_gross(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -257,18 +254,22 @@ def test_what_codecarbon_says_becomes_joules_of_an_inference(
     found = host.measure({"m.tflite": Model(model.path, "none", 0, model.input, model.output, run)}, seconds=0.05)
     assert isinstance(found, Host)
     count = found.processor["m.tflite"].inferences
-    figures = findings.figures(Findings(found, (), 1000), lambda _: "tflite/m")
+    energies = findings.of_host(found, 1000)
+    paths = figures(energies)
     joules = {"net": 2 * 20 / count, "gross": 3 * 20 / count, "whole": 5 * 20 / count}  # ten rounds of 2 s
     for key, value in joules.items():
-        figure = figures[f"energy/host/tflite/m/{key}"]
+        figure = paths[f"energy/host/tflite/m/{key}"]
         assert figure.value == pytest.approx(value)
-        assert figure.how == (ESTIMATED if key == "whole" else how)  # memory is never counted
-    split = figures["energy/host/tflite/m/test_split"]
+        assert figure.provenance == (ESTIMATED if key == "whole" else how)  # memory is never counted
+    split = paths["energy/host/tflite/m/test_split"]
     assert (split.value, split.unit) == (pytest.approx(1000 * joules["whole"] / 3.6e6), "kWh")
-    content = json.loads(json.dumps(findings.content(Findings(found, (), 1000))))
-    assert content["host"]["counted"] == (how == MEASURED)
-    assert ("65 W that it assumes" in content["host"]["means"]) == (how == ESTIMATED)
-    assert content["host"]["files"]["m.tflite"]["idle_watts"] == pytest.approx(1)
+    assert paths["energy/baseline_2022/test_split"].provenance == QUOTED
+    of_host = energies.host
+    assert of_host is not None
+    assert of_host.counted == (how == MEASURED)
+    assert ("65 W that it assumes" in of_host.means) == (how == ESTIMATED)
+    assert of_host.files["m.tflite"].processor.idle_watts == pytest.approx(1)
+    assert decode(encode(energies), findings.Energies) == energies
 
 
 def test_energy_without_codecarbon_or_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,8 +278,7 @@ def test_energy_without_codecarbon_or_time(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "codecarbon", None)
     found = host.measure({"m.tflite": idle_model()}, seconds=10)
     assert found == Unmeasured(host.MISSING)
-    assert findings.content(Findings(found, (), None)) == {"host": None, "host_unmeasured": host.MISSING, "meter": []}
-    assert findings.figures(Findings(found, (), None), str) == {}
+    assert findings.of_host(found, None) == findings.Energies(None, host.MISSING, [])
 
 
 @pytest.mark.usefixtures("short")

@@ -1,19 +1,25 @@
 """The whole judge on a tiny export run and on foreign files: its figures against arithmetic, and what it writes."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import h5py
-import jsonschema
 import numpy as np
 import pytest
 
 from bench import __main__ as command
 from bench.boards.device import result
-from bench.measure import subject
-from bench.report import content as contents
-from bench.report import document, page
+from bench.boards.device.result import TargetResult
+from bench.measure import records, subject
+from bench.measure.energy.meter import Phase
+from bench.measure.figure import QUOTED, Figure, path_of
+from bench.report import assemble, document, page
+from bench.report.document import Report
+from tests.support import tiny_results
+from tests.support.tiny_report import edited
 from tests.support.tiny_run import MEL, few_processes, write_data, write_run
 from tinyasc import artifact, recipe
 from tinyasc.errors import UserError
@@ -36,109 +42,115 @@ def judge(model: Path, *more: object) -> int:
         return recipe.run(command.judge, ["--model", str(model), *FAST, *map(str, more)])
 
 
-def report(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "report.json").read_text())
+def report(folder: Path) -> Report:
+    return document.read(folder / "report.json")
 
 
 def test_figures_say_what_they_are_and_fit_together(judged: Path) -> None:
-    content = report(judged / "runs/bench")
-    assert content == json.loads((judged / "copy.json").read_text()) == document.read(judged / "copy.json")
-    figures = content["figures"]
-    for name, figure in figures.items():
-        assert figure["how"] in ("measured", "estimated", "quoted"), name
-        assert figure["unit"], name
-        assert figure["source"], name
-    assert figures["accuracy/teacher/macro"] == {
-        "value": 0.9,
-        "unit": "fraction",
-        "how": "quoted",
-        "source": "model card of the teacher run",
-    }
-    assert figures["accuracy/student/macro"]["value"] is None
-    int8 = figures["accuracy/tflite/int8/macro"]
-    counts = np.array(content["accuracy"]["files"]["model.tflite"]["confusion"])
-    assert counts.sum() == content["data"]["test_clips"] == 36
-    assert int8["value"] == pytest.approx((np.diag(counts) / counts.sum(axis=1)).mean())
-    assert int8["interval"][0] <= int8["value"] <= int8["interval"][1]
-    assert figures["accuracy/tflite/int8/city/lyon/macro"] == int8  # the one there is
-    assert len(figures["accuracy/tflite/int8/class/tram/macro"]["interval"]) == 2
-    assert content["data"]["test_moments"] == content["data"]["test_recordings"] == 18  # other names tell nothing
-    groups = {name: figures[f"accuracy/tflite/int8/group/{name}/macro"]["value"] for name in ("seen", "unseen")}
-    assert groups["unseen"] == figures["accuracy/tflite/int8/device/s4/macro"]["value"]
-    assert figures["cost/tflite/int8/macs"]["value"] == 1092
-    assert figures["size/tflite/int8"]["value"] == (judged / "runs/export/model.tflite").stat().st_size
-    assert figures["latency/tflite/int8_over_float"]["value"] > 0
-    assert figures["memory/tflite/int8/resident_peak"]["value"] > 1e7
-    assert {year: one["passed"] for year, one in content["verdict"]["years"].items()} == {
-        str(year): True for year in (2022, 2023, 2024, 2025)
-    }
-    twins, formats = content["accuracy"]["pairs"]
-    assert twins["agreement"]["same_top1"] > 30  # 36 clips; INT8 is close to float
-    assert formats["exact"]["identical"] < 36  # another network in this test
-    assert content["sentence"].startswith("The INT8 model fits the DCASE Task 1 limits of every year from 2022 to 2025")
-    assert content["sentence"].endswith("its float twin.")
-    assert (content["energy"], content["targets"]) == (None, [])
+    found = report(judged / "runs/bench")
+    assert found == document.read(judged / "copy.json")
+    paths = found.figures
+    assert sum(1 for _ in walked(found)) == len(paths)  # no path twice
+    for name, figure in paths.items():
+        assert figure.path == name
+        assert figure.unit, name
+        assert figure.source, name
+    source = "model card of the teacher run"
+    assert paths["accuracy/teacher/macro"] == Figure(0.9, "fraction", QUOTED, source, path="accuracy/teacher/macro")
+    assert paths["accuracy/student/macro"].value is None
+    int8 = paths["accuracy/tflite/int8/macro"]
+    assert found.answered is not None
+    assert found.data is not None
+    assert found.accuracy is not None
+    counts = np.array(found.answered.confusion)
+    assert counts.sum() == found.data.test_clips == 36
+    assert int8.value == pytest.approx((np.diag(counts) / counts.sum(axis=1)).mean())
+    low, high = int8.interval or (1.0, 0.0)
+    assert low <= (int8.value or 0.0) <= high
+    city = paths["accuracy/tflite/int8/city/lyon/macro"]
+    assert (city.value, city.interval) == (int8.value, int8.interval)  # the one there is
+    assert paths["accuracy/tflite/int8/class/tram/macro"].interval is not None
+    assert found.data.test_moments == found.data.test_recordings == 18  # other names tell nothing
+    unseen = paths["accuracy/tflite/int8/group/unseen/macro"].value
+    assert unseen == paths["accuracy/tflite/int8/device/s4/macro"].value
+    assert "accuracy/tflite/int8/group/seen/macro" in paths
+    assert paths["cost/tflite/int8/macs"].value == 1092
+    assert paths["size/tflite/int8"].value == (judged / "runs/export/model.tflite").stat().st_size
+    assert (paths["latency/tflite/int8_over_float"].value or 0) > 0
+    assert (paths["memory/tflite/int8/resident_peak"].value or 0) > 1e7
+    assert {year: one.passed for year, one in found.compliance.years.items()} == dict.fromkeys(range(2022, 2026), True)
+    twins, formats = found.accuracy.pairs
+    assert twins.agreement.same_top1 > 30  # 36 clips; INT8 is close to float
+    assert formats.exact is not None
+    assert formats.exact.identical < 36  # another network in this test
+    assert found.sentence.startswith("The INT8 model fits the DCASE Task 1 limits of every year from 2022 to 2025")
+    assert found.sentence.endswith("its float twin.")
+    assert (found.energy, found.targets) == (None, [])
+
+
+def walked(node: Any) -> Iterator[Figure]:
+    """Figures, found in another way than `bench.measure.figure` finds them."""
+    if isinstance(node, Figure):
+        yield node
+    elif isinstance(node, list | tuple):
+        yield from (figure for child in node for figure in walked(child))
+    elif isinstance(node, dict) or hasattr(node, "__dataclass_fields__"):
+        children = node if isinstance(node, dict) else {name: getattr(node, name) for name in node.__dataclass_fields__}
+        yield from (figure for child in children.values() for figure in walked(child))
+
+
+def test_the_schema_holds_what_is_written(judged: Path) -> None:
+    schema = records.schema(Report)
+    content = json.loads((judged / "copy.json").read_text())
+    assert set(schema["$defs"]["Report"]["properties"]) == set(content)
+    assert schema["$defs"]["Figure"]["properties"]["provenance"] == {"enum": ["estimated", "measured", "quoted"]}
+    assert set(schema["$defs"]["Report"]["required"]) == set(content) - {"format"}
 
 
 def test_the_page_is_made_from_the_report_alone(judged: Path) -> None:
     html = (judged / "runs/bench/report.html").read_text()
     assert html == page.render(document.read(judged / "copy.json"))
-    assert report(judged / "runs/bench")["sentence"] in html
+    assert report(judged / "runs/bench").sentence in html
 
 
 def test_a_file_from_elsewhere_is_judged_without_a_card(judged: Path, tmp_path: Path) -> None:
     file = tmp_path / "own.tflite"
     file.write_bytes((judged / "runs/export/model.tflite").read_bytes())
     assert judge(file) == 0
-    content = report(tmp_path / "own.bench")
-    assert content["accuracy"] is content["data"] is content["model"] is None
-    assert content["figures"]["cost/network/macs"]["value"] == 1092
-    assert content["sentence"].startswith("own.tflite fits the DCASE Task 1 limits of every year")
-    assert "how well it hears was not measured" in content["sentence"]
+    found = report(tmp_path / "own.bench")
+    assert found.accuracy is found.data is found.card is None
+    assert found.figures["cost/network/macs"].value == 1092
+    assert found.sentence.startswith("own.tflite fits the DCASE Task 1 limits of every year")
+    assert "how well it hears was not measured" in found.sentence
     hears = [f"--mel.{name}={value}" for name, value in vars(MEL).items()]
     twin = judged / "runs/export/model_float.tflite"
     assert judge(file, "--data", judged / "data.h5", "--reference", twin, *hears) == 0
-    content, of_run = report(tmp_path / "own.bench"), report(judged / "runs/bench")
-    answered, by_run = (one["accuracy"] for one in (content, of_run))
-    assert answered["files"]["own.tflite"]["whole"] == by_run["files"]["model.tflite"]["whole"]
-    assert answered["pairs"][0]["agreement"] == by_run["pairs"][0]["agreement"]
-    assert "seen" not in answered["files"]["own.tflite"]["parts"]["group"]  # nobody says what it was trained on
+    found, of_run = report(tmp_path / "own.bench"), report(judged / "runs/bench")
+    assert found.answered is not None
+    assert of_run.answered is not None
+    assert found.pair is not None
+    assert of_run.pair is not None
+    whole, by_run = found.answered.whole, of_run.answered.whole
+    assert (whole.macro.value, whole.macro.interval) == (by_run.macro.value, by_run.macro.interval)
+    assert (whole.log_loss.value, whole.clips, whole.moments) == (by_run.log_loss.value, by_run.clips, by_run.moments)
+    assert found.pair.agreement == of_run.pair.agreement
+    assert "seen" not in found.answered.parts["group"]  # nobody says what it was trained on
 
 
 def test_a_single_file_is_no_companion_whatever_its_name(judged: Path, tmp_path: Path) -> None:
     for name in ("drop_in.tflite", "model_float16.tflite", "int8.tflite"):
         (tmp_path / name).write_bytes((judged / "runs/export/model.tflite").read_bytes())
-        found = subject.of(tmp_path / name)
+        found = subject.of(tmp_path / name).model
         assert (found.main, found.costly, found.drop_ins) == ([name], [name], {})
     with pytest.raises(UserError, match="named too much like"):  # both would have the figures of tflite/int8
         subject.of(judged / "runs/export/model.tflite", tmp_path / "int8.tflite")
 
 
-def measured_on_a_board(run: Path, file: str, target: str) -> dict[str, Any]:
-    board = {"name": "Board", "processor": "cortex-a72", "cores": 4, "architecture": "aarch64", "bits": 64}
-    empty: dict[str, Any] = {kind: [] for kind in ("latency", "equality", "estimates", "phases", "warnings")}
-    return {
-        "format": 1,
-        "target": target,
-        "kind": "emulated",
-        "made": "2026-01-01T00:00:00+00:00",
-        "command": "",
-        "board": {**board, "runtimes": {}, "clock_hz": 1.5e9},
-        "models": {file: artifact.file_sha256(run / file)},
-        "instructions": [
-            {
-                "file": file,
-                "runtime": "r",
-                "kernels": "XNNPACK",
-                "threads": 1,
-                "processor": "cortex-a72",
-                "integer": True,
-                "total": 4000,
-                "classes": {"load": 4000},
-            }
-        ],
-        **empty,
-    }
+def measured_on_a_board(run: Path, file: str, target: str) -> TargetResult:
+    counted = tiny_results.instructions(4000, file=file)
+    total = replace(counted.total, path=f"target/{target}/{path_of(file)}/instructions")
+    models = {file: artifact.file_sha256(run / file)}
+    return tiny_results.result("emulated", target=target, models=models, instructions=[replace(counted, total=total)])
 
 
 def test_targets_of_these_very_files_join_the_report(
@@ -146,23 +158,23 @@ def test_targets_of_these_very_files_join_the_report(
 ) -> None:
     run, out = judged / "runs/export", tmp_path / "bench"
     result.write(out / "targets/old.json", measured_on_a_board(run, "model.tflite", "old"))
-    other = {**measured_on_a_board(run, "model.tflite", "other"), "models": {"model.tflite": 64 * "0"}}
+    other = replace(measured_on_a_board(run, "model.tflite", "other"), models={"model.tflite": 64 * "0"})
     result.write(out / "targets/other.json", other)
     assert judge(run, "--out", out) == 0
     first = report(out)
-    assert [one["target"] for one in first["targets"]] == ["old"]
-    assert first["figures"]["target/old/tflite/int8/instructions"]["value"] == 4000
+    assert [one.target for one in first.targets] == ["old"]
+    assert first.figures["target/old/tflite/int8/instructions"].value == 4000
     monkeypatch.setattr(
         "bench.boards.on_target.measure", lambda *_, **__: measured_on_a_board(run, "model_float.tflite", "pi4")
     )
     assert judge(run, "--out", out, "--target", "pi4") == 0
     second = report(out)
-    assert second["made"] == first["made"]  # this machine was not measured again
-    assert [one["target"] for one in second["targets"]] == ["old", "pi4"]
-    assert second["figures"]["target/pi4/tflite/float/instructions"]["how"] == "measured"
-    assert contents.with_targets(second, []) == {**first, **contents.with_targets(first, [])}
+    assert second.made == first.made  # this machine was not measured again
+    assert [one.target for one in second.targets] == ["old", "pi4"]
+    assert second.figures["target/pi4/tflite/float/instructions"].provenance == "measured"
+    assert assemble.with_targets(second, []) == assemble.with_targets(first, [])
     assert judge(run, "--out", out, "--target", "pi4", "--data", judged / "data.h5") == 0
-    assert report(out)["accuracy"]["files"].keys() >= {"model.tflite"}  # data that the report did not know: made again
+    assert report(out).answered is not None  # data that the report did not know: made again
     (out / "targets/old.json").write_text("{")
     before = (out / "report.json").read_bytes()
     assert judge(run, "--out", out) == 1  # before the work, not after it
@@ -173,29 +185,30 @@ def test_a_power_meter_says_what_an_inference_took_on_the_device(
     judged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, out = judged / "runs/export", tmp_path / "bench"
-    device = {**measured_on_a_board(run, "model.tflite", "pi"), "kind": "device", "instructions": []}
-    device["board"] |= {"clock_offset_seconds": 5.0}
-    idle = {"phase": "idle", "file": None, "kernels": None, "threads": None, "inferences": 0}
-    ran = {"phase": "inference", "file": "model.tflite", "kernels": "XNNPACK", "threads": 1, "inferences": 1000}
-    device["phases"] = [{**idle, "started": 100.0, "ended": 120.0}, {**ran, "started": 120.0, "ended": 140.0}]
+    phases = [
+        Phase("idle", None, None, None, 100.0, 120.0, 0),
+        Phase("inference", "model.tflite", "XNNPACK", 1, 120.0, 140.0, 1000),
+    ]
+    device = replace(measured_on_a_board(run, "model.tflite", "pi"), kind="device", instructions=[], phases=phases)
+    device = replace(device, board=replace(device.board, clock_offset_seconds=5.0))
     result.write(out / "targets/pi.json", device)
     rows = [f"{second},{2.0 if second < 125 else 3.0}" for second in np.arange(100, 150, 0.5)]  # by the other clock
     meter = tmp_path / "meter.csv"
     meter.write_text("\n".join(["time_s,power_w", *rows]))
     assert judge(run, "--out", out, "--meter", meter) == 0
-    content = report(out)
-    figure = content["figures"]["energy/meter/tflite/int8/net"]
-    assert (figure["value"], figure["how"]) == (pytest.approx(1.0 * 20 / 1000, rel=0.02), "measured")
-    assert content["energy"]["meter"][0]["file"] == "model.tflite"
-    assert content["energy"]["host"] is None
-    result.write(out / "targets/twin.json", {**device, "target": "twin"})
+    found = report(out)
+    figure = found.figures["energy/meter/tflite/int8/net"]
+    assert (figure.value, figure.provenance) == (pytest.approx(1.0 * 20 / 1000, rel=0.02), "measured")
+    assert found.energy is not None
+    assert (found.energy.meter[0].file, found.energy.host) == ("model.tflite", None)
+    result.write(out / "targets/twin.json", replace(device, target="twin"))
     assert judge(run, "--out", out, "--meter", meter) == 1
     assert "covers measurements of pi and twin" in capsys.readouterr().err
     (out / "targets/twin.json").unlink()
     meter.write_text("\n".join(["time_s,power_w", *rows[:20]]))  # it was switched off before
     assert judge(run, "--out", out, "--meter", meter) == 1
     assert "covers no measurement of a device" in capsys.readouterr().err
-    assert report(out) == content
+    assert report(out) == found
 
 
 def test_bad_input_gets_one_line_and_leaves_nothing(
@@ -237,9 +250,8 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
 def test_worse_than_an_older_report_ends_with_1(
     judged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    old = report(judged / "runs/bench")
-    old["figures"]["cost/tflite/int8/macs"]["value"] = 1000
-    (tmp_path / "old.json").write_text(json.dumps(old))
+    old = edited(report(judged / "runs/bench"), ("figures:cost/tflite/int8/macs", {"value": 1000}))
+    (tmp_path / "old.json").write_bytes(records.encode(old))
     assert judge(judged / "runs/export", "--out", tmp_path / "bench", "--compare", tmp_path / "old.json") == 1
     said = capsys.readouterr()
     assert "cost/tflite/int8/macs" in said.err.strip().splitlines()[-1]
@@ -247,12 +259,12 @@ def test_worse_than_an_older_report_ends_with_1(
     assert "INT8 .tflite / float .tflite, latency" in said.out
 
 
-def test_report_json_comes_last_and_only_as_the_schema_has_it(judged: Path, tmp_path: Path) -> None:
-    content = report(judged / "runs/bench")
-    with pytest.raises(jsonschema.ValidationError):
-        document.write({**content, "verdict": 3}, tmp_path)
+def test_report_json_comes_last_and_only_as_its_types_have_it(judged: Path, tmp_path: Path) -> None:
+    found = report(judged / "runs/bench")
+    with pytest.raises(records.RecordError, match=r"Expected `str`, got `int` - at `\$\.sentence`"):
+        page.write(replace(found, sentence=3), tmp_path)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
     (tmp_path / "report.html").mkdir()  # the page cannot be written
     with pytest.raises(OSError, match=r"report\.html"):
-        document.write(content, tmp_path)
+        page.write(found, tmp_path)
     assert not (tmp_path / "report.json").exists()  # else make would take the report for complete

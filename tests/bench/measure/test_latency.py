@@ -43,8 +43,8 @@ def test_who_is_sure_leaves_and_the_others_go_on() -> None:
     watches = {"steady": reading([1_000_000]), "wild": reading([1_000_000, 2_000_000])}
     timing = rounds.interleaved(watches, seconds=LONG)
     steady, wild = timing.latency("steady"), timing.latency("wild")
-    assert (steady.runs, steady.sure, steady.interval) == (rounds.ENOUGH_ROUNDS, True, (1.0, 1.0))
-    assert (wild.runs, wild.sure, wild.interval) == (rounds.MOST_ROUNDS, False, (1.0, 2.0))
+    assert (steady.runs, steady.converged, steady.interval) == (rounds.ENOUGH_ROUNDS, True, (1.0, 1.0))
+    assert (wild.runs, wild.converged, wild.interval) == (rounds.MOST_ROUNDS, False, (1.0, 2.0))
     assert timing.quotient("wild", "steady").value == 1.5  # over the rounds that both were in
 
 
@@ -77,8 +77,8 @@ def test_drift_compares_the_halves(times: list[int], drift: float) -> None:
 def test_what_drifted_is_not_known_however_narrow_its_interval(last: float, sure: bool) -> None:
     latency = rounds.Timing({"one": np.linspace(1, last, 300)}, {"one": ""}).latency("one")
     assert latency.interval is not None
-    assert (latency.interval[1] - latency.interval[0]) / 2 < rounds.SURE * latency.median
-    assert latency.sure == sure
+    assert (latency.interval[1] - latency.interval[0]) / 2 < rounds.MAX_REL_CI * latency.median
+    assert latency.converged == sure
 
 
 def test_a_call_is_timed_behind_one_that_is_not() -> None:

@@ -1,17 +1,16 @@
 """The whole room on tiny files: which ways are timed, what is left out and why, and what it tells the report."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from bench.measure.environments import TFLITE_RUNTIME
-from bench.measure.figure import path_of
-from bench.measure.graph import cost
-from bench.measure.latency import content, end_to_end, measure, rounds, start
+from bench.measure.figure import figures
+from bench.measure.latency import end_to_end, measure, rounds, start
 from bench.measure.latency.end_to_end import Sound
 from bench.measure.latency.order_statistics import Median
-from bench.measure.latency.variants import Variant
+from bench.measure.latency.variants import Kernels, Variant
+from bench.measure.records import decode, encode
 from tests.support import tiny_models
 from tinyasc import machine
 from tinyasc.errors import UserError
@@ -56,32 +55,37 @@ def found(files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> m
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(machine, "usable_cores", lambda: 2)
         thorough = ["model.tflite", "model_float.tflite", "model.onnx"]
-        return measure.measure(files, thorough, SOUND, seconds=0.01, environments=environments)
+        return measure.measure(files, thorough, SOUND, seconds=0.01, environments=environments, cpu="Some CPU")
+
+
+def timed(found: measure.Latencies, file: str, kernels: Kernels = "default", threads: int = 1) -> measure.TimedVariant:
+    wanted = Variant(file, kernels, threads).name
+    return next(one for one in found.variants if one.name == wanted)
 
 
 def test_every_way_that_there_is(found: measure.Latencies) -> None:
-    names = {variant.name for variant in found.latencies}
+    names = {variant.name for variant in found.variants}
     ways = ["", "/2_threads", "/built_in", "/built_in/2_threads", "/tflite_runtime", "/tflite_runtime/2_threads"]
     expected = {f"{file}{way}" for file in ("model.tflite", "model_float.tflite") for way in ways}
     assert names == expected | {"model.onnx", "model.onnx/2_threads", "model_float.onnx"}
-    assert found.latencies[Variant("model.tflite", "tflite_runtime", 2)].median == 2.0
-    assert "built-in" in found.latencies[Variant("model_float.tflite", "built_in")].kernels
-    assert [one.what for one in found.absent] == ["4 threads"]
-    assert "2 cores" in found.absent[0].why
-    one, two = (found.latencies[Variant("model.tflite", threads=threads)].runs for threads in (1, 2))
+    assert timed(found, "model.tflite", "tflite_runtime", 2).median.value == 2.0
+    assert "built-in" in timed(found, "model_float.tflite", "built_in").runtime
+    assert [one.name for one in found.skipped] == ["4 threads"]
+    assert "2 cores" in found.skipped[0].reason
+    one, two = (timed(found, "model.tflite", threads=threads).runs for threads in (1, 2))
     assert one >= rounds.LEAST_ROUNDS
     assert two >= measure.LEAST_ROUNDS_OF_MORE_THREADS
 
 
 def test_figures_keep_their_paths(found: measure.Latencies) -> None:
-    figures = content.figures(found, path_of, "Some CPU")
-    usual = found.latencies[Variant("model.tflite")]
-    assert figures["latency/tflite/int8/median"].value == usual.median
-    assert figures["latency/tflite/int8/median"].interval == usual.interval
-    assert f"one thread, {usual.runs} interleaved runs, Some CPU" in figures["latency/tflite/int8/p95"].source
-    assert figures["latency/tflite/int8/p99"].value is None  # of 60 runs
-    assert "2 threads" in figures["latency/tflite/int8/tflite_runtime/2_threads/median"].source
-    assert figures["latency/tflite/int8_over_float/tflite_runtime"].value == 1.0
+    paths = figures(found)
+    usual = timed(found, "model.tflite")
+    assert found.usual("model.tflite") is usual
+    assert paths["latency/tflite/int8/median"] == usual.median
+    assert f"one thread, {usual.runs} interleaved runs, Some CPU" in paths["latency/tflite/int8/p95"].source
+    assert paths["latency/tflite/int8/p99"].value is None  # of 60 runs
+    assert "2 threads" in paths["latency/tflite/int8/tflite_runtime/2_threads/median"].source
+    assert paths["latency/tflite/int8_over_float/tflite_runtime"].value == 1.0
     for path in (
         "latency/tflite/int8_over_float",
         "latency/tflite/int8_over_float/built_in/2_threads",
@@ -90,44 +94,37 @@ def test_figures_keep_their_paths(found: measure.Latencies) -> None:
         "latency/onnx/int8/end_to_end/front_end",
         "latency/tflite/int8/end_to_end/front_end_share",
     ):
-        assert (figures[path].value or 0) > 0, path
-    assert "latency/onnx/int8_over_float" not in figures  # its float file is none of the thorough ones
+        assert (paths[path].value or 0) > 0, path
+    assert "latency/onnx/int8_over_float" not in paths  # its float file is none of the thorough ones
 
 
-def test_content_is_json_and_joins_profiles_with_layers(found: measure.Latencies, files: dict[str, Path]) -> None:
-    costs = {name: cost.read(path) for name, path in files.items()}
-    told = json.loads(json.dumps(content.content(found, costs), allow_nan=False))
-    assert {(one["file"], one["kernels"], one["threads"]) for one in told["variants"]} >= {
-        ("model.tflite", "built_in", 2)
-    }
-    steps = told["profiles"]["model.tflite"]["steps"]
-    assert set(told["profiles"]) == {"model.tflite", "model.onnx"}  # those of integers
-    assert [step["operations"] for step in steps][:2] == [["PAD", "CONV_2D"], ["DEPTHWISE_CONV_2D"]]
-    assert sum(step["macs"] for step in steps) == 1092  # as tests/bench/measure/test_graph.py counts them by hand
-    assert steps[0]["share"] == steps[0]["microseconds"] / told["profiles"]["model.tflite"]["sum"]
-    assert set(told["starts"]) == {"model.tflite", "model_float.tflite", "model.onnx", "model_float.onnx"}
-    assert set(told["end_to_end"]["model.tflite"]["parts"]) == set(end_to_end.PARTS)
-    assert told["end_to_end"]["model.tflite"]["drop_in"] is None
-    unsure = [variant for variant, latency in found.latencies.items() if not latency.sure]
-    assert told["unsure"] == [content.in_words(variant) for variant in unsure]
-    assert content.in_words(Variant("m.tflite", "built_in", 2)) == "m.tflite, built-in kernels, 2 threads"
+def test_what_was_found_is_json_and_joins_profiles_with_layers(found: measure.Latencies) -> None:
+    assert decode(encode(found), measure.Latencies) == found
+    profile = found.profiles["model.tflite"]
+    assert set(found.profiles) == {"model.tflite", "model.onnx"}  # those of integers
+    assert [step.operations for step in profile.steps][:2] == [["PAD", "CONV_2D"], ["DEPTHWISE_CONV_2D"]]
+    assert sum(step.macs for step in profile.steps) == 1092  # as tests/bench/measure/test_graph.py counts them by hand
+    assert profile.share(profile.sum) == 1.0
+    assert set(found.starts) == {"model.tflite", "model_float.tflite", "model.onnx", "model_float.onnx"}
+    assert set(found.end_to_end["model.tflite"].parts) == set(end_to_end.PARTS)
+    assert found.end_to_end["model.tflite"].drop_in_milliseconds is None
 
 
 def test_a_float_twin_may_have_any_name(files: dict[str, Path], tmp_path: Path) -> None:
     pair = {"a.tflite": files["model.tflite"], "b.tflite": files["model_float.tflite"], "c.onnx": files["model.onnx"]}
     found = measure.measure(pair, list(pair), seconds=0.01, environments=tmp_path)
-    assert {(ratio.variant.file, ratio.reference.file) for ratio in found.ratios} == {("a.tflite", "b.tflite")}
-    assert "latency/tflite/a_over_b" in content.figures(found, path_of, "Some CPU")
+    assert {(ratio.variant.file, ratio.reference) for ratio in found.ratios} == {("a.tflite", "b.tflite")}
+    assert "latency/tflite/a_over_b" in figures(found)
 
 
 def test_a_foreign_file_alone(files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "usable_cores", lambda: 1)
     one = {"foreign.tflite": files["model_float.tflite"]}
     found = measure.measure(one, list(one), seconds=0.01, environments=tmp_path / "environments")
-    assert {variant.name for variant in found.latencies} == {"foreign.tflite", "foreign.tflite/built_in"}
-    assert (found.ratios, found.end_to_end) == ((), {})
+    assert {variant.name for variant in found.variants} == {"foreign.tflite", "foreign.tflite/built_in"}
+    assert (found.ratios, found.end_to_end) == ([], {})
     assert set(found.profiles) == {"foreign.tflite"}  # of reals, since there is no other
-    why = {one.what: one.why for one in found.absent}
+    why = {one.name: one.reason for one in found.skipped}
     assert set(why) == {"2 threads", "4 threads", "tflite-runtime", "from the waveform"}
     assert why["tflite-runtime"].endswith("`python -m bench.environments` makes it")
 
@@ -136,10 +133,10 @@ def test_what_another_runtime_refuses_is_told_and_left_out(files: dict[str, Path
     environments = environment(tmp_path, REFUSING)
     one = {"model.tflite": files["model.tflite"]}
     found = measure.measure(one, list(one), seconds=0.01, environments=environments)
-    why = {one.what: one.why for one in found.absent}["model.tflite/tflite_runtime"]
+    why = {one.name: one.reason for one in found.skipped}["model.tflite/tflite_runtime"]
     assert "version 9 of CONV_2D is not known" in why
     assert "\n" not in why
-    assert all(variant.kernels != "tflite_runtime" for variant in found.latencies)
+    assert all(variant.kernels != "tflite_runtime" for variant in found.variants)
 
 
 def test_a_file_that_does_not_load_is_an_error(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from bench.measure.graph import cost
 from bench.measure.graph.graph import Graph, Key, Operation
 from bench.measure.graph.read_tflite import read_tflite
-from bench.measure.latency import prefixes, profile_onnx, profile_tflite
+from bench.measure.latency import profile_onnx, profile_tflite
 from bench.measure.latency.profile import Profile, Step
 from deploy import runtime
 from tests.support import tiny_models
@@ -34,7 +34,7 @@ def test_a_prefix_gives_what_the_whole_computes_by_then(tflite: Path) -> None:
     expected = {graph.tensors[key].name: whole.get_tensor(key) for key in range(len(graph.tensors))}
     live = [["image"], ["padded"], ["first"], ["first", "second"], ["added"], ["last"], ["logits"]]
     for count, names in enumerate(live):
-        cut = prefixes.cut(content, graph, count)
+        cut = profile_tflite.cut(content, graph, count)
         assert len(read_tflite(cut).operations) == count
         interpreter, _ = runtime.tflite_interpreter(tflite, kernels="built-in", content=cut)
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], raw)
@@ -64,13 +64,13 @@ def test_nothing_is_cut_between_what_is_fused(
     operations: list[tuple[str, list[Key], Key]], cuts: list[int], live: list[Key]
 ) -> None:
     graph = Graph({}, tuple(operation(*one) for one in operations), (0,), (9,))
-    assert prefixes.cuts(graph) == cuts
-    assert list(prefixes.live(graph, 3)) == live
+    assert profile_tflite.cuts(graph) == cuts
+    assert list(profile_tflite.live(graph, 3)) == live
 
 
 def test_steps_of_a_tflite_hold_every_layer_once(tflite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     profile, layers = profile_tflite.measure(tflite, seconds=0.0), cost.read(tflite).layers
-    assert [step.layers for step in profile.steps] == [(0, 1), (2,), (3,), (4,), (5,)]
+    assert [step.layers for step in profile.steps] == [[0, 1], [2], [3], [4], [5]]
     assert [step.name for step in profile.steps] == ["first", "second", "added", "last", "logits"]
     assert [layers[step.layers[-1]].name for step in profile.steps] == [step.name for step in profile.steps]
     assert profile.runs == profile_tflite.LEAST_ROUNDS
@@ -86,7 +86,7 @@ def test_steps_of_a_tflite_hold_every_layer_once(tflite: Path, monkeypatch: pyte
     [([40, 59], 100, 0, True), ([40, 40], 100, 0, False), ([40, 40], 100, 25, True), ([90, 30], 100, 1, False)],
 )
 def test_a_profile_adds_up_or_not(steps: list[float], whole: float, noise: float, adds_up: bool) -> None:
-    found = tuple(Step((), "", one, None) for one in steps)
+    found = [Step([], [], 0, "", one, None) for one in steps]
     profile = Profile("", found, call=1.0, whole=whole, noise=noise, runs=1)
     assert profile.sum == 1 + sum(steps)
     assert profile.adds_up == adds_up

@@ -1,6 +1,5 @@
 """What processes and arenas say of a tiny file, what the report holds of it, and why there is none."""
 
-import json
 from pathlib import Path
 
 import onnx
@@ -8,10 +7,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from bench.measure import environments
+from bench.measure.figure import Unmeasured, figures
 from bench.measure.memory import arena, findings, resident, resident_child
-from bench.measure.memory.arena import Allocations, Arena
+from bench.measure.memory.arena import Allocations
 from bench.measure.memory.resident import Resident, Spread
-from bench.measure.unmeasured import Unmeasured
 from tests.support import tiny_models
 
 # Written by tflite-micro 0.dev20261023182759 for MLPerf Tiny's keyword-spotting reference model (kws_ref_model.tflite).
@@ -91,14 +90,13 @@ def test_a_file_that_does_not_run_is_said_and_not_fatal(folder: Path) -> None:
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), folder / "g.onnx")
     found = findings.measure({"g.onnx": folder / "g.onnx", "m.onnx": folder / "m.onnx"}, folder, repeats=1)
-    content = json.loads(json.dumps(findings.content(found)))
-    assert content["g.onnx"]["resident"] is None
-    assert "g.onnx does not run in a process of its own: " in content["g.onnx"]["resident_unmeasured"]
-    assert content["m.onnx"]["resident_unmeasured"] is None
-    assert content["m.onnx"]["arena_unmeasured"] == "TensorFlow Lite Micro runs .tflite files only"
-    figures = findings.figures(found, lambda file: file)
-    assert set(figures) == {"memory/g.onnx/peak_activations"} | {
-        f"memory/m.onnx/{key}"
+    assert found["g.onnx"].resident is None
+    assert "g.onnx does not run in a process of its own: " in str(found["g.onnx"].resident_unmeasured)
+    assert found["m.onnx"].resident_unmeasured is None
+    assert found["m.onnx"].arena_unmeasured == "TensorFlow Lite Micro runs .tflite files only"
+    paths = figures(found)
+    assert set(paths) == {"memory/onnx/g/peak_activations"} | {
+        f"memory/onnx/m/{key}"
         for key in (
             "peak_activations",
             "resident_increment",
@@ -107,7 +105,7 @@ def test_a_file_that_does_not_run_is_said_and_not_fatal(folder: Path) -> None:
             "resident_runtime",
         )
     }
-    assert figures["memory/m.onnx/resident_increment"].interval is None  # one process has no spread
+    assert paths["memory/onnx/m/resident_increment"].interval is None  # one process has no spread
 
 
 def test_recorded_allocations_are_read() -> None:
@@ -128,18 +126,17 @@ def tflite_micro() -> Path:
 def test_arena_of_a_tiny_file(tmp_path: Path, integer: bool) -> None:
     tiny_models.write_tflite(tmp_path / "m.tflite", integer, tiny_models.random_weights())
     found = findings.measure({"m.tflite": tmp_path / "m.tflite"}, tflite_micro(), repeats=1)
-    micro = found["m.tflite"].arena
-    assert isinstance(micro, Arena)
-    sizes = micro.allocations
-    assert sizes.total == sizes.head + sizes.tail
-    assert sizes.head >= found["m.tflite"].cost.peak_activation_bytes
+    memory = found["m.tflite"]
+    micro, peak = memory.arena, memory.peak_activations.value or 0
+    assert micro is not None
+    assert micro.total == (micro.head.value or 0) + (micro.tail.value or 0)
+    assert (micro.head.value or 0) >= peak
     # Loading needs temporary memory beside what is recorded, which a tiny network does not hide in its activations.
-    assert sizes.total <= micro.smallest < sizes.total + 2048
-    content = json.loads(json.dumps(findings.content(found)))["m.tflite"]
-    live = [step["live_bytes"] for step in content["timeline"]]
-    assert content["timeline"][content["peak"]]["operation"] == "ADD"
-    assert live[content["peak"]] == max(live) == found["m.tflite"].cost.peak_activation_bytes
-    assert findings.figures(found, lambda _: "tflite/m")["memory/tflite/m/arena_tflm"].value == micro.smallest
+    assert micro.total <= (micro.smallest.value or 0) < micro.total + 2048
+    live = [step.live_bytes for step in memory.timeline]
+    assert memory.timeline[memory.peak].operation == "ADD"
+    assert live[memory.peak] == max(live) == peak
+    assert figures(found)["memory/tflite/m/arena_tflm"] == micro.smallest
 
 
 @pytest.mark.parametrize(

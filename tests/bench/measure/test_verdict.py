@@ -1,6 +1,5 @@
 """Limits at their edges, which count decides and where it comes from, what is over, and files without a card."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,11 +7,12 @@ from typing import Any
 import pytest
 
 from bench.measure.compliance import checks as verdict
-from bench.measure.compliance import findings, words
-from bench.measure.compliance.dearest import MEASURES, dearest
-from bench.measure.compliance.window import Window, window
-from bench.measure.figure import ESTIMATED, MEASURED, QUOTED
+from bench.measure.compliance import findings
+from bench.measure.compliance.checks import Window, window
+from bench.measure.compliance.findings import MEASURES, fits, hotspots, violations
+from bench.measure.figure import ESTIMATED, MEASURED, QUOTED, figures, path_of
 from bench.measure.graph.cost import GraphCost, Layer
+from bench.measure.records import decode, encode
 from tests.support import tiny_models
 from tinyasc.artifact import ModelCard
 from tinyasc.mel import MelConfig
@@ -55,17 +55,17 @@ def test_both_counts_are_shown_and_the_network_decides() -> None:
     found = cost(31_000_000, 120_000, 4_000)
     counted = card(deployed_parameters=123_000, deployed_macs=29_000_000)
     network = verdict.network_of(found, counted, SECOND)
-    assert (network.how, network.source) == (QUOTED, "model card of the student run")
+    assert (network.parameters.provenance, network.parameters.source) == (QUOTED, "model card of the student run")
     checks = [check for check in verdict.checks(found, network) if check.year == 2024]
-    assert [(check.unit, check.value, check.how, check.decides, check.passed) for check in checks] == [
+    assert [(check.unit, check.value, check.provenance, check.decides, check.passed) for check in checks] == [
         ("MACs", 29_000_000, QUOTED, True, True),
         ("MACs", 31_000_000, MEASURED, False, False),
         ("bytes", 123_000, QUOTED, True, True),
         ("bytes", 136_000, MEASURED, False, False),
     ]
     assert all(verdict.passed_years(checks).values())
-    assert checks[0].to_dict()["share"] == 29 / 30
-    heavier = replace(network, macs=30_000_001)
+    assert checks[0].share == 29 / 30
+    heavier = replace(network, macs=replace(network.macs, value=30_000_001))
     assert not any(verdict.passed_years(verdict.checks(found, heavier)).values())
 
 
@@ -91,7 +91,7 @@ def test_macs_are_those_of_one_second(heard: Window, macs: int, how: str, counti
     found = cost(16_000_000, 1, 0)
     for check in verdict.checks(found, verdict.network_of(found, None, heard)):
         if check.unit == "MACs":  # the network's and the file's
-            assert (check.value, check.how, check.passed) == (macs, how, macs < 30_000_000)
+            assert (check.value, check.provenance, check.passed) == (macs, how, macs < 30_000_000)
             assert check.counting.endswith(counting) or not check.decides
             assert check.counting.endswith(heard.words)
 
@@ -144,8 +144,8 @@ HEAVY = GraphCost(
         ("peak activations", [("expand", 8_000), ("stem", 4_000), ("project", 2_000)], 8_000),
     ],
 )
-def test_the_dearest_operations(rule: str, first: list[tuple[str, int]], whole: int) -> None:
-    found = dearest(HEAVY, rule)
+def test_the_hotspots(rule: str, first: list[tuple[str, int]], whole: int) -> None:
+    found = hotspots(HEAVY, rule)
     assert [(one.name, one.value) for one in found[:3]] == first
     assert [one.share for one in found[:3]] == [value / whole for _, value in first]
     assert len(found) == (1 if rule.startswith("weights") else 5)
@@ -154,7 +154,7 @@ def test_the_dearest_operations(rule: str, first: list[tuple[str, int]], whole: 
 
 def test_what_is_over_and_by_how_much() -> None:
     found = verdict.checks(HEAVY, verdict.network_of(HEAVY, None, SECOND))
-    broken = {one.rule: one for one in words.broken(found, {rule: dearest(HEAVY, rule) for rule in MEASURES})}
+    broken = {one.rule: one for one in violations(found, {rule: hotspots(HEAVY, rule) for rule in MEASURES})}
     assert broken["MACs"].text == "MACs over by 1,200,000 (4.0 %); CONV_2D expand takes 58 % of those in the file"
     assert (broken["MACs"].years, broken["MACs"].over) == ([2022, 2023, 2024, 2025], 1_200_000)
     assert broken["MACs"].share == 31.2 / 30
@@ -178,7 +178,7 @@ def test_what_is_over_and_by_how_much() -> None:
     ],
 )
 def test_years_in_words(passed: str, text: str) -> None:
-    assert words.fits({2022 + place: one == "1" for place, one in enumerate(passed)}) == text
+    assert fits({2022 + place: one == "1" for place, one in enumerate(passed)}) == text
 
 
 def test_what_is_not_counted_makes_macs_a_lower_bound() -> None:
@@ -186,13 +186,14 @@ def test_what_is_not_counted_makes_macs_a_lower_bound() -> None:
     loop = replace(counted.layers[0], operation="Loop", macs=0, counted=False)
     found = GraphCost((*counted.layers, loop, loop), file_bytes=0)
     network = verdict.network_of(found, None, SECOND)
-    assert (network.uncounted, network.macs_how, network.how) == ("Loop (2 times)", ESTIMATED, MEASURED)
+    assert network.uncounted == "Loop (2 times)"
+    assert (network.macs.provenance, network.parameters.provenance) == (ESTIMATED, MEASURED)
     checks = [check for check in verdict.checks(found, network) if check.rule == "MACs"]
-    assert {check.how for check in checks} == {ESTIMATED}
+    assert {check.provenance for check in checks} == {ESTIMATED}
     assert all(check.counting.endswith(", a lower bound: not counted: Loop (2 times)") for check in checks)
-    text = words.fits(verdict.passed_years(verdict.checks(found, network)), network.uncounted)
+    text = fits(verdict.passed_years(verdict.checks(found, network)), network.uncounted)
     assert text.endswith("to 2025 as far as it was counted: its MACs are a lower bound without Loop (2 times)")
-    assert words.fits({2024: False}, network.uncounted) == words.fits({2024: False})  # broken is broken
+    assert fits({2024: False}, network.uncounted) == fits({2024: False})  # broken is broken
 
 
 def test_a_float_onnx_without_a_card_and_a_front_end_beside(tmp_path: Path) -> None:
@@ -201,39 +202,34 @@ def test_a_float_onnx_without_a_card_and_a_front_end_beside(tmp_path: Path) -> N
     tiny_models.write_tflite(tmp_path / "model.tflite", True, weights)
     drop_ins = {tmp_path / "model.tflite": tmp_path / "float.onnx"}  # any two files
     found = findings.judge(tmp_path / "float.onnx", None, Window(None), drop_ins)
-    content = json.loads(json.dumps(findings.content(found), allow_nan=False))
-    assert content["network"] == {
-        "parameters": 144,  # 48 x 3
-        "macs": 144,
-        "how": "measured",
-        "source": "counted in the graph of the file",
-        "seconds": None,
-        "macs_per_second": 144,
-        "uncounted": "",
+    network = found.network
+    assert (network.parameters.value, network.macs_per_inference) == (144, 144)  # 48 x 3
+    assert (network.parameters.provenance, network.parameters.source) == (MEASURED, "counted in the graph of the file")
+    assert (network.window.seconds, network.macs.value, network.uncounted) == (None, 144, "")
+    assert {year: one.passed for year, one in found.years.items()} == {
+        2022: False,  # float weights
+        2023: True,
+        2024: True,
+        2025: True,
     }
-    assert {year: one["passed"] for year, one in content["years"].items()} == {
-        "2022": False,  # float weights
-        "2023": True,
-        "2024": True,
-        "2025": True,
-    }
-    assert content["years"]["2025"]["limits"]["each_device"]
-    assert [one["rule"] for one in content["over"]] == ["weights wider than INT8"]
-    assert content["nearest"]["rule"] == "weights wider than INT8"
-    made = findings.figures(found, lambda file: file.replace(".", "/"))
-    assert (made["cost/network/macs"].value, made["cost/network/macs"].how) == (144, ESTIMATED)
-    assert made["cost/float/onnx/constant_bytes"].value == 4 * 144 + 16
-    above = content["front_end"]["files"]["model.tflite"]
-    assert (above["network"], above["macs"]) == ("float.onnx", 1092 - 144)  # as test_bench_graph counts them
-    assert made["cost/model/tflite/front_end/macs"].value == 1092 - 144
+    assert found.years[2025].limits.each_device
+    assert [one.rule for one in found.violations] == ["weights wider than INT8"]
+    assert found.nearest.rule == "weights wider than INT8"
+    made = figures(found)
+    assert (made["cost/network/macs"].value, made["cost/network/macs"].provenance) == (144, ESTIMATED)
+    assert made["cost/onnx/float/constant_bytes"].value == 4 * 144 + 16
+    above = found.front_ends["model.tflite"]
+    assert (above.network, above.macs.value) == ("float.onnx", 1092 - 144)  # as test_bench_graph counts them
+    assert made["cost/tflite/int8/front_end/macs"].value == 1092 - 144
+    assert decode(encode(found), findings.Compliance) == found
 
 
 @pytest.mark.skipif(not KWS.is_file(), reason=f"needs {KWS.name}, the keyword spotter of MLPerf Tiny")
 def test_a_foreign_int8_file() -> None:
     found = findings.judge(KWS, None, window((1, 49, 10, 1), None, 16_000), {})
-    made = findings.figures(found, lambda file: "tflite/kws")
-    assert made["cost/tflite/kws/macs"].value == 2_664_768  # NeSsi's own figures of this file
-    assert made["cost/tflite/kws/constant_bytes"].value == 24_376
-    content = findings.content(found)
-    assert all(year["passed"] for year in content["years"].values())
-    assert content["dearest"]["MACs"]["operations"][0]["operation"] == "CONV_2D"
+    made = figures(found)
+    place = f"cost/{path_of(KWS.name)}"
+    assert made[f"{place}/macs"].value == 2_664_768  # NeSsi's own figures of this file
+    assert made[f"{place}/constant_bytes"].value == 24_376
+    assert all(year.passed for year in found.years.values())
+    assert found.hotspots["MACs"][0].operation == "CONV_2D"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bench.compare import compare
+from bench.measure import records
 from tests.support.tiny_reports import report
 from tinyasc import recipe
 
@@ -14,8 +15,18 @@ HEAVIER: tuple[str, Any] = ("figures:cost/network/macs", {"value": 27e6})
 
 
 def written(path: Path, *changes: tuple[str, Any]) -> str:
-    path.write_text(json.dumps(report(*changes)))
+    path.write_bytes(records.encode(report(*changes)))
     return str(path)
+
+
+def damaged(path: Path, place: str, value: Any) -> None:
+    """A report with a value that it cannot have; None: without it."""
+    content = inside = json.loads(records.encode(report()))
+    *way, last = place.split("/")
+    for key in way:
+        inside = inside[key]
+    inside |= {last: value}
+    path.write_text(json.dumps(content))
 
 
 def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,18 +51,20 @@ def test_what_is_no_report_gets_one_line(tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / "cut.json").write_text(Path(good).read_text()[:500])
     (tmp_path / "list.json").write_text("[1, 2]")
     (tmp_path / "bytes.json").write_bytes(b"\xff\xfe\x00")
-    written(tmp_path / "old_format.json", ("format", 1))
-    written(tmp_path / "other.json", ("figures", {"cost/network/macs": {"value": "many"}}))
-    written(tmp_path / "inside.json", ("accuracy", {"moments": {"label": "none"}}))
+    damaged(tmp_path / "old_format.json", "format", 2)
+    damaged(tmp_path / "other.json", "compliance/network/macs/value", "many")
+    damaged(tmp_path / "inside.json", "accuracy/sums", {"label": "none"})
+    damaged(tmp_path / "unknown.json", "machine/colour", "red")
     for name, message in [
         ("none.json", "cannot read"),
         (".", "cannot read"),
         ("cut.json", "is no JSON"),
         ("bytes.json", "is no JSON"),
-        ("list.json", "has format None, this version reads 2"),
-        ("old_format.json", "has format 1, this version reads 2"),
-        ("other.json", "is no report"),
-        ("inside.json", "is not of type 'array'"),
+        ("list.json", "has format None, this version reads 3"),
+        ("old_format.json", "has format 2, this version reads 3: make it again with `make bench`"),
+        ("other.json", "is no report: Expected `int | float | null`, got `str` - at `$.compliance.network.macs.value`"),
+        ("inside.json", "Expected `array`, got `str` - at `$.accuracy.sums.label`"),
+        ("unknown.json", "unknown field `colour` - at `$.machine.colour`"),
     ]:
         for arguments in ([str(tmp_path / name), good], [good, str(tmp_path / name)]):
             assert recipe.run(compare, arguments) == 1

@@ -5,22 +5,25 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
-from bench.report import page, words
-from bench.report.document import SCHEMA
+from bench.measure import records
+from bench.measure.figure import MEASURED, Figure
+from bench.measure.latency.profile import Profile, Step
+from bench.report import page, views, words
+from bench.report.document import Report
 from bench.report.plots import macs
 from bench.report.plots.canvas import Scale, fitted
-from bench.report.plots.profile import profile
-from bench.report.views import others, timing
+from bench.report.plots.operations import profile
 from tests.support import tiny_report
+from tests.support.tiny_report import edited
 
-CONTENTS = {"run": tiny_report.run, "foreign": tiny_report.foreign}
+REPORTS = {"run": tiny_report.run, "foreign": tiny_report.foreign}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BOXES = ("tile", "figure", "table")
 """Whatever shows figures: each must hold a tag that says how they were got."""
@@ -67,11 +70,10 @@ class Read(HTMLParser):
             self.untagged.append((box, str(self.getpos())))
 
 
-@pytest.mark.parametrize("name", CONTENTS)
+@pytest.mark.parametrize("name", REPORTS)
 def test_page_is_complete_in_itself_and_tags_every_figure(name: str) -> None:
-    content = CONTENTS[name]()
-    jsonschema.validate(content, json.loads(SCHEMA.read_text()))  # what the rooms give, else this proves nothing
-    text = page.render(content)
+    report = REPORTS[name]()
+    text = page.render(report)
     read = Read(text)
     assert all(reference.startswith("#") and reference[1:] in read.ids for reference in read.references)
     assert not {"script", "link", "iframe", "object", "img", "use"} & set(read.tags)
@@ -79,7 +81,7 @@ def test_page_is_complete_in_itself_and_tags_every_figure(name: str) -> None:
     assert len(read.ids) == len(set(read.ids))
     assert read.boxes > 10
     assert not read.untagged
-    assert html.escape(content["sentence"]) in text
+    assert html.escape(report.sentence) in text
     assert text.count("<section") == len(page.SECTIONS)
 
 
@@ -111,45 +113,46 @@ def test_page_of_a_run_says_what_was_found() -> None:
         ("targets", [], "--target pi4"),
         ("lineage", [], "came without a model card"),
         ("parity", None, "The files"),
-        ("model", None, "How to get this again"),
+        ("card", None, "How to get this again"),
         ("data", None, "How to get this again"),
     ],
 )
 def test_a_part_that_was_not_measured_is_one_line(part: str, empty: Any, words_: str) -> None:
-    text = page.render({**tiny_report.run(), part: empty})
+    text = page.render(edited(tiny_report.run(), (part, empty)))
     assert words_ in text
     assert not Read(text).untagged
     assert "None" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
 
 
 def test_an_interval_of_two_moments_is_not_left_to_be_believed() -> None:
-    content = tiny_report.run()
-    assert "too narrow" not in page.render(content)
-    classes = content["accuracy"]["files"]["model.tflite"]["parts"]["class"]
-    next(iter(classes.values()))["moments"] = 2
-    assert "From 2 moments of a class an interval comes out too narrow" in page.render(content)
+    report = tiny_report.run()
+    assert "too narrow" not in page.render(report)
+    few = edited(report, ("accuracy/files/model.tflite/parts/class/airport/moments", 2))
+    assert "From 2 moments of a class an interval comes out too narrow" in page.render(few)
+
+
+def profiled(steps: list[Step]) -> Profile:
+    return Profile("", steps, call=None, whole=24.0, noise=0.0, runs=1)
 
 
 def test_no_operation_takes_less_than_no_time() -> None:
     """Differences of times may fall below 0 by chance."""
-    step = {"layers": [0], "operations": ["CONV_2D"], "name": "one", "interval": None, "macs": 0}
     times = [5.0, 4.0, 3.0] + 11 * [1.0] + [-0.04]
-    steps = [{**step, "layers": [i], "microseconds": time, "share": time / 24} for i, time in enumerate(times)]
-    drawn = str(profile({"steps": steps[2:]}))
+    steps = [Step([place], ["CONV_2D"], 0, "one", time, None) for place, time in enumerate(times)]
+    drawn = str(profile(profiled(steps[2:])))
     assert "15  CONV" in drawn  # one more than are shown one by one: by its own name
     assert "others" not in drawn
     assert "−" not in drawn
     assert "-0 %" not in drawn
-    assert "3 others" in str(profile({"steps": steps}))
+    assert "3 others" in str(profile(profiled(steps)))
 
 
 def test_names_from_a_foreign_file_are_words_and_nothing_else() -> None:
     hostile = "<script>alert(1)</script>\"'&{{ 7*7 }}"
-    content = tiny_report.run()
-    text = json.dumps(content)
-    for innocent in ("metro_station", "DEPTHWISE_CONV_2D", "drop_in.tflite", "kitchen", "AMD EPYC", "seen"):
+    text = records.encode(tiny_report.run()).decode()
+    for innocent in ("metro_station", "DEPTHWISE_CONV_2D", "drop_in.tflite", "under-voltage", "AMD EPYC", "seen"):
         text = text.replace(json.dumps(innocent)[1:-1], json.dumps(hostile)[1:-1])
-    made = page.render(json.loads(text))
+    made = page.render(records.decode(text.encode(), Report))
     read = Read(made)
     assert "script" not in read.tags
     assert "<script" not in made
@@ -158,12 +161,17 @@ def test_names_from_a_foreign_file_are_words_and_nothing_else() -> None:
 
 
 def test_no_numbers_at_all_are_no_error() -> None:
-    content = tiny_report.foreign()
-    content["layers"] = []
-    content["verdict"]["network"] |= {"macs": 0, "macs_per_second": 0, "parameters": 0}
-    content["memory"]["kws.tflite"] |= {"timeline": [], "peak": -1}
-    content["latency"] |= {"profiles": {}, "absent": []}
-    assert "kws.tflite" in page.render(content)
+    zero = replace(tiny_report.foreign().compliance.network.macs, value=0)
+    report = edited(
+        tiny_report.foreign(),
+        ("layers", []),
+        ("compliance/network/macs", zero),
+        ("compliance/network/parameters", zero),
+        ("memory/kws.tflite/timeline", []),
+        ("latency/profiles", {}),
+        ("latency/skipped", []),
+    )
+    assert "kws.tflite" in page.render(report)
 
 
 def test_both_colour_schemes_can_be_read() -> None:
@@ -200,7 +208,7 @@ def test_long_names_are_cut_to_their_margin() -> None:
 
 
 def test_numbers_of_published_systems_stand_apart() -> None:
-    chart = others.on_the_map(tiny_report.run())
+    chart = views.on_the_map(tiny_report.run())
     places = [(0.3, 100.0), (0.31, 101.0), (0.3, 100.0), (0.32, 104.0), (0.9, 20.0)]
     offsets = macs._apart(places, 0)
     labels = [(macs.NARROW * x + right, y + down) for (x, y), (right, down) in zip(places, offsets, strict=True)]
@@ -245,9 +253,9 @@ def test_scales_have_round_ticks_inside(scale: Scale, ticks: list[float]) -> Non
         (words.years([2022]), "2022"),
         (words.years([2025, 2022, 2023]), "2022, 2023 and 2025"),
         (words.years([2023, 2024, 2025]), "2023 to 2025"),
-        (words.figure({"value": 26_622_208, "unit": "MACs"}), "26,622,208 MACs"),
-        (words.figure({"value": 0.4980, "unit": "ratio"}), "0.498"),
-        (words.figure({"value": 0.0123, "unit": "joules"}), "12.3 mJ"),
+        (words.figure(Figure(26_622_208, "MACs", MEASURED, "")), "26,622,208 MACs"),
+        (words.figure(Figure(0.4980, "ratio", MEASURED, "")), "0.498"),
+        (words.figure(Figure(0.0123, "joules", MEASURED, "")), "12.3 mJ"),
     ],
 )
 def test_numbers_are_written_as_people_read_them(text: str, expected: str) -> None:
@@ -290,9 +298,8 @@ def test_page_holds_in_a_browser(scheme: str, tmp_path: Path) -> None:
     if browser is None:
         pytest.skip(f"no browser: none of {', '.join(BROWSERS)}")
     frames = []
-    for name, make in CONTENTS.items():
-        content = make()
-        (tmp_path / f"{name}.html").write_text(page.render(content).replace("<head>", f"<head>{WATCH}", 1))
+    for name, make in REPORTS.items():
+        (tmp_path / f"{name}.html").write_text(page.render(make()).replace("<head>", f"<head>{WATCH}", 1))
         frames += [
             f'<iframe src="{name}.html" style="width:{width}px;height:900px;border:0"></iframe>'
             for width in (1280, 390)
@@ -328,14 +335,13 @@ def test_page_holds_in_a_browser(scheme: str, tmp_path: Path) -> None:
 
 
 def test_operations_shorter_than_the_profilers_microsecond_are_drawn() -> None:
-    step = {"name": "x", "layers": [0], "operations": ["Add"], "macs": 1, "microseconds": 0.0, "interval": None}
-    assert "Add" in profile({"steps": [{**step, "share": 0.0}]})
+    assert "Add" in profile(profiled([Step([0], ["Add"], 1, "x", 0.0, None)]))
 
 
 def test_the_way_from_the_waveform_is_as_long_as_one_call_of_all() -> None:
-    content = tiny_report.run()
-    (whole,) = {one["parts"]["whole"]["median"] for one in content["latency"]["end_to_end"].values()}
-    assert timing.end_to_end(content)[0].text == words.milliseconds(whole)
+    report = tiny_report.run()
+    (whole,) = {one.parts["whole"].value for one in report.latency.end_to_end.values()}
+    assert views.end_to_end(report)[0].text == words.milliseconds(whole)
 
 
 @pytest.mark.parametrize(
@@ -347,4 +353,4 @@ def test_the_way_from_the_waveform_is_as_long_as_one_call_of_all() -> None:
     ],
 )
 def test_the_command_for_what_is_missing_judges_the_same(ran: str, again: str) -> None:
-    assert others.command({"command": ran}, "--target", "pi4") == again
+    assert views.command(replace(tiny_report.foreign(), command=ran), "--target", "pi4") == again
