@@ -29,7 +29,7 @@ from tinyasc.front_end import FrontEnd
 from tinyasc.runs import reproducible, trained
 from tinyasc.runs.reproducible import ComputeConfig
 from train.data.augment import AugmentConfig
-from train.data.loader import ExamplesConfig
+from train.data.selection import ExamplesConfig
 from train.fit.loop.config import FitConfig
 from train.fit.loop.history import RECIPE
 from train.fit.loop.task import partial_of

@@ -30,7 +30,7 @@ from tinyasc.errors import UserError
 from tinyasc.runs import reproducible, trained
 from tinyasc.runs.reproducible import ComputeConfig
 from train.data.augment import AugmentConfig
-from train.data.loader import ExamplesConfig
+from train.data.selection import ExamplesConfig
 from train.fit import stage
 from train.fit.loop.config import FitConfig
 from train.targets import objectives

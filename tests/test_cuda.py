@@ -26,8 +26,8 @@ from tinyasc.mel import MEL_CONFIGS, log_mel
 from tinyasc.mel_torch import LogMel
 from tinyasc.runs import trained
 from tinyasc.runs.reproducible import ComputeConfig, settle
-from train.data.slicing import Slicing
-from train.data.sound_source import DeviceSound, DiskSound
+from train.data.selection import Slicing
+from train.data.sound import DeviceSound, DiskSound
 from train.fit.loop.task import Task
 from train.student import train_student
 from train.teacher import train_teacher
@@ -129,7 +129,7 @@ def test_sound_on_the_gpu_is_the_sound_on_disk(folder: Path) -> None:
         train = clips.indices("train")
         parts = np.split(Slicing(clips, train, windows_per_recording=3, seed=1).epoch(0).start, [10, 20])
         sources = DiskSound(clips, CUDA), DeviceSound(clips, train, CUDA)
-        for ours, theirs in zip(*(source.windows(parts) for source in sources), strict=True):
+        for ours, theirs in zip(*(source.read(parts) for source in sources), strict=True):
             assert torch.equal(ours, theirs)
 
 

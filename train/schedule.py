@@ -16,7 +16,7 @@ from tinyasc import artifact
 from tinyasc import recipe as command_line
 from tinyasc.errors import UserError
 from train import picture
-from train.data.loader import ExamplesConfig
+from train.data.selection import ExamplesConfig
 from train.fit.loop.config import FitConfig
 from train.fit.schedule import factor, stretches
 from train.fit.schedule.picture import draw

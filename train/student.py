@@ -17,7 +17,7 @@ from tinyasc.mel import MelConfig
 from tinyasc.runs import reproducible
 from tinyasc.runs.reproducible import ComputeConfig
 from train.data.augment import AugmentConfig
-from train.data.loader import ExamplesConfig, divided
+from train.data.selection import ExamplesConfig, train_val_split
 from train.fit.loop.config import FitConfig
 from train.fit.stage import Job, train_float
 from train.targets import objectives
@@ -73,7 +73,7 @@ def train_student(
                 teacher=listened,
                 adversarial=adversarial,
                 classifier=models.ARCHITECTURES[architecture].classifier,
-                device=clips.device[divided(clips, examples, seed)[0]],
+                device=clips.device[train_val_split(clips, examples, seed)[0]],
             )
 
         parents = [] if teacher is None else [teacher]

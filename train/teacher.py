@@ -23,7 +23,7 @@ from tinyasc.runs import reproducible
 from tinyasc.runs.reproducible import ComputeConfig
 from tinyasc.weights import locate
 from train.data.augment import AugmentConfig
-from train.data.loader import ExamplesConfig, divided
+from train.data.selection import ExamplesConfig, train_val_split
 from train.evaluate import predict
 from train.fit.loop.config import FitConfig
 from train.fit.stage import Job, train_float
@@ -91,7 +91,7 @@ def train_teacher(
                 label_smoothing=label_smoothing,
                 adversarial=adversarial,
                 classifier=models.ARCHITECTURES[architecture].classifier,
-                device=clips.device[divided(clips, examples, seed)[0]],
+                device=clips.device[train_val_split(clips, examples, seed)[0]],
             )
 
         job = Job(

@@ -34,7 +34,7 @@ from tinyasc.errors import UserError
 from tinyasc.runs import reproducible, trained
 from tinyasc.runs.reproducible import ComputeConfig
 from tinyasc.runs.score_table import summary
-from train.data.validation import hold_out
+from train.data.selection import hold_out
 
 TRIALS = "autotune.json"
 

@@ -23,7 +23,7 @@ from tests.perf.case import Case
 from tinyasc import models, third_party
 from tinyasc.clips import Clips
 from tinyasc.runs import reproducible
-from train.data.augmentations import impulse_responses
+from train.data.augmentations import impulse_response
 from train.fit.loop.meter import Meter
 from train.student import train_student
 
@@ -117,7 +117,7 @@ class _Seconds(Dataset[tuple[Tensor, int]]):
     def __init__(self, data: Path, seconds: Path, most: int, probability: float) -> None:
         with Clips(data) as clips:
             self.label, self.is_a = clips.label.tolist(), (clips.device == clips.devices.index("a")).tolist()
-        self.responses = impulse_responses.made_up(32_000)
+        self.responses = impulse_response.made_up(32_000)
         self.convolve = third_party.torchaudio().functional.fftconvolve
         self.seconds, self.most, self.probability = seconds, most, probability
 

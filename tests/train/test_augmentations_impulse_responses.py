@@ -10,7 +10,7 @@ from tinyasc import sound
 from tinyasc.errors import UserError
 from tinyasc.scenes.devices import DEVICES, impulse_response
 from tinyasc.scenes.synthesis import RATE
-from train.data.augmentations.impulse_responses import PHONES, convolve, files_in, made_up, recorded, through_devices
+from train.data.augmentations.impulse_response import PHONES, convolve, files_in, made_up, recorded, through_devices
 
 
 def curve(response: np.ndarray, sample_rate: int) -> np.ndarray:

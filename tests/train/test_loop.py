@@ -16,8 +16,9 @@ from tinyasc import mel
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.runs.reproducible import ComputeConfig, settle
-from train.data.augment import Augmentation, AugmentConfig
-from train.data.loader import Batch, Batches, ExamplesConfig
+from train.data.augment import AugmentConfig, Augmenter
+from train.data.loader import Batch, Batches
+from train.data.selection import ExamplesConfig
 from train.fit.loop.checkpoint import Checkpoints
 from train.fit.loop.config import FitConfig
 from train.fit.loop.fit import Fitted, fit
@@ -53,7 +54,7 @@ def config(**changed: object) -> FitConfig:
 
 
 def task(clips: Clips, partial: Path, fitted: FitConfig, objective: Objective | None = None, **more: object) -> Task:
-    augmentation = Augmentation(AugmentConfig(), MEL, clips.devices, sample_rate=clips.sample_rate, cached=True)
+    augmentation = Augmenter(AugmentConfig(), MEL, clips.devices, sample_rate=clips.sample_rate, cached=True)
     examples = ExamplesConfig(cache=True)
     batches = Batches(
         clips,

@@ -13,7 +13,7 @@ from tests.tinyasc.models.test_models import FIRST, SMALL, input_shape
 from tinyasc.errors import UserError
 from tinyasc.models import ARCHITECTURES, build
 from tinyasc.models.sizes import SIZES
-from train.data.augmentations.mixup import Mix
+from train.data.augmentations import Mix
 from train.data.loader import Batch
 from train.targets import objectives
 from train.targets.objectives.adversarial import AdversarialConfig, Devices, strength

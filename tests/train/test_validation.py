@@ -6,7 +6,7 @@ import pytest
 from tests.support import tiny_data
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from train.data.validation import hold_out
+from train.data.selection import hold_out
 
 
 @pytest.fixture(scope="module")

@@ -23,9 +23,9 @@ from tinyasc.mel import MelConfig
 from tinyasc.runs import trained
 from tinyasc.runs.reproducible import ComputeConfig, launch
 from tinyasc.runs.score_table import summary
-from train.data.augment import Augmentation, AugmentConfig
-from train.data.augmentations.impulse_responses import files_in
-from train.data.loader import Batches, ExamplesConfig
+from train.data.augment import AugmentConfig, Augmenter
+from train.data.loader import Batches
+from train.data.selection import ExamplesConfig
 from train.evaluate import predict, score_test
 from train.fit import curves
 from train.fit.loop.config import FitConfig
@@ -231,13 +231,13 @@ def _finite(logits: np.ndarray, task: Task) -> np.ndarray:
 
 def _task(job: Job, clips: Clips, out: Path, fabric: Fabric, parts: Parts) -> Task:
     """The job as the loop takes it."""
-    augmentation = Augmentation(
+    augmenter = Augmenter(
         job.augmentation, job.mel, clips.devices, sample_rate=clips.sample_rate, cached=job.examples.cache
     )
     batches = Batches(
         clips,
         job.examples,
-        augmentation,
+        augmenter,
         batch_size=job.fit.batch_size,
         seed=job.seed,
         device=fabric.device,
@@ -268,9 +268,7 @@ def _task(job: Job, clips: Clips, out: Path, fabric: Fabric, parts: Parts) -> Ta
 def _identity(job: Job, clips: Clips, device: torch.device) -> str:
     """Everything the weights depend on: the recipe and the files it names, data, parents, torch and what computes."""
     parents = [artifact.file_sha256(parent / artifact.CARD) for parent in job.parents]
-    changes = job.augmentation
-    responses = changes.impulse_responses if changes.impulse_response_probability else None
-    files = [*([job.weights] if job.weights else []), *(files_in(responses) if responses else [])]
+    files = [*([job.weights] if job.weights else []), *job.augmentation.files()]
     given = [artifact.file_sha256(file) for file in files]
     parts = [job, clips.checksum, parents, given, torch.__version__, device.type, recipe.resolved()]
     return hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()

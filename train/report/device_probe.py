@@ -17,7 +17,7 @@ from tqdm import tqdm
 from tinyasc.clips import Clips
 from tinyasc.front_end import FrontEnd
 from tinyasc.mel_torch import front_end
-from train.data.validation import hold_out
+from train.data.selection import hold_out
 from train.targets.objectives.embedding import Embedding
 
 CLIPS_A_DEVICE = 1000

@@ -18,7 +18,7 @@ from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.runs import reproducible
 from train.data.loader import Batch, Batches
-from train.data.sound_source import DiskSound
+from train.data.sound import DiskSound
 from train.fit.loop.meter import Meter
 from train.student import train_student
 from train.targets.teachers.stored import Stored

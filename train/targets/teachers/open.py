@@ -7,7 +7,7 @@ import torch
 from tinyasc import artifact
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from train.data.loader import ExamplesConfig
+from train.data.selection import ExamplesConfig
 from train.targets.objectives.distillation import DistillationConfig
 from train.targets.teachers.live import live
 from train.targets.teachers.stored import Stored

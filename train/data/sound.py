@@ -1,4 +1,4 @@
-"""Where the sound of a training run lies: on disk, read ahead of its use, or all of it on the device that trains.
+"""The sound of a training run: on disk, read ahead of its use, or all of it on the device that trains.
 
 TAU's training split is 9 GB of int16: a GPU that has the room is given it once and cuts the windows itself, so that no
 processor stands between it and its work.
@@ -16,7 +16,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from tinyasc.clips import FULL_SCALE, Clips
-from train.data.send import send
 
 SHARE = 0.7
 """Part of a GPU's free memory that the sound may take; the rest is for training."""
@@ -24,15 +23,22 @@ UPLOAD = 4096
 """Clips that are sent at a time."""
 
 
+def send(values: Tensor, device: torch.device) -> Tensor:
+    """`values` on `device`, without waiting for the work that is queued there: a GPU fetches from pinned memory."""
+    if device.type == "cuda" and values.device.type == "cpu":
+        values = values.pin_memory()
+    return values.to(device, non_blocking=True)
+
+
 class SoundSource(Protocol):
-    """Windows of a data set's sound, batch by batch."""
+    """Where the windows of a data set are read."""
 
     def prepare(self) -> None:
         """Read what is kept for all batches to come."""
         ...
 
-    def windows(self, parts: list[np.ndarray]) -> Iterator[Tensor]:
-        """For each of the arrays of starts (`Clips.windows`), int64 (B,): float32 (B, S) in [-1, 1) on the device."""
+    def read(self, starts: list[np.ndarray]) -> Iterator[Tensor]:
+        """Read windows batch by batch, from their starts int64 (B,): float32 (B, S) in [-1, 1) on the device."""
         ...
 
 
@@ -62,17 +68,17 @@ class DiskSound:
     def prepare(self) -> None:
         """See `SoundSource`: nothing is kept."""
 
-    def windows(self, parts: list[np.ndarray]) -> Iterator[Tensor]:
+    def read(self, starts: list[np.ndarray]) -> Iterator[Tensor]:
         """See `SoundSource`."""
         with ThreadPoolExecutor(1) as reader:
-            pending = [reader.submit(self._read, part) for part in parts[:1]]
-            for following in [*parts[1:], None][: len(parts)]:
+            pending = [reader.submit(self._read_pcm, batch) for batch in starts[:1]]
+            for following in [*starts[1:], None][: len(starts)]:
                 sound = pending.pop().result()
                 if following is not None:
-                    pending.append(reader.submit(self._read, following))
+                    pending.append(reader.submit(self._read_pcm, following))
                 yield send(sound, self.device) * FULL_SCALE.item()
 
-    def _read(self, starts: np.ndarray) -> Tensor:
+    def _read_pcm(self, starts: np.ndarray) -> Tensor:
         """int16 (B, S), which is half as much to send."""
         sound = torch.from_numpy(self.clips.pcm_windows(starts))
         return sound.pin_memory() if self.device.type == "cuda" else sound
@@ -91,14 +97,14 @@ class DeviceSound:
         if self._sound is None:
             self._sound = self._uploaded()
 
-    def windows(self, parts: list[np.ndarray]) -> Iterator[Tensor]:
+    def read(self, starts: list[np.ndarray]) -> Iterator[Tensor]:
         """See `SoundSource`."""
         samples = self.clips.samples
         self.prepare()
         assert self._sound is not None
         every_window = self._sound.unfold(0, samples, 1)  # (R S - S + 1, S), a view
-        for starts in parts:
-            rows, offsets = np.divmod(starts, samples)
+        for batch in starts:
+            rows, offsets = np.divmod(batch, samples)
             local = torch.from_numpy(np.searchsorted(self._rows, rows) * samples + offsets)
             yield every_window[send(local, self.device)] * FULL_SCALE.item()
 

@@ -1,4 +1,4 @@
-"""Impulse responses of recording devices: recorded ones from a folder, an embedded set, and the convolution.
+"""Impulse responses of recording devices: recorded ones from a folder or an embedded set.
 
 A clip convolved with the response of another device sounds as if that device had recorded it.
 Source: Morocutti et al., "Device-robust acoustic scene classification via impulse response augmentation", 2023.
@@ -6,6 +6,7 @@ Source: Morocutti et al., "Device-robust acoustic scene classification via impul
 Shapes: B clips, n of them chosen, S samples of a clip, R responses, L samples of the longest response.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from tinyasc import sound
 from tinyasc.errors import UserError
+from train.data.augmentations import Context, Preview, WaveformAugmentation, check_probability, register
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".aif", ".aiff", ".mp3")
 PHONES = 16
@@ -23,6 +25,64 @@ PHONES = 16
 _LEAD = 128
 """Silence put before a response that is resampled, samples: the filter rings both ways, and what rings before the first
 sample would be cut off, at a cost of several dB here and there. The delay of 3 ms that remains does no harm."""
+
+
+@dataclass(frozen=True)
+class ImpulseResponseConfig:
+    """Which clips are convolved with what."""
+
+    impulse_response_probability: float = 0.0
+    """Share of the clips that are convolved with the impulse response of a device, as if it had recorded them
+    (Morocutti et al., 2023). CP-Mobile and its PaSST teacher: 0.6; CP-ResNet and TF-SepNet: 0.4."""
+    impulse_responses: Path | None = None
+    """Folder of sound files with recorded responses (CP-JKU: 66 of MicIRP); none = an embedded set of 16 invented
+    phones."""
+    impulse_response_device: str | None = None
+    """Only clips of this device are convolved; none = clips of every device. CP-JKU: a, TAU's reference."""
+
+    def check(self) -> None:
+        """Raise UserError for what cannot be."""
+        check_probability("impulse_response_probability", self.impulse_response_probability)
+
+
+@register(order=10)
+class ImpulseResponse(WaveformAugmentation):
+    """A random response for each of a share of the clips."""
+
+    Config = ImpulseResponseConfig
+    config: ImpulseResponseConfig
+    switches = ("impulse_response_probability",)
+    previews = (
+        Preview(
+            "Impulse response",
+            "of an invented phone\n(CP-Mobile: 60 % of\ndevice a's clips)",
+            {"impulse_response_probability": 1},
+        ),
+    )
+
+    def __init__(self, config: ImpulseResponseConfig, context: Context) -> None:
+        super().__init__(config, context)
+        self.device = None
+        if (name := config.impulse_response_device) is not None:
+            if name not in context.devices:
+                raise UserError(
+                    f"augmentation: impulse_response_device {name} is not in the data set: "
+                    f"take one of {', '.join(context.devices)}"
+                )
+            self.device = context.devices.index(name)
+        folder, rate = config.impulse_responses, context.sample_rate
+        self.responses = made_up(rate) if folder is None else recorded(folder, rate)
+
+    @classmethod
+    def files(cls, config: ImpulseResponseConfig) -> list[Path]:
+        """The recorded responses."""
+        return [] if config.impulse_responses is None else files_in(config.impulse_responses)
+
+    def apply(self, waveform: Tensor, device: Tensor) -> Tensor:
+        """See `WaveformAugmentation`."""
+        self.responses = self.responses.to(waveform.device)
+        eligible = None if self.device is None else device == self.device
+        return through_devices(waveform, self.responses, self.config.impulse_response_probability, eligible)
 
 
 def files_in(folder: Path) -> list[Path]:
