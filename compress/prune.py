@@ -26,8 +26,8 @@ from tinyasc.artifact import ModelCard
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.front_end import FrontEnd
-from tinyasc.runs import reproducible, trained
-from tinyasc.runs.reproducible import ComputeConfig
+from tinyasc.runs import trained
+from tinyasc.runs.setup import ComputeConfig, setup_fabric
 from train.data.augment import AugmentConfig
 from train.data.selection import ExamplesConfig
 from train.fit.loop.config import FitConfig
@@ -78,7 +78,7 @@ def prune_student(
     if compute.processes > 1:
         raise UserError("compute: one process decides what is pruned: take devices 1 and nodes 1")
     artifact.check_out(out)
-    fabric = reproducible.settle(compute, seed)
+    fabric = setup_fabric(compute, seed)
     with Clips(data) as clips:
         _, mel, card = trained.load(model, "student")
         trained.check_data(card, model, clips, examples.subset)

@@ -27,8 +27,8 @@ from tinyasc import front_end, recipe
 from tinyasc.artifact import Run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.runs import reproducible, trained
-from tinyasc.runs.reproducible import ComputeConfig
+from tinyasc.runs import trained
+from tinyasc.runs.setup import ComputeConfig, setup_fabric
 from train.data.augment import AugmentConfig
 from train.data.selection import ExamplesConfig
 from train.fit import stage
@@ -88,7 +88,7 @@ def train_qat(
         )
     if not 0 < range_momentum <= 1:
         raise UserError(f"range_momentum is {range_momentum}: take more than 0, at most 1")
-    fabric = reproducible.settle(compute, seed)
+    fabric = setup_fabric(compute, seed)
     student, mel, card = trained.load(model, "student")
     with Clips(data) as clips:
         trained.check_data(card, model, clips, examples.subset)

@@ -25,7 +25,7 @@ from tinyasc.clips import Clips
 from tinyasc.mel import MEL_CONFIGS, log_mel
 from tinyasc.mel_torch import LogMel
 from tinyasc.runs import trained
-from tinyasc.runs.reproducible import ComputeConfig, settle
+from tinyasc.runs.setup import ComputeConfig, setup_fabric
 from train.data.selection import Slicing
 from train.data.sound import DeviceSound, DiskSound
 from train.fit.loop.task import Task
@@ -84,7 +84,7 @@ MEMORY = ("--compute.precision", "float16", "--fit.accumulate", "2", "--fit.clip
 @pytest.fixture(autouse=True)
 def settled() -> None:
     """As training has it: TF32 where products are."""
-    settle(ComputeConfig(device="cuda", threads=1))
+    setup_fabric(ComputeConfig(device="cuda", threads=1))
 
 
 @pytest.fixture(scope="module")

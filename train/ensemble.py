@@ -22,7 +22,7 @@ from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.metrics import score_test
 from tinyasc.runs import trained
-from tinyasc.runs.score_table import summary
+from tinyasc.runs.scores import summary
 from train.targets.teachers import live, output_csv, stored
 from train.targets.teachers.average import Average, averaged
 

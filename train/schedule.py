@@ -15,7 +15,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 from tinyasc import artifact
 from tinyasc import recipe as command_line
 from tinyasc.errors import UserError
-from train import picture
+from tinyasc.runs import picture
 from train.data.selection import ExamplesConfig
 from train.fit.loop.config import FitConfig
 from train.fit.schedule import factor, stretches

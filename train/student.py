@@ -14,8 +14,7 @@ from torch import nn
 from tinyasc import models, recipe
 from tinyasc.clips import Clips
 from tinyasc.mel import MelConfig
-from tinyasc.runs import reproducible
-from tinyasc.runs.reproducible import ComputeConfig
+from tinyasc.runs.setup import ComputeConfig, setup_fabric
 from train.data.augment import AugmentConfig
 from train.data.selection import ExamplesConfig, train_val_split
 from train.fit.loop.config import FitConfig
@@ -63,7 +62,7 @@ def train_student(
         dry_run: measure a few steps, say what the run would be, and write nothing.
     """
     with Clips(data) as clips:
-        fabric = reproducible.settle(compute, seed)
+        fabric = setup_fabric(compute, seed)
         listened = open_teacher(teacher, distillation, clips, examples, fabric.device)
 
         def objective(network: nn.Module) -> Objective:

@@ -19,12 +19,11 @@ from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
 from tinyasc.models.passt import Passt, PasstS
 from tinyasc.models.passt_weights import load_weights
-from tinyasc.runs import reproducible
-from tinyasc.runs.reproducible import ComputeConfig
+from tinyasc.runs.scores import predict
+from tinyasc.runs.setup import ComputeConfig, setup_fabric
 from tinyasc.weights import locate
 from train.data.augment import AugmentConfig
 from train.data.selection import ExamplesConfig, train_val_split
-from train.evaluate import predict
 from train.fit.loop.config import FitConfig
 from train.fit.stage import Job, train_float
 from train.targets import objectives
@@ -74,7 +73,7 @@ def train_teacher(
     if weights is not None and models.ARCHITECTURES[architecture].network not in (Passt, PasstS):
         raise UserError(f"--weights are of PaSST, the architecture is {architecture}")
     with Clips(data) as clips:
-        fabric = reproducible.settle(compute, seed)
+        fabric = setup_fabric(compute, seed)
         start = None if weights is None else locate(weights, weights_sha256)
 
         def initialize(network: nn.Module) -> None:

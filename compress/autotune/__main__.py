@@ -31,9 +31,9 @@ from tinyasc import artifact, front_end, metrics, recipe
 from tinyasc.artifact import new_run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.runs import reproducible, trained
-from tinyasc.runs.reproducible import ComputeConfig
-from tinyasc.runs.score_table import summary
+from tinyasc.runs import trained
+from tinyasc.runs.scores import summary
+from tinyasc.runs.setup import ComputeConfig, setup_fabric
 from train.data.selection import hold_out
 
 TRIALS = "autotune.json"
@@ -68,7 +68,7 @@ def autotune(
         raise UserError(f"tolerance is {tolerance}, held_out {held_out}: take 0 or more, and more than 0; both below 1")
     if judged_clips < 1 or calibration_clips < 1:
         raise UserError(f"judged_clips is {judged_clips}, calibration_clips {calibration_clips}: take 1 or more")
-    reproducible.settle(ComputeConfig(device="cpu", threads=threads), seed)
+    setup_fabric(ComputeConfig(device="cpu", threads=threads), seed)
     student, mel, card = trained.load(model, "student")
     artifact.check_out(out)
     with Clips(data) as clips, new_run(out) as run:

@@ -29,9 +29,9 @@ from tinyasc import artifact, front_end, metrics, recipe
 from tinyasc.artifact import new_run
 from tinyasc.clips import Clips
 from tinyasc.front_end import FrontEnd
-from tinyasc.runs import reproducible, trained
-from tinyasc.runs.reproducible import ComputeConfig
-from tinyasc.runs.score_table import summary
+from tinyasc.runs import trained
+from tinyasc.runs.scores import summary
+from tinyasc.runs.setup import ComputeConfig, setup_fabric
 
 
 def quantize_trained(
@@ -55,7 +55,7 @@ def quantize_trained(
         seed: of the choice of the calibration clips.
         threads: CPU threads; the last bits of sums depend on it.
     """
-    reproducible.settle(ComputeConfig(device="cpu", threads=threads), seed)
+    setup_fabric(ComputeConfig(device="cpu", threads=threads), seed)
     student, mel, card = trained.load(model, "student")
     artifact.check_out(out)
     with Clips(data) as clips, new_run(out) as run:

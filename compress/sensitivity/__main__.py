@@ -31,9 +31,8 @@ from tinyasc import artifact, front_end, recipe
 from tinyasc.artifact import ModelCard
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.runs import reproducible, trained
-from tinyasc.runs.reproducible import ComputeConfig
-from train import picture
+from tinyasc.runs import picture, trained
+from tinyasc.runs.setup import ComputeConfig, setup_fabric
 
 
 def sensitivity(
@@ -63,11 +62,10 @@ def sensitivity(
     if clips < 1 or calibration_clips < 1:
         raise UserError(f"clips is {clips}, calibration_clips {calibration_clips}: take 1 or more")
     card = artifact.load_card(model)
-    reproducible.settle(ComputeConfig(device="cpu", threads=threads), seed)
+    setup_fabric(ComputeConfig(device="cpu", threads=threads), seed)
     random = np.random.default_rng(seed)
     with Clips(data) as found:
-        trained.check_labels(card, found)
-        trained.check_sample_rate(card, found)
+        trained.check_fits(card, found)
         test = np.sort(random.permutation(found.labelled("test"))[:clips])
         real, int8 = _programs(model, card, found, random, calibration_clips)
         measured = measure(real, int8, features(found, front_end.from_card(card.mel), test), found.label[test])

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from compress.sensitivity.measure import Layer, Sensitivity
 from compress.sensitivity.table import EXACT, decibels
-from train.picture import GRID, INK, MUTED, STYLE
+from tinyasc.runs.picture import GRID, INK, MUTED, STYLE
 
 ALONE, WHOLE, WEIGHTS = "#0f766e", "#d97706", "#94a3b8"
 ROW = 0.22

@@ -22,7 +22,7 @@ from tests.perf.aside import Aside
 from tests.perf.case import Case
 from tinyasc import models, third_party
 from tinyasc.clips import Clips
-from tinyasc.runs import reproducible
+from tinyasc.runs.setup import setup_fabric
 from train.data.augmentations import impulse_response
 from train.fit.loop.meter import Meter
 from train.student import train_student
@@ -56,7 +56,7 @@ def cases(scratch: Path) -> Iterator[list[Case]]:
 def our_epochs(data: Path, _seconds: Path) -> Callable[[], object]:
     """The loop's own steps, and what it does around them."""
     recipe = recipes.load(train_student, "cp_mobile", *FLAGS)
-    fabric = reproducible.settle(recipe.compute)
+    fabric = setup_fabric(recipe.compute)
     task = recipes.task(recipe, Clips(data), fabric.device)
     learner, numbers = task.learner(fabric), count()
 

@@ -61,8 +61,7 @@ def study(
     network, mel, card = trained.load(student, "student")
     files = out / "files"
     with Clips(data) as clips:
-        trained.check_labels(card, clips)
-        trained.check_sample_rate(card, clips)
+        trained.check_fits(card, clips)
         files.mkdir(parents=True, exist_ok=True)
         real = write_float(lower(network, (1, *front_end.shape(mel, clips.samples))), files)
         heard = clips.labelled(card.data.get("subset") or "train")

@@ -15,8 +15,9 @@ from tinyasc import recipe
 from tinyasc.clips import Clips
 from tinyasc.mel import MelConfig
 from tinyasc.runs import trained
+from tinyasc.runs.scores import predict
 from train.compare import compare
-from train.evaluate import evaluate, predict
+from train.evaluate import evaluate
 from train.fit import stage
 from train.student import train_student
 from train.targets.teachers import stored

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from train import picture
+from tinyasc.runs import picture
 from train.fit import curves
 
 ALONE = [

@@ -15,7 +15,7 @@ from tests.support import tiny_data
 from tinyasc import mel
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.runs.reproducible import ComputeConfig, settle
+from tinyasc.runs.setup import ComputeConfig, setup_fabric
 from train.data.augment import AugmentConfig, Augmenter
 from train.data.loader import Batch, Batches
 from train.data.selection import ExamplesConfig
@@ -31,7 +31,7 @@ from train.targets import objectives
 from train.targets.objectives.objective import Losses, Objective
 
 MEL = mel.MelConfig(n_fft=1024, win_length=800, hop_length=640, n_mels=32)
-FABRIC = settle(ComputeConfig(device="cpu", threads=1))
+FABRIC = setup_fabric(ComputeConfig(device="cpu", threads=1))
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ class Listening(Objective):
 
 
 def test_bfloat16_is_for_products_alone_and_learns(clips: Clips, tmp_path: Path) -> None:
-    fabric = settle(ComputeConfig(device="cpu", threads=1, precision="bfloat16"))
+    fabric = setup_fabric(ComputeConfig(device="cpu", threads=1, precision="bfloat16"))
     fitted = trained(clips, tmp_path / "run", fabric, epochs=12, learning_rate=3e-2)
     assert fitted.history[-1]["loss"] < 0.7 * fitted.history[0]["loss"]
     assert all(value.dtype == torch.float32 for value in fitted.weights["last"].values())

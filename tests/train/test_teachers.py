@@ -20,10 +20,10 @@ from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
 from tinyasc.metrics import Score, score_test
 from tinyasc.runs import trained
+from tinyasc.runs.scores import predict
 from train.data.loader import Batch
 from train.data.selection import ExamplesConfig, train_val_split
 from train.ensemble import make_ensemble
-from train.evaluate import predict
 from train.student import train_student
 from train.targets import objectives
 from train.targets.objectives.distillation import DistillationConfig

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from train import picture
+from tinyasc.runs import picture
 
 History = Sequence[Mapping[str, float]]
 """One row an epoch, as the loop keeps them: epoch, loss, accuracy, learning_rate, clips_per_second, loss_PART …"""

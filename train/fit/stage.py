@@ -21,12 +21,11 @@ from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
 from tinyasc.runs import trained
-from tinyasc.runs.reproducible import ComputeConfig, launch
-from tinyasc.runs.score_table import summary
+from tinyasc.runs.scores import predict, summary
+from tinyasc.runs.setup import ComputeConfig, launch
 from train.data.augment import AugmentConfig, Augmenter
 from train.data.loader import Batches
 from train.data.selection import ExamplesConfig
-from train.evaluate import predict, score_test
 from train.fit import curves
 from train.fit.loop.config import FitConfig
 from train.fit.loop.dry_run import dry_run
@@ -106,7 +105,7 @@ def train_float(
         job: what to train.
         clips: the data set.
         out: run folder to write; `OUT.partial` holds the checkpoints until it is there.
-        fabric: where to train (`reproducible.settle`).
+        fabric: where to train (`tinyasc.runs.setup.setup_fabric`).
         objective: puts the new network into what is to be trained.
         initialize: called with the new network before training.
         finish: called with the run being written and the trained network, to add files.
@@ -185,9 +184,7 @@ def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, fabric: Fabr
         return
     network.load_state_dict(fitted.weights.pop(job.fit.keep))
     with new_run(out) as run, torch.compiler.set_stance("force_eager"):  # few batches, nothing is worth compiling anew
-        score = score_test(
-            lambda indices: _finite(parts.logits_of(indices), task), clips, clips.devices_of(job.examples.subset)
-        )
+        score = metrics.score_test(_finite(parts.logits_of(test), task), clips, clips.devices_of(job.examples.subset))
         parts.write(run, fitted.weights)
         write_history(run.folder, fitted.history)
         curves.draw({out.name: fitted.history}, run.path(CURVES))

@@ -48,7 +48,7 @@ def fit(fabric: Fabric, task: Task) -> Fitted | None:
     """Train, from the beginning or from where the run of this task was stopped.
 
     Args:
-        fabric: launched (`reproducible.launch`).
+        fabric: launched (`tinyasc.runs.setup.launch`).
         task: what to train.
 
     Returns:

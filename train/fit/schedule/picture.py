@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from train import picture
+from tinyasc.runs import picture
 from train.fit.loop.config import FitConfig
 from train.fit.schedule import factor, stretches
 

@@ -39,8 +39,7 @@ class Live:
             UserError: it is of other classes or another sample rate.
         """
         network, mel, card = trained.load(run, *STAGES)
-        trained.check_labels(card, clips)
-        trained.check_sample_rate(card, clips)
+        trained.check_fits(card, clips)
         self._embedding = Embedding(network, models.ARCHITECTURES[card.architecture].classifier)
         self._network, self._front_end = network.to(device), front_end(mel).to(device)
         self.channels = self._embedding.channels

@@ -8,7 +8,7 @@ import pytest
 
 RUN = """
 import resource, sys
-from tinyasc.runs.memory import keep_freed_memory
+from tinyasc.runs.setup import keep_freed_memory
 if sys.argv[1] == "kept":
     keep_freed_memory()
 def take():

@@ -1,11 +1,19 @@
-"""A score as text: one line of it, all its parts with their intervals, and its confusion matrix.
+"""What a network answers to clips, and a score as text: one line, all its parts with their intervals, its confusion.
 
-Shapes: K classes.
+Shapes: n clips, B of a batch, F mel bands, T frames, K classes.
 """
 
 from collections.abc import Sequence
 
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
 from tinyasc.bootstrap import Interval
+from tinyasc.clips import Clips
+from tinyasc.front_end import FrontEnd
+from tinyasc.mel_torch import front_end
 from tinyasc.metrics import Part, Score
 
 TITLES = {"per_class": "class", "per_device": "device", "groups": "device group", "per_city": "city"}
@@ -13,6 +21,30 @@ TITLES = {"per_class": "class", "per_device": "device", "groups": "device group"
 
 FEW = 10
 """Moments below which a percentile interval deserves a word of warning."""
+
+
+def predict(model: nn.Module, mel: FrontEnd, clips: Clips, indices: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
+    """Compute the logits of some clips: float32 (n, K), in the order of `indices`.
+
+    Args:
+        model: (B, 1, F, T) -> (B, K); runs in eval mode and is left in the mode it was in.
+        mel: settings of the model's front-end.
+        clips: the data set.
+        indices: int64 (n,), the clips wanted.
+        batch_size: clips at a time.
+    """
+    device = next(model.parameters()).device
+    features = front_end(mel).to(device)
+    training = model.training
+    model.eval()
+    parts = np.split(indices, range(batch_size, len(indices), batch_size))
+    with torch.inference_mode():
+        logits = [
+            model(features(torch.from_numpy(clips.waveform(part)).to(device))).float().cpu().numpy()
+            for part in tqdm(parts, "predict", leave=False, unit="batch")
+        ]
+    model.train(training)
+    return np.concatenate(logits)
 
 
 def summary(score: Score) -> str:
