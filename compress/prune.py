@@ -35,9 +35,9 @@ from train.fit.loop.history import RECIPE
 from train.fit.loop.task import partial_of
 from train.fit.stage import Job, train_float
 from train.targets import objectives
-from train.targets.objectives.distillation import DistillationConfig
-from train.targets.objectives.objective import Objective
-from train.targets.teachers.open import open_teacher
+from train.targets.distillation import DistillationConfig
+from train.targets.objective import Objective
+from train.targets.teachers import open_teacher
 
 BATCH = 32
 

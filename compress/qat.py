@@ -34,8 +34,8 @@ from train.data.selection import ExamplesConfig
 from train.fit import stage
 from train.fit.loop.config import FitConfig
 from train.targets import objectives
-from train.targets.objectives.distillation import DistillationConfig
-from train.targets.teachers.open import open_teacher
+from train.targets.distillation import DistillationConfig
+from train.targets.teachers import open_teacher
 
 
 def train_qat(

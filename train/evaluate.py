@@ -23,7 +23,7 @@ from tinyasc.runs.scores import predict, summary
 from tinyasc.runs.setup import ComputeConfig, setup_fabric
 from train.report import device_probe, score_picture
 from train.report.device_probe import Probe
-from train.targets.teachers import stored
+from train.targets import stored
 
 
 def evaluate(

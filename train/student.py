@@ -20,10 +20,10 @@ from train.data.selection import ExamplesConfig, train_val_split
 from train.fit.loop.config import FitConfig
 from train.fit.stage import Job, train_float
 from train.targets import objectives
-from train.targets.objectives.adversarial import OFF, AdversarialConfig
-from train.targets.objectives.distillation import DistillationConfig
-from train.targets.objectives.objective import Objective
-from train.targets.teachers.open import open_teacher
+from train.targets.adversarial import OFF, AdversarialConfig
+from train.targets.distillation import DistillationConfig
+from train.targets.objective import Objective
+from train.targets.teachers import open_teacher
 
 
 def train_student(

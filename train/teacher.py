@@ -26,10 +26,9 @@ from train.data.augment import AugmentConfig
 from train.data.selection import ExamplesConfig, train_val_split
 from train.fit.loop.config import FitConfig
 from train.fit.stage import Job, train_float
-from train.targets import objectives
-from train.targets.objectives.adversarial import OFF, AdversarialConfig
-from train.targets.objectives.objective import Objective
-from train.targets.teachers import stored
+from train.targets import objectives, stored
+from train.targets.adversarial import OFF, AdversarialConfig
+from train.targets.objective import Objective
 
 
 def train_teacher(

@@ -20,7 +20,7 @@ from train.compare import compare
 from train.evaluate import evaluate
 from train.fit import stage
 from train.student import train_student
-from train.targets.teachers import stored
+from train.targets import stored
 from train.teacher import train_teacher
 
 FIT = """

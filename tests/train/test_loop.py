@@ -28,7 +28,7 @@ from train.fit.loop.optimizer import make_optimizer, set_rate
 from train.fit.loop.task import Task
 from train.fit.schedule import Phase
 from train.targets import objectives
-from train.targets.objectives.objective import Losses, Objective
+from train.targets.objective import Losses, Objective
 
 MEL = mel.MelConfig(n_fft=1024, win_length=800, hop_length=640, n_mels=32)
 FABRIC = setup_fabric(ComputeConfig(device="cpu", threads=1))

@@ -25,12 +25,10 @@ from train.data.loader import Batch
 from train.data.selection import ExamplesConfig, train_val_split
 from train.ensemble import make_ensemble
 from train.student import train_student
-from train.targets import objectives
-from train.targets.objectives.distillation import DistillationConfig
-from train.targets.objectives.embedding import Embedding
-from train.targets.teachers import stored
-from train.targets.teachers.average import averaged
-from train.targets.teachers.open import open_teacher
+from train.targets import objectives, stored
+from train.targets.distillation import DistillationConfig
+from train.targets.embedding import Embedding
+from train.targets.teachers import averaged, open_teacher
 
 NETWORKS = {  # name -> architecture, settings, front end
     "first": (

@@ -32,7 +32,7 @@ from train.fit.loop.dry_run import dry_run
 from train.fit.loop.fit import fit
 from train.fit.loop.history import CSV, CURVES, JSON_LINES, TENSORBOARD, Row, write_history
 from train.fit.loop.task import Task, partial_of
-from train.targets.objectives.objective import Objective
+from train.targets.objective import Objective
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from train.data.loader import Batch, Batches
 from train.data.sound import DiskSound
 from train.fit.loop.meter import Meter
 from train.student import train_student
-from train.targets.teachers.stored import Stored
+from train.targets.stored import Stored
 from train.teacher import train_teacher
 
 

@@ -26,7 +26,7 @@ from train.fit.loop.meter import Meter
 from train.fit.loop.progress import Progress
 from train.fit.loop.stop import Stop
 from train.fit.loop.task import Task
-from train.targets.objectives.objective import Losses
+from train.targets.objective import Losses
 
 LOOK = 20
 """Steps after which a GPU is waited for, and processes agree whether to go on."""

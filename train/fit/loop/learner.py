@@ -10,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from train.data.loader import Batch
 from train.fit.loop.optimizer import make_optimizer, set_rate
-from train.targets.objectives.objective import Losses, Objective
+from train.targets.objective import Losses, Objective
 
 
 class Learner:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from train.data.loader import Batch
-from train.targets.objectives.objective import Losses
+from train.targets.objective import Losses
 
 
 class Meter:

@@ -13,7 +13,7 @@ from train.fit.loop.config import FitConfig
 from train.fit.loop.history import Row, check_tensorboard
 from train.fit.loop.learner import Learner
 from train.fit.schedule import factor
-from train.targets.objectives.objective import Objective
+from train.targets.objective import Objective
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,13 @@
-"""What training minimises: the losses of labels, of teachers and of devices, each in one file."""
+"""What training minimises: the objective of a stage, put together from labels, a teacher and the recording devices."""
 
 import numpy as np
 from torch import nn
 
 from tinyasc.errors import UserError
-from train.targets.objectives.adversarial import AdversarialConfig, Devices
-from train.targets.objectives.decoupled import DecoupledTargets
-from train.targets.objectives.distillation import DistillationConfig, SoftTargets
-from train.targets.objectives.embedding import Embedding
-from train.targets.objectives.feature import Features
-from train.targets.objectives.labels import Labels
-from train.targets.objectives.objective import Objective
-from train.targets.objectives.terms import Term, WeightedSum
-from train.targets.teachers.teacher import Teacher
+from train.targets.adversarial import AdversarialConfig, Devices
+from train.targets.distillation import DecoupledTargets, DistillationConfig, Features, SoftTargets
+from train.targets.embedding import Embedding
+from train.targets.objective import Labels, Objective, Teacher, Term, WeightedSum
 
 
 def build(
@@ -31,7 +26,7 @@ def build(
         network: (B, 1, F, T) -> (B, K).
         label_smoothing: share of each label that is spread over all classes.
         distillation: how to listen to the teacher.
-        teacher: whom to listen to (`train.targets.teachers.open`); none = the labels alone.
+        teacher: whom to listen to (`train.targets.teachers`); none = the labels alone.
         adversarial: how hard to forget the devices; none = not at all.
         classifier: name of the network's classifier (`tinyasc.models.Architecture`); none = its embedding is not known.
         device: int64 (n,), the devices of all training clips; adversarial needs them.

@@ -16,8 +16,8 @@ from torch.nn import functional as F
 
 from tinyasc.errors import UserError
 from tinyasc.models.layers.gradient_reversal import GradientReversal
-from train.targets.objectives.embedding import Embedding
-from train.targets.objectives.terms import Step, Term
+from train.targets.embedding import Embedding
+from train.targets.objective import Step, Term
 
 
 @dataclass(frozen=True)

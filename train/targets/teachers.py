@@ -1,13 +1,18 @@
-"""A teacher that hears what the student hears: every window as it was before it was changed, through its own front end.
+"""The teacher that a command names: its stored answers, or the teacher itself while the student trains.
+
+A live teacher hears what the student hears: every window as it was before it was changed, through its own front end.
 
 Shapes: B clips of a batch, K classes, E channels of an embedding.
 """
 
+import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from tinyasc import artifact, models
@@ -16,12 +21,45 @@ from tinyasc.errors import UserError
 from tinyasc.mel_torch import front_end
 from tinyasc.runs import trained
 from train.data.loader import Batch
-from train.targets.objectives.embedding import Embedding
-from train.targets.teachers.average import Average, averaged
-from train.targets.teachers.teacher import Answers, Teacher
+from train.data.selection import ExamplesConfig
+from train.targets.distillation import DistillationConfig
+from train.targets.embedding import Embedding
+from train.targets.objective import Answers, Teacher
+from train.targets.stored import Stored
 
+Average = Literal["probabilities", "logits"]
 STAGES = ("teacher", "student")
 """Of the runs that can answer: a student too, above all the one that is being quantized."""
+
+
+def open_teacher(
+    run: Path | None, distillation: DistillationConfig, clips: Clips, examples: ExamplesConfig, device: torch.device
+) -> Teacher | None:
+    """A verified teacher run, ready to be asked; none without one.
+
+    Args:
+        run: its folder.
+        distillation: whether it answers out of its file or live.
+        clips: the data set of the student.
+        examples: which of its clips the student trains on.
+        device: of the batches.
+
+    Raises:
+        UserError: no such teacher, or one that does not fit the data set or the examples.
+    """
+    if run is None:
+        return None
+    if distillation.source == "live":
+        if examples.cache:
+            raise UserError("a live teacher hears the sound, which the cache leaves out: take examples.cache false")
+        return live(run, clips, device)
+    if examples.windows_per_recording:
+        raise UserError(
+            "a teacher's stored logits are of the fixed pieces, not of random windows: take distillation.source live, "
+            "windows_per_recording 0, or train without --teacher"
+        )
+    artifact.load_card(run, "teacher")
+    return Stored(run, clips, clips.labelled(examples.subset), device)
 
 
 class Live:
@@ -106,3 +144,19 @@ def _member(ensemble: Path, described: dict[str, Any]) -> Path:
     if artifact.file_sha256(path / artifact.CARD) != described["sha256"]:
         raise UserError(f"{path} is not the teacher that {ensemble} was made of: make the ensemble again")
     return path
+
+
+def averaged(logits: Sequence[Tensor], average: Average) -> Tensor:
+    """One answer of several, all counting alike.
+
+    Args:
+        logits: (B, K) of each teacher.
+        average: of the probabilities, given back as their logarithms; or of the logits as they are.
+
+    Returns:
+        (B, K) logits.
+    """
+    together = torch.stack(list(logits))  # (teachers, B, K)
+    if average == "logits":
+        return together.mean(0)
+    return together.log_softmax(2).logsumexp(0) - math.log(len(together))
