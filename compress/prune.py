@@ -30,10 +30,10 @@ from tinyasc.runs import trained
 from tinyasc.runs.setup import ComputeConfig, setup_fabric
 from train.data.augment import AugmentConfig
 from train.data.selection import ExamplesConfig
-from train.fit.loop.config import FitConfig
-from train.fit.loop.history import RECIPE
-from train.fit.loop.task import partial_of
+from train.fit.config import FitConfig
+from train.fit.history import RECIPE
 from train.fit.stage import Job, train_float
+from train.fit.task import partial_of
 from train.targets import objectives
 from train.targets.distillation import DistillationConfig
 from train.targets.objective import Objective

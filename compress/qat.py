@@ -32,7 +32,7 @@ from tinyasc.runs.setup import ComputeConfig, setup_fabric
 from train.data.augment import AugmentConfig
 from train.data.selection import ExamplesConfig
 from train.fit import stage
-from train.fit.loop.config import FitConfig
+from train.fit.config import FitConfig
 from train.targets import objectives
 from train.targets.distillation import DistillationConfig
 from train.targets.teachers import open_teacher

@@ -28,7 +28,7 @@ from tinyasc.runs import trained
 from tinyasc.runs.setup import ComputeConfig, setup_fabric
 from train.data.selection import Slicing
 from train.data.sound import DeviceSound, DiskSound
-from train.fit.loop.task import Task
+from train.fit.task import Task
 from train.student import train_student
 from train.teacher import train_teacher
 

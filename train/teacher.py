@@ -24,7 +24,7 @@ from tinyasc.runs.setup import ComputeConfig, setup_fabric
 from tinyasc.weights import locate
 from train.data.augment import AugmentConfig
 from train.data.selection import ExamplesConfig, train_val_split
-from train.fit.loop.config import FitConfig
+from train.fit.config import FitConfig
 from train.fit.stage import Job, train_float
 from train.targets import objectives, stored
 from train.targets.adversarial import OFF, AdversarialConfig

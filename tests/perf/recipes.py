@@ -11,7 +11,7 @@ from tinyasc import models
 from tinyasc.clips import Clips
 from train.data.augment import Augmenter
 from train.data.loader import Batches
-from train.fit.loop.task import Task
+from train.fit.task import Task
 from train.targets import objectives
 
 FOLDER = Path(__file__).parents[2] / "train/recipes"

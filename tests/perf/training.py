@@ -24,7 +24,7 @@ from tinyasc import models, third_party
 from tinyasc.clips import Clips
 from tinyasc.runs.setup import setup_fabric
 from train.data.augmentations import impulse_response
-from train.fit.loop.meter import Meter
+from train.fit.monitor import Meter
 from train.student import train_student
 
 STEPS = 2

@@ -52,7 +52,7 @@ KILLED = """
 import os, signal
 from tinyasc import recipe
 from train import student
-from train.fit.loop.task import Task
+from train.fit.task import Task
 
 set_place = Task.set_place  # called before every step
 def killed(task, epoch, step):

@@ -12,7 +12,7 @@ import yaml
 from tinyasc import artifact, recipe
 from tinyasc.artifact import ModelCard
 from train.compare import compare
-from train.fit.loop.history import JSON_LINES, RECIPE
+from train.fit.history import JSON_LINES, RECIPE
 from train.report import runs, seeds
 
 CARD = ModelCard(

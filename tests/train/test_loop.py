@@ -19,14 +19,13 @@ from tinyasc.runs.setup import ComputeConfig, setup_fabric
 from train.data.augment import AugmentConfig, Augmenter
 from train.data.loader import Batch, Batches
 from train.data.selection import ExamplesConfig
-from train.fit.loop.checkpoint import Checkpoints
-from train.fit.loop.config import FitConfig
-from train.fit.loop.fit import Fitted, fit
-from train.fit.loop.history import Row, write_history
-from train.fit.loop.learner import Learner
-from train.fit.loop.optimizer import make_optimizer, set_rate
-from train.fit.loop.task import Task
+from train.fit.checkpoint import Checkpoints
+from train.fit.config import FitConfig
+from train.fit.history import Row, write_history
+from train.fit.learner import Learner, make_optimizer, set_rate
+from train.fit.loop import Fitted, fit
 from train.fit.schedule import Phase
+from train.fit.task import Task
 from train.targets import objectives
 from train.targets.objective import Losses, Objective
 

@@ -26,12 +26,11 @@ from tinyasc.runs.setup import ComputeConfig, launch
 from train.data.augment import AugmentConfig, Augmenter
 from train.data.loader import Batches
 from train.data.selection import ExamplesConfig
-from train.fit import curves
-from train.fit.loop.config import FitConfig
-from train.fit.loop.dry_run import dry_run
-from train.fit.loop.fit import fit
-from train.fit.loop.history import CSV, CURVES, JSON_LINES, TENSORBOARD, Row, write_history
-from train.fit.loop.task import Task, partial_of
+from train.fit import history
+from train.fit.config import FitConfig
+from train.fit.history import CSV, CURVES, JSON_LINES, TENSORBOARD, Row
+from train.fit.loop import fit
+from train.fit.task import Task, dry_run, partial_of
 from train.targets.objective import Objective
 
 
@@ -186,8 +185,8 @@ def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, fabric: Fabr
     with new_run(out) as run, torch.compiler.set_stance("force_eager"):  # few batches, nothing is worth compiling anew
         score = metrics.score_test(_finite(parts.logits_of(test), task), clips, clips.devices_of(job.examples.subset))
         parts.write(run, fitted.weights)
-        write_history(run.folder, fitted.history)
-        curves.draw({out.name: fitted.history}, run.path(CURVES))
+        history.write_history(run.folder, fitted.history)
+        history.draw_curves({out.name: fitted.history}, run.path(CURVES))
         if job.fit.tensorboard:
             shutil.copytree(task.partial / TENSORBOARD, run.path(TENSORBOARD))
         run.card = ModelCard(

@@ -12,8 +12,8 @@ from tinyasc import artifact
 from tinyasc.artifact import ModelCard
 from tinyasc.bootstrap import Interval
 from tinyasc.errors import UserError
-from train.fit.loop.history import JSON_LINES, RECIPE
-from train.fit.loop.task import partial_of
+from train.fit.history import JSON_LINES, RECIPE
+from train.fit.task import partial_of
 
 FIGURES = ("loss", "macro", "log_loss", "seen", "unseen")
 """The last epoch's loss; of the test split macro accuracy, log loss (nats), macro accuracy of two groups of devices."""

@@ -19,8 +19,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tests.perf.gpu.peak import now
 from train.data.loader import Batch
-from train.fit.loop.learner import Learner
-from train.fit.loop.task import Task
+from train.fit.learner import Learner
+from train.fit.task import Task
 
 Result = TypeVar("Result")
 PROFILED = 5

@@ -19,7 +19,7 @@ from tinyasc.errors import UserError
 from tinyasc.runs.setup import setup_fabric
 from train.data.loader import Batch, Batches
 from train.data.sound import DiskSound
-from train.fit.loop.meter import Meter
+from train.fit.monitor import Meter
 from train.student import train_student
 from train.targets.stored import Stored
 from train.teacher import train_teacher

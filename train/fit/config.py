@@ -1,12 +1,13 @@
-"""The section `fit` of a recipe."""
+"""The section `fit` of a recipe: how long, how fast and by which optimiser a network is trained."""
 
 import math
 from dataclasses import dataclass
 from typing import Literal
 
 from tinyasc.errors import UserError
-from train.fit.loop.optimizer import OPTIMIZERS
 from train.fit.schedule import Phase, check
+
+OPTIMIZERS = ("adam", "adamw", "sgd")
 
 
 @dataclass(frozen=True)

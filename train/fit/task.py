@@ -1,23 +1,86 @@
-"""What a run would be, measured on a few steps of it: clips, steps, memory, time. Nothing is written."""
+"""What a stage hands to the loop, and what that would take: `dry_run` measures a few steps and writes nothing."""
 
 import resource
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
+from torch import nn
 
-from train.fit.loop import processes
-from train.fit.loop.history import CSV, JSON_LINES
-from train.fit.loop.meter import Meter
-from train.fit.loop.task import Task
+from tinyasc.errors import UserError
+from train.data.loader import Batches
+from train.fit.config import FitConfig
+from train.fit.history import CSV, JSON_LINES, Row, check_tensorboard
+from train.fit.learner import Learner
+from train.fit.monitor import Meter, gather
+from train.fit.schedule import factor
+from train.targets.objective import Objective
 
 WARM_UP, MEASURED = 2, 20
 """Steps before those that are timed, and most of those."""
 SECONDS = 10.0
 """No further step is timed after so long."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained, on what, and where its state lies until it is done."""
+
+    objective: Objective
+    """Trained in place."""
+    batches: Batches
+    """The training clips, as far as they are this process's."""
+    config: FitConfig
+    """Length and pace."""
+    partial: Path
+    """Folder of the checkpoints and of the history while training goes on (`partial_of`)."""
+    identity: str
+    """Everything that the result depends on, as text."""
+    seed: int
+    """Of every random draw."""
+    compiled: bool = False
+    """Compile the network."""
+    validate: Callable[[nn.Module], Row] | None = None
+    """A network with the weights so far -> columns of the history, among them validation_accuracy and
+    validation_log_loss."""
+    before_epoch: Callable[[int], None] = lambda epoch: None
+    """Called with the number of each epoch, from 0, before its steps, e.g. to freeze parts of the network."""
+
+    def __post_init__(self) -> None:
+        if self.config.keep == "best" and self.validate is None:
+            raise UserError("fit: keep best needs clips to choose by: give examples.validation, e.g. 0.1, or keep last")
+        if self.config.tensorboard:
+            check_tensorboard()
+
+    def learner(self, fabric: Fabric) -> Learner:
+        """The objective with its optimiser, on the devices of `fabric`."""
+        config = self.config
+        return Learner(
+            fabric,
+            self.objective,
+            optimizer=config.optimizer,
+            weight_decay=config.weight_decay,
+            parts=config.accumulate,
+            clip_norm=config.clip_norm,
+            average=config.average,
+            compiled=self.compiled,
+        )
+
+    def set_place(self, epoch: int, step: int) -> float:
+        """Tell the objective where training is, before a step; the learning rate there."""
+        place, config = epoch + step / len(self.batches), self.config
+        self.objective.epoch, self.objective.epochs = place, config.epochs
+        return config.learning_rate * factor(config.schedule, place, len(self.batches), config.epochs)
+
+
+def partial_of(out: Path) -> Path:
+    """Folder of an unfinished run: `OUT.partial`."""
+    return out.with_name(out.name + ".partial")
 
 
 def dry_run(fabric: Fabric, task: Task, *, title: str, out: Path, files: list[str], scored: int) -> None:
@@ -75,7 +138,7 @@ def _timed(fabric: Fabric, task: Task) -> tuple[float, float]:
     for _ in range(WARM_UP):
         step()
     clips, done, started = 0, 0, _now(fabric)
-    while done < MEASURED and not any(processes.gather(fabric, time.perf_counter() - started > SECONDS)):
+    while done < MEASURED and not any(gather(fabric, time.perf_counter() - started > SECONDS)):
         clips += step()
         done += 1
     seconds = _now(fabric) - started

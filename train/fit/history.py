@@ -1,6 +1,13 @@
-"""The picture of training histories: loss and its parts, accuracy, learning rate and speed against epochs."""
+"""The rows of a run's history, one an epoch: as CSV, JSON lines, a picture, and for TensorBoard where that is wanted.
 
+The picture shows loss and its parts, accuracy, learning rate and speed against epochs, of one run or of several.
+"""
+
+import csv
+import io
+import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,10 +18,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from tinyasc import artifact, recipe
+from tinyasc.errors import UserError
 from tinyasc.runs import picture
 
+CSV, JSON_LINES, TENSORBOARD, CURVES = "metrics.csv", "metrics.jsonl", "tensorboard", "curves.png"
+RECIPE = "recipe.yaml"
+Row = dict[str, float]
+"""epoch, loss, accuracy, loss_PART …, learning_rate, clips_per_second, seconds, validation_…"""
 History = Sequence[Mapping[str, float]]
-"""One row an epoch, as the loop keeps them: epoch, loss, accuracy, learning_rate, clips_per_second, loss_PART …"""
+"""One row an epoch."""
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#1c2733")
 """Apart to the colour-blind too (Okabe and Ito, without the yellow, which is lost on white)."""
@@ -24,7 +37,60 @@ MARGIN, NAME = 0.15, 0.25
 """Around all panels, and the height of one line of the legend. Inches, as PANEL."""
 
 
-def draw(
+def write_history(folder: Path, history: Sequence[Row]) -> None:
+    """Write all rows, which have the same columns, into a folder that is there."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, history[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    artifact.atomic_write(folder / CSV, text.getvalue().encode())
+    artifact.atomic_write(folder / JSON_LINES, "".join(json.dumps(row) + "\n" for row in history).encode())
+
+
+def write_recipe(folder: Path) -> None:
+    """Keep the recipe of the running command, if there is one: what runs on their way are compared by."""
+    if (resolved := recipe.resolved()) is not None:
+        artifact.atomic_write(folder / RECIPE, resolved.encode())
+
+
+def check_tensorboard() -> None:
+    """Whether TensorBoard's files can be written.
+
+    Raises:
+        UserError: its package is not installed.
+    """
+    try:
+        import tensorboard  # type: ignore[import-not-found]  # noqa: F401, PLC0415
+    except ImportError:
+        raise UserError(
+            f"fit.tensorboard needs its package: {Path(sys.executable).name} -m pip install -e '.[tensorboard]', "
+            "or take tensorboard false; the same figures are in metrics.csv"
+        ) from None
+
+
+class Board:
+    """Rows for TensorBoard, in event files of a folder of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        """Args:
+        folder: of the run; the files are below it.
+        """
+        self._folder, self._writer = folder / TENSORBOARD, None
+
+    def add(self, row: Row) -> None:
+        """Write a row; what is there of its epoch and later ones, of a run that was killed, is shown no more."""
+        epoch = int(row["epoch"])
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  it needs the extra package
+
+            self._writer = SummaryWriter(str(self._folder), purge_step=epoch)
+        for name, value in row.items():
+            if name != "epoch":
+                self._writer.add_scalar(name, value, epoch)
+        self._writer.flush()
+
+
+def draw_curves(
     histories: Mapping[str, History], path: Path, groups: Mapping[str, str] | None = None, *, total: bool = True
 ) -> None:
     """Draw the histories of runs together and write the picture (PNG), whole or not at all.

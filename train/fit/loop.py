@@ -4,6 +4,11 @@ A checkpoint lies in `OUT.partial` after every epoch and every few minutes. It h
 depends on: weights, optimiser, average, the random state of every process, the place in the epoch and what was seen of
 it. So the same command goes on there, and on a CPU ends with the same weights, bit for bit, as a run that was never
 stopped.
+
+Fabric brings devices, processes and precision to a loop that stays here to be read: one loop that says in plain steps
+what is random, what is kept and what a checkpoint holds, which Lightning's Trainer would hide behind callbacks and
+hooks. Accelerate brings as much, but starts further processes only through a command of its own; Fabric starts them
+from the same command line, on one machine and, under SLURM or torchrun, on several.
 """
 
 import math
@@ -18,14 +23,10 @@ from tqdm import tqdm
 
 from tinyasc.errors import UserError
 from train.data.loader import Batch
-from train.fit import curves
-from train.fit.loop import processes
-from train.fit.loop.checkpoint import Checkpoints
-from train.fit.loop.history import CURVES, Board, Row, write_history, write_recipe
-from train.fit.loop.meter import Meter
-from train.fit.loop.progress import Progress
-from train.fit.loop.stop import Stop
-from train.fit.loop.task import Task
+from train.fit.checkpoint import Checkpoints, random_state, set_random_state
+from train.fit.history import CURVES, Board, Row, draw_curves, write_history, write_recipe
+from train.fit.monitor import Meter, Progress, Stop, gather
+from train.fit.task import Task
 from train.targets.objective import Losses
 
 LOOK = 20
@@ -105,7 +106,7 @@ class _Course:
         task, batches, rank = self.task, self.task.batches, self.fabric.global_rank
         torch.manual_seed(task.seed * 1_000_003 + self.epoch + 1_000_000_007 * rank)
         if self._random is not None:
-            processes.set_random_state(self._random, self.fabric.device)
+            set_random_state(self._random, self.fabric.device)
             self._random = None
         task.objective.train()
         task.before_epoch(self.epoch)
@@ -131,19 +132,19 @@ class _Course:
         at_once = alone and (self.fabric.device.type == "cpu" or stop.asked or due)
         if not (at_once or last or self.step % LOOK == 0):
             return
-        found = processes.gather(self.fabric, (self.meter.read(), stop.asked, due))
+        found = gather(self.fabric, (self.meter.read(), stop.asked, due))
         if wrong := [step for step, _, _ in found if step is not None]:
             self._refuse("the loss is", min(wrong))
         progress.show(self.meter.means(), rate)
         stopped = any(asked for _, asked, _ in found)
         saved = stopped or found[0][2]
         # A loss is of the weights before its step: what the last one made of them, no loss has seen when they are kept.
-        if (last or saved) and not all(processes.gather(self.fabric, self.learner.finite())):
+        if (last or saved) and not all(gather(self.fabric, self.learner.finite())):
             self._refuse("the weights are", self.step - 1)
         if last:  # what follows is done at the end of the epoch
             return
         if saved:
-            self._save(processes.random_state(self.fabric.device))
+            self._save(random_state(self.fabric.device))
         if stopped:
             self._interrupt()
 
@@ -154,7 +155,7 @@ class _Course:
             UserError: the score is not finite.
             KeyboardInterrupt: stopped.
         """
-        meter = Meter.of(*processes.gather(self.fabric, self.meter.state()))
+        meter = Meter.of(*gather(self.fabric, self.meter.state()))
         row: Row = {
             "epoch": self.epoch + 1,
             **meter.means(),
@@ -165,7 +166,7 @@ class _Course:
         if self.task.validate is not None and self.fabric.is_global_zero:
             with torch.compiler.set_stance("force_eager"):  # nothing is compiled anew for the few batches of a score
                 row |= self.task.validate(self.learner.network)
-        if not all(processes.gather(self.fabric, all(map(math.isfinite, row.values())))):
+        if not all(gather(self.fabric, all(map(math.isfinite, row.values())))):
             self._refuse("the score on the validation clips is", self.step - 1)
         if self.task.validate is not None and self.fabric.is_global_zero:
             self._choose(row)
@@ -177,7 +178,7 @@ class _Course:
             write_recipe(self.task.partial)
             if self.task.config.tensorboard:
                 self._board.add(row)
-        if any(processes.gather(self.fabric, stop.asked)):
+        if any(gather(self.fabric, stop.asked)):
             self._interrupt()
 
     def _choose(self, row: Row) -> None:
@@ -193,7 +194,7 @@ class _Course:
 
     def _save(self, random: dict[str, Tensor] | None) -> None:
         """Write a checkpoint; amid an epoch with the random state."""
-        seen = processes.gather(self.fabric, {"random": random, "meter": self.meter.state()})
+        seen = gather(self.fabric, {"random": random, "meter": self.meter.state()})
         if self.fabric.is_global_zero:
             state = {"identity": self.task.identity, "epoch": self.epoch, "step": self.step, "seconds": self.seconds}
             state |= {"processes": seen, "history": self.history, "best": self.best}
@@ -221,7 +222,7 @@ class _Course:
     def _interrupt(self) -> NoReturn:
         """End here, after a checkpoint."""
         if self.fabric.is_global_zero:
-            curves.draw({self.task.partial.stem: self.history}, self.task.partial / CURVES)
+            draw_curves({self.task.partial.stem: self.history}, self.task.partial / CURVES)
         tqdm.write(f"stopped {self._place()}: the same command goes on from there")
         raise KeyboardInterrupt
 

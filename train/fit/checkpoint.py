@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from tinyasc import artifact
@@ -85,3 +86,16 @@ def _read(path: Path) -> dict[str, Any] | None:
     if content[:_HEAD] != FORMAT + digest + b"\n":
         return None
     return torch.load(io.BytesIO(memoryview(content)[_HEAD:]), map_location="cpu", weights_only=True)
+
+
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """Read torch's random state, on the CPU and on the GPU that this process has."""
+    state = {"cpu": torch.get_rng_state()}
+    return state | {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else state
+
+
+def set_random_state(state: dict[str, Tensor], device: torch.device) -> None:
+    """Go on with a `random_state`."""
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)
