@@ -234,7 +234,7 @@ def test_a_recipe_holds_every_field(tmp_path):
 NEW_FILE = '''
 from dataclasses import dataclass
 import torch
-from train.data.augmentations import Preview, WaveformAugmentation, check_probability, register
+from train.data.augmentations import Preview, WaveformAugmentation, register
 
 @dataclass(frozen=True)
 class PolarityConfig:
@@ -242,9 +242,6 @@ class PolarityConfig:
 
     polarity_probability: float = 0.0
     """Share of the batches whose sign changes."""
-
-    def check(self) -> None:
-        check_probability("polarity_probability", self.polarity_probability)
 
 @register(order=25)
 class Polarity(WaveformAugmentation):

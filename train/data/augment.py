@@ -29,16 +29,14 @@ from train.data.augmentations import (
     WaveformAugmentation,
 )
 
-_CONFIGS = [kind.Config for kind in reversed(AUGMENTATIONS)]  # a dataclass has the fields of its last base first
-
 
 @dataclass(frozen=True)
-class AugmentConfig(*_CONFIGS):
+class AugmentConfig(*(kind.Config for kind in reversed(AUGMENTATIONS))):  # the fields of the last base come first
     """What is done to training batches; 0 turns a change off."""
 
     def __post_init__(self) -> None:
-        for config in reversed(_CONFIGS):
-            config.check(self)
+        for kind in AUGMENTATIONS:
+            kind.check(self)
 
     def files(self) -> list[Path]:
         """The files that the changes depend on."""

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from train.data.loader import Batch
+from train.fit.config import FitConfig
 from train.targets.objective import Losses, Objective
 
 MOMENTUM = 0.9
@@ -23,12 +24,8 @@ class Learner:
         self,
         fabric: Fabric,
         objective: Objective,
+        config: FitConfig,
         *,
-        optimizer: str,
-        weight_decay: float,
-        parts: int = 1,
-        clip_norm: float = 0.0,
-        average: float = 0.0,
         compiled: bool = False,
     ) -> None:
         """Moves the objective to its device; trained in place.
@@ -36,28 +33,24 @@ class Learner:
         Args:
             fabric: launched.
             objective: what is trained.
-            optimizer: adam, adamw or sgd.
-            weight_decay: of the optimiser.
-            parts: batches whose gradients make one step.
-            clip_norm: longest gradient, 0: any.
-            average: decay of the moving average of weights and buffers, 0: none.
+            config: optimiser, parts of a step, longest gradient, moving average.
             compiled: compile the network.
         """
         self.fabric, self.objective = fabric, objective
-        self.parts, self._clip_norm = parts, clip_norm
+        self.parts, self._clip_norm = config.accumulate, config.clip_norm
         objective.to(fabric.device)
         self._average = None
-        if average:
-            update = get_ema_multi_avg_fn(average)
+        if config.average:
+            update = get_ema_multi_avg_fn(config.average)
             self._average = AveragedModel(objective.network, multi_avg_fn=update, use_buffers=True)  # type: ignore[arg-type]
         self._compiled = compiled
         if compiled:
             # CUDA graphs give gradients in memory that the next part would overwrite. A shape other than the first, the
             # last batch's, is compiled as well and not made variable.
-            graphs = fabric.device.type == "cuda" and parts == 1 and fabric.world_size == 1
+            graphs = fabric.device.type == "cuda" and self.parts == 1 and fabric.world_size == 1
             objective.network.compile(mode="reduce-overhead" if graphs else None, dynamic=False)
         scaled = bool(fabric.strategy.precision.state_dict())  # float16: gradients are scaled back before clipping
-        own = make_optimizer(optimizer, objective.parameters(), weight_decay, fused=not scaled)
+        own = make_optimizer(config.optimizer, objective.parameters(), config.weight_decay, fused=not scaled)
         self._model, self._optimizer = fabric.setup(objective, own)
 
     @property

@@ -15,12 +15,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from tinyasc import artifact, cost, front_end, metrics, models, recipe
+from tinyasc import artifact, metrics, models, recipe
 from tinyasc.artifact import ModelCard, Run, new_run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
-from tinyasc.runs import trained
 from tinyasc.runs.scores import predict, summary
 from tinyasc.runs.setup import ComputeConfig, launch
 from train.data.augment import AugmentConfig, Augmenter
@@ -85,71 +84,6 @@ class Parts:
     """Parameters and MACs, as the card holds them."""
     before_epoch: Callable[[int], None] = lambda epoch: None
     """Called with the number of each epoch, e.g. to freeze parts of the network."""
-
-
-def train_float(
-    job: Job,
-    clips: Clips,
-    out: Path,
-    fabric: Fabric,
-    objective: Callable[[nn.Module], Objective],
-    *,
-    initialize: Callable[[nn.Module], None] = lambda network: None,
-    finish: Callable[[Run, nn.Module], None] = lambda run, network: None,
-    files: Sequence[str] = (),
-) -> None:
-    """Build a float network, train it on the train split, score it on the test split, write the run folder `out`.
-
-    Args:
-        job: what to train.
-        clips: the data set.
-        out: run folder to write; `OUT.partial` holds the checkpoints until it is there.
-        fabric: where to train (`tinyasc.runs.setup.setup_fabric`).
-        objective: puts the new network into what is to be trained.
-        initialize: called with the new network before training.
-        finish: called with the run being written and the trained network, to add files.
-        files: the names of those.
-
-    Raises:
-        UserError: data that does not fit the recipe, or an `out` that is no run folder.
-    """
-    torch.manual_seed(job.seed)
-    network = models.build(job.architecture, job.model, len(clips.labels))
-    counted = _measured(job, network, clips)
-    initialize(network)
-
-    def write(run: Run, others: dict[str, dict[str, Tensor]]) -> None:
-        trained.save(run.path(trained.FILE), network)
-        for name, state in others.items():
-            trained.save_state(run.path(f"{name}.safetensors"), state)
-        finish(run, network)
-
-    parts = Parts(
-        objective=objective(network),
-        logits_of=lambda indices: predict(network, job.mel, clips, indices),
-        write=write,
-        files=[trained.FILE, *(f"{name}.safetensors" for name in job.not_kept), *files],
-        cost=counted.to_dict(),
-    )
-    train(job, network, clips, out, fabric=fabric, parts=parts)
-
-
-def _measured(job: Job, network: nn.Module, clips: Clips) -> cost.Cost:
-    """What a network costs on a clip of the data set, which shows before any work whether it takes one.
-
-    Raises:
-        UserError: it does not.
-    """
-    models.check_front_end(job.architecture, job.mel)
-    rate = models.resolve(job.architecture, job.model).get("sample_rate", clips.sample_rate)
-    if rate != clips.sample_rate:
-        raise UserError(f"{clips.path} has {clips.sample_rate} Hz, the network is for {rate}: set --model.sample_rate")
-    rows, columns = front_end.shape(job.mel, clips.samples)
-    try:
-        return cost.measure(network, (1, 1, rows, columns))
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{job.architecture} with these settings cannot take {rows} x {columns} ({reason})") from None
 
 
 def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, fabric: Fabric, parts: Parts) -> None:

@@ -59,17 +59,7 @@ class Task:
 
     def learner(self, fabric: Fabric) -> Learner:
         """The objective with its optimiser, on the devices of `fabric`."""
-        config = self.config
-        return Learner(
-            fabric,
-            self.objective,
-            optimizer=config.optimizer,
-            weight_decay=config.weight_decay,
-            parts=config.accumulate,
-            clip_norm=config.clip_norm,
-            average=config.average,
-            compiled=self.compiled,
-        )
+        return Learner(fabric, self.objective, self.config, compiled=self.compiled)
 
     def set_place(self, epoch: int, step: int) -> float:
         """Tell the objective where training is, before a step; the learning rate there."""

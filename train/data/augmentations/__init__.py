@@ -3,7 +3,7 @@
 To add one, write NAME.py here:
 
 - a frozen dataclass of its settings, which become the recipe's keys and the flags `--augmentation.KEY`; their names are
-  its own among all augmentations, its defaults turn it off, and `check` raises for what cannot be;
+  its own among all augmentations, and its defaults turn it off;
 - a class of one of the domains below, registered at its place in the order of application, with `Config`, `switches`,
   what `train.preview` shows of it, and `apply`.
 
@@ -83,7 +83,7 @@ class Augmentation(ABC):
     Config: ClassVar[type]
     """Dataclass of its settings."""
     switches: ClassVar[tuple[str, ...]]
-    """The settings that turn it off with 0; it is off where all of them are."""
+    """The settings that turn it off where all of them are 0. Those named ..._probability lie in 0..1."""
     previews: ClassVar[tuple[Preview, ...]]
     """How it is shown."""
 
@@ -98,6 +98,20 @@ class Augmentation(ABC):
             UserError: the settings do not fit these.
         """
         self.config = config
+
+    @classmethod
+    def check(cls, config: Any) -> None:
+        """Check the settings; here the switches alone.
+
+        Raises:
+            UserError: one of them cannot be.
+        """
+        for name in cls.switches:
+            value = getattr(config, name)
+            if name.endswith("_probability") and not 0 <= value <= 1:
+                raise UserError(f"augmentation: {name} is {value}: take 0 to 1")
+            if not 0 <= value < math.inf:
+                raise UserError(f"augmentation: {name} is {value}: take 0 or more; 0 turns the change off")
 
     @classmethod
     def active(cls, config: Any) -> list[str]:
@@ -163,18 +177,6 @@ def register(order: int) -> Callable[[Kind], Kind]:
         return kind
 
     return add
-
-
-def check_probability(name: str, value: float) -> None:
-    """Raise UserError unless a setting lies in 0..1."""
-    if not 0 <= value <= 1:
-        raise UserError(f"augmentation: {name} is {value}: take 0 to 1")
-
-
-def check_amount(name: str, value: float) -> None:
-    """Raise UserError unless a setting is 0 or more, and finite."""
-    if not 0 <= value < math.inf:
-        raise UserError(f"augmentation: {name} is {value}: take 0 or more; 0 turns the change off")
 
 
 for _module in pkgutil.iter_modules(__path__):

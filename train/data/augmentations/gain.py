@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from train.data.augmentations import Preview, WaveformAugmentation, check_amount, register
+from train.data.augmentations import Preview, WaveformAugmentation, register
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,6 @@ class GainConfig:
     gain: float = 0.0
     """Each clip's level changes by up to this many dB either way, uniform in dB. EfficientAT on DCASE 2020: 12;
     CP-Mobile: 0."""
-
-    def check(self) -> None:
-        """Raise UserError for what cannot be."""
-        check_amount("gain", self.gain)
 
 
 @register(order=20)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from tinyasc import sound
 from tinyasc.errors import UserError
-from train.data.augmentations import Context, Preview, WaveformAugmentation, check_probability, register
+from train.data.augmentations import Context, Preview, WaveformAugmentation, register
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".aif", ".aiff", ".mp3")
 PHONES = 16
@@ -39,10 +39,6 @@ class ImpulseResponseConfig:
     phones."""
     impulse_response_device: str | None = None
     """Only clips of this device are convolved; none = clips of every device. CP-JKU: a, TAU's reference."""
-
-    def check(self) -> None:
-        """Raise UserError for what cannot be."""
-        check_probability("impulse_response_probability", self.impulse_response_probability)
 
 
 @register(order=10)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from tinyasc.errors import UserError
-from train.data.augmentations import Context, FrontEndAugmentation, Preview, check_amount, register
+from train.data.augmentations import Context, FrontEndAugmentation, Preview, register
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,6 @@ class MelEdgesConfig:
     f_max_range: float = 0.0
     """Hz: for each batch the upper edge moves by up to half of this either way, as in hear21passt. CP-Mobile: 1000;
     hear21passt itself: 1000; EfficientAT on DCASE 2020: 2000."""
-
-    def check(self) -> None:
-        """Raise UserError for what cannot be."""
-        check_amount("f_min_range", self.f_min_range)
-        check_amount("f_max_range", self.f_max_range)
 
 
 @register(order=50)

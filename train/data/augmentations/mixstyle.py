@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tinyasc.errors import UserError
 from tinyasc.models.layers.mixstyle import frequency_mixstyle, mixstyle
-from train.data.augmentations import Preview, SpectrogramAugmentation, check_probability, register
+from train.data.augmentations import Preview, SpectrogramAugmentation, register
 
 EXCHANGES = {"frequency": frequency_mixstyle, "channel": mixstyle}
 
@@ -28,17 +28,6 @@ class MixStyleConfig:
     """Parameter of the Beta distribution of the exchange. CP-Mobile and the 2024 baseline: 0.3; CP-ResNet, PaSST and
     TF-SepNet: 0.4."""
 
-    def check(self) -> None:
-        """Raise UserError for what cannot be."""
-        check_probability("mixstyle_probability", self.mixstyle_probability)
-        if not 0 < self.mixstyle_alpha < math.inf:
-            raise UserError(
-                f"augmentation: mixstyle_alpha is {self.mixstyle_alpha}: take one above zero "
-                "(mixstyle_probability 0 turns the change off)"
-            )
-        if self.mixstyle not in EXCHANGES:
-            raise UserError(f"augmentation: mixstyle is {self.mixstyle!r}: take {' or '.join(EXCHANGES)}")
-
 
 @register(order=80)
 class MixStyle(SpectrogramAugmentation):
@@ -51,6 +40,18 @@ class MixStyle(SpectrogramAugmentation):
         Preview("Freq-MixStyle", "alpha 0.3\n(CP-Mobile)", {"mixstyle_probability": 1}),
         Preview("MixStyle", "alpha 0.3\n(as above)", {"mixstyle": "channel", "mixstyle_probability": 1}),
     )
+
+    @classmethod
+    def check(cls, config: MixStyleConfig) -> None:
+        """See `Augmentation`."""
+        super().check(config)
+        if not 0 < config.mixstyle_alpha < math.inf:
+            raise UserError(
+                f"augmentation: mixstyle_alpha is {config.mixstyle_alpha}: take one above zero "
+                "(mixstyle_probability 0 turns the change off)"
+            )
+        if config.mixstyle not in EXCHANGES:
+            raise UserError(f"augmentation: mixstyle is {config.mixstyle!r}: take {' or '.join(EXCHANGES)}")
 
     def apply(self, features: Tensor) -> Tensor:
         """See `SpectrogramAugmentation`."""

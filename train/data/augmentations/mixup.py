@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from train.data.augmentations import BatchAugmentation, Mix, Preview, check_amount, register
+from train.data.augmentations import BatchAugmentation, Mix, Preview, register
 
 
 @dataclass(frozen=True)
@@ -15,10 +15,6 @@ class MixupConfig:
     mixup_alpha: float = 0.0
     """Parameter of the Beta distribution by which clips and their targets are mixed in pairs (Zhang et al., 2018).
     CP-JKU's 2022 student, TF-SepNet and EfficientAT: 0.3; CP-Mobile: 0."""
-
-    def check(self) -> None:
-        """Raise UserError for what cannot be."""
-        check_amount("mixup_alpha", self.mixup_alpha)
 
 
 @register(order=70)

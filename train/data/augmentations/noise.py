@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tinyasc.errors import UserError
-from train.data.augmentations import Preview, WaveformAugmentation, check_probability, register
+from train.data.augmentations import Preview, WaveformAugmentation, register
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,6 @@ class NoiseConfig:
     noise_snr: tuple[float, float] = (5.0, 40.0)
     """Lowest and highest signal-to-noise ratio of that noise, dB; uniform between. The defaults of audiomentations."""
 
-    def check(self) -> None:
-        """Raise UserError for what cannot be."""
-        check_probability("noise_probability", self.noise_probability)
-        low, high = self.noise_snr
-        if not -math.inf < low <= high < math.inf:
-            raise UserError(f"augmentation: noise_snr is {low}, {high}: take two ratios in dB, the lower one first")
-
 
 @register(order=30)
 class Noise(WaveformAugmentation):
@@ -36,6 +29,14 @@ class Noise(WaveformAugmentation):
     config: NoiseConfig
     switches = ("noise_probability",)
     previews = (Preview("Gaussian noise", "SNR 5..40 dB\n(audiomentations)", {"noise_probability": 1}),)
+
+    @classmethod
+    def check(cls, config: NoiseConfig) -> None:
+        """See `Augmentation`."""
+        super().check(config)
+        low, high = config.noise_snr
+        if not -math.inf < low <= high < math.inf:
+            raise UserError(f"augmentation: noise_snr is {low}, {high}: take two ratios in dB, the lower one first")
 
     def apply(self, waveform: Tensor, device: Tensor) -> Tensor:
         """See `WaveformAugmentation`."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from train.data.augmentations import Preview, SpectrogramAugmentation, check_amount, register
+from train.data.augmentations import Preview, SpectrogramAugmentation, register
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,6 @@ class SpecAugmentConfig:
     the 2024 baseline: 48."""
     time_mask: int = 0
     """In each clip a block of 0 to this less one frames is blanked (SpecAugment). PaSST: 20; CP-Mobile: 0."""
-
-    def check(self) -> None:
-        """Raise UserError for what cannot be."""
-        check_amount("frequency_mask", self.frequency_mask)
-        check_amount("time_mask", self.time_mask)
 
 
 @register(order=60)

@@ -12,7 +12,6 @@ from train.data.augmentations import (
     Preview,
     SpectrogramAugmentation,
     WaveformAugmentation,
-    check_amount,
     register,
 )
 
@@ -24,10 +23,6 @@ class TimeRollConfig:
     time_roll: int = 0
     """Clips are rolled along time by up to this many samples either way. CP-Mobile and CP-ResNet: 4000, PaSST: 10000,
     DCASE's 2024 baseline: 3200; all at 32 kHz."""
-
-    def check(self) -> None:
-        """Raise UserError for what cannot be."""
-        check_amount("time_roll", self.time_roll)
 
 
 class FrameRoll(SpectrogramAugmentation):
