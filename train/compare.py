@@ -12,8 +12,7 @@ from typing import Any
 
 from tinyasc import artifact, recipe
 from train.fit import history
-from train.report.runs import FIGURES, read_all
-from train.report.seeds import Group, differences, grouped
+from train.report.runs import FIGURES, Group, differences, grouped, read_all
 
 COLUMNS = {
     "loss": "last loss",
