@@ -23,7 +23,7 @@ from tinyasc import front_end, models, recipe
 from tinyasc.dcase import LIMITS
 from tinyasc.mel import MEL_CONFIGS
 from tinyasc.models.sizes import SIZES
-from train.fit.schedule import Phase, factor, stretches
+from train.fit.config import Phase, factor, stretches
 from train.student import train_student
 from train.teacher import train_teacher
 

@@ -7,18 +7,18 @@ One row an augmentation, as its file in train/data/augmentations says.
 Shapes: B clips of the batch that the changes see, n of them drawn, S samples, F mel bands, T frames.
 """
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from tinyasc import artifact, front_end, recipe
+from tinyasc import front_end, recipe
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
 from tinyasc.mel_torch import LogMel
+from tinyasc.runs import picture
 from train.data.augment import AugmentConfig, Augmenter
 from train.data.augmentations import AUGMENTATIONS
 from train.report import preview_picture
@@ -57,9 +57,7 @@ def preview(data: Path, out: Path, clips: int = 3, seed: int = 0) -> None:
         front_end.shape(mel, source.samples)
         shown = list(rows(source, batch, mel, seed))
         titles = [_title(source, clip) for clip in batch[:clips]]
-    picture = io.BytesIO()
-    preview_picture.draw(shown, titles, source.sample_rate).savefig(picture, format="png", metadata={"Software": None})
-    artifact.atomic_write(out, picture.getvalue())
+    picture.write(preview_picture.draw(shown, titles, source.sample_rate), out)
     print(f"wrote {out}")
 
 

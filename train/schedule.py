@@ -21,8 +21,7 @@ from tinyasc import recipe as command_line
 from tinyasc.errors import UserError
 from tinyasc.runs import picture
 from train.data.selection import ExamplesConfig
-from train.fit.config import FitConfig
-from train.fit.schedule import factor, stretches
+from train.fit.config import FitConfig, factor, stretches
 
 CLIPS, RECORDINGS = 139_620, 13_962
 """Of the training split of TAU Urban Acoustic Scenes 2022 Mobile: clips of one second, and recordings of ten."""

@@ -20,11 +20,10 @@ from train.data.augment import AugmentConfig, Augmenter
 from train.data.loader import Batch, Batches
 from train.data.selection import ExamplesConfig
 from train.fit.checkpoint import Checkpoints
-from train.fit.config import FitConfig
+from train.fit.config import FitConfig, Phase
 from train.fit.history import Row, write_history
 from train.fit.learner import Learner, make_optimizer, set_rate
 from train.fit.loop import Fitted, fit
-from train.fit.schedule import Phase
 from train.fit.task import Task
 from train.targets import objectives
 from train.targets.objective import Losses, Objective

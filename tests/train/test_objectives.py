@@ -18,8 +18,7 @@ from train.data.loader import Batch
 from train.targets import objectives
 from train.targets.adversarial import AdversarialConfig, Devices, strength
 from train.targets.distillation import DistillationConfig, decoupled
-from train.targets.embedding import Embedding
-from train.targets.objective import Answers
+from train.targets.objective import Answers, Embedding
 
 OWN, OTHER = [0.7, 0.6, 0.9], [1, 2, 0]
 MIXED, PLAIN = Mix(torch.tensor(OWN, dtype=torch.float64), torch.tensor(OTHER)), Mix()

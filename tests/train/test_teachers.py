@@ -27,7 +27,7 @@ from train.ensemble import make_ensemble
 from train.student import train_student
 from train.targets import objectives, stored
 from train.targets.distillation import DistillationConfig
-from train.targets.embedding import Embedding
+from train.targets.objective import Embedding
 from train.targets.teachers import averaged, open_teacher
 
 NETWORKS = {  # name -> architecture, settings, front end

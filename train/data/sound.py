@@ -69,7 +69,6 @@ class DiskSound:
         """See `SoundSource`: nothing is kept."""
 
     def read(self, starts: list[np.ndarray]) -> Iterator[Tensor]:
-        """See `SoundSource`."""
         with ThreadPoolExecutor(1) as reader:
             pending = [reader.submit(self._read_pcm, batch) for batch in starts[:1]]
             for following in [*starts[1:], None][: len(starts)]:
@@ -98,7 +97,6 @@ class DeviceSound:
             self._sound = self._uploaded()
 
     def read(self, starts: list[np.ndarray]) -> Iterator[Tensor]:
-        """See `SoundSource`."""
         samples = self.clips.samples
         self.prepare()
         assert self._sound is not None

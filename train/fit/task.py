@@ -14,11 +14,10 @@ from torch import nn
 
 from tinyasc.errors import UserError
 from train.data.loader import Batches
-from train.fit.config import FitConfig
+from train.fit.config import FitConfig, factor
 from train.fit.history import CSV, JSON_LINES, Row, check_tensorboard
 from train.fit.learner import Learner
 from train.fit.monitor import Meter, gather
-from train.fit.schedule import factor
 from train.targets.objective import Objective
 
 WARM_UP, MEASURED = 2, 20

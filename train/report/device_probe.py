@@ -18,7 +18,7 @@ from tinyasc.clips import Clips
 from tinyasc.front_end import FrontEnd
 from tinyasc.mel_torch import front_end
 from train.data.selection import hold_out
-from train.targets.embedding import Embedding
+from train.targets.objective import Embedding
 
 CLIPS_A_DEVICE = 1000
 """Most clips of each device that are looked at."""

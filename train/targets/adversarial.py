@@ -16,8 +16,7 @@ from torch.nn import functional as F
 
 from tinyasc.errors import UserError
 from tinyasc.models.layers.gradient_reversal import GradientReversal
-from train.targets.embedding import Embedding
-from train.targets.objective import Step, Term
+from train.targets.objective import Embedding, Step, Term
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,6 @@ class Devices(Term):
         self.register_buffer("balance", torch.from_numpy(balance.astype(np.float32)), persistent=False)
 
     def forward(self, step: Step) -> Tensor:
-        """See `Term`."""
         self.reversal.alpha = self.config.weight * strength(step.epoch / step.epochs, self.config.gamma)
         logits = self.classifier(self.reversal(self.embedding.take())).float()  # (B, D)
         own = F.one_hot(self.number[step.batch.device], logits.shape[1]).to(logits.dtype)

@@ -28,8 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tinyasc.errors import UserError
-from train.targets.embedding import Embedding
-from train.targets.objective import Step, Term, mixed_labels
+from train.targets.objective import Embedding, Step, Term, mixed_labels
 
 Reduction = Literal["mean_over_elements", "mean_over_clips"]
 
@@ -88,7 +87,6 @@ class SoftTargets(Term):
         self.temperature, self.reduction = temperature, reduction
 
     def forward(self, step: Step) -> Tensor:
-        """See `Term`."""
         target = softened(step, self.temperature)
         pointwise = F.kl_div(F.log_softmax(step.logits / self.temperature, dim=1), target, reduction="none")  # (B, K)
         divergence = pointwise.mean() if self.reduction == "mean_over_elements" else pointwise.sum(1).mean()
@@ -125,7 +123,6 @@ class DecoupledTargets(Term):
         self.target_weight, self.non_target_weight = target_weight, non_target_weight
 
     def forward(self, step: Step) -> Tensor:
-        """See `Term`."""
         teacher = softened(step, self.temperature)
         found = decoupled(F.log_softmax(step.logits / self.temperature, dim=1), teacher)
         weighted = self.target_weight * found.target + self.non_target_weight * found.non_target  # (B, K)
@@ -171,7 +168,6 @@ class Features(Term):
         self.projection = nn.Linear(embedding.channels, teacher_channels)
 
     def forward(self, step: Step) -> Tensor:
-        """See `Term`."""
         assert step.teacher is not None
         wanted = step.batch.mix(F.normalize(step.teacher.embedding, dim=1))  # (B, E)
         projected = self.projection(self.embedding.take()).float()

@@ -113,7 +113,6 @@ class WeightedSum(Objective):
         self.needs_waveform = teacher is not None and teacher.needs_waveform
 
     def forward(self, batch: Batch) -> Losses:
-        """See `Objective`."""
         logits = self.network(batch.features).float()
         taught = None if self.teacher is None else self.teacher(batch)
         step = Step(batch, logits, taught, self.epoch, self.epochs)
@@ -141,7 +140,6 @@ class Labels(Term):
         self.smoothing = smoothing
 
     def forward(self, step: Step) -> Tensor:
-        """See `Term`."""
         target = mixed_labels(step.batch, step.logits)
         return F.cross_entropy(step.logits, target, label_smoothing=self.smoothing)
 
@@ -149,3 +147,51 @@ class Labels(Term):
 def mixed_labels(batch: Batch, output: Tensor) -> Tensor:
     """Target distributions (B, K) of a batch for the logits `output` (B, K): one-hot, mixed where the clips are."""
     return batch.mix(F.one_hot(batch.label, output.shape[1]).to(output.dtype))
+
+
+class Embedding:
+    """What a network knows of a clip before it decides: listens in on its classifier; the network stays as it is.
+
+    embedding = Embedding(network, models.ARCHITECTURES["cp_mobile"].classifier)
+    logits = network(features)
+    embedding.take()  # (B, C)
+    """
+
+    def __init__(self, network: nn.Module, classifier: str) -> None:
+        """Args:
+        network: its classifier gets (B, C) or (B, C, ...).
+        classifier: name of that module (`tinyasc.models.Architecture`).
+        """
+        module = network.get_submodule(classifier)
+        self.channels = _channels(module)
+        """C."""
+        self._taken: Tensor | None = None
+        module.register_forward_pre_hook(self._listen)
+
+    def take(self) -> Tensor:
+        """The embedding (B, C) of the network's last forward pass; to be asked for once after each.
+
+        Raises:
+            RuntimeError: there was no pass since the last time.
+        """
+        if self._taken is None:
+            raise RuntimeError("the embedding is there once after each forward pass of the network")
+        # Kept no longer than needed: it holds on to all that its gradient takes.
+        taken, self._taken = self._taken, None
+        return taken
+
+    def _listen(self, _module: nn.Module, given: tuple[Tensor, ...]) -> None:
+        x = given[0]  # (B, C) or (B, C, F, T)
+        self._taken = x.flatten(2).mean(2) if x.ndim > 2 else x
+
+
+def _channels(classifier: nn.Module) -> int:
+    """What the first layer of a classifier takes."""
+    for layer in classifier.modules():
+        if isinstance(layer, nn.Linear):
+            return layer.in_features
+        if isinstance(layer, nn.Conv2d):
+            return layer.in_channels
+        if isinstance(layer, nn.LayerNorm):
+            return layer.normalized_shape[-1]
+    raise RuntimeError("the classifier has no layer")

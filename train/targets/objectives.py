@@ -6,8 +6,7 @@ from torch import nn
 from tinyasc.errors import UserError
 from train.targets.adversarial import AdversarialConfig, Devices
 from train.targets.distillation import DecoupledTargets, DistillationConfig, Features, SoftTargets
-from train.targets.embedding import Embedding
-from train.targets.objective import Labels, Objective, Teacher, Term, WeightedSum
+from train.targets.objective import Embedding, Labels, Objective, Teacher, Term, WeightedSum
 
 
 def build(

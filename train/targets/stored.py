@@ -165,7 +165,6 @@ class Stored:
         self.logits = torch.from_numpy(load(path, clips, wanted)).to(device)  # (N, K)
 
     def __call__(self, batch: Batch) -> Answers:
-        """See `Teacher`."""
         logits = self.logits[batch.index]
         return Answers(logits, logits[:, :0])
 

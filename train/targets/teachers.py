@@ -23,8 +23,7 @@ from tinyasc.runs import trained
 from train.data.loader import Batch
 from train.data.selection import ExamplesConfig
 from train.targets.distillation import DistillationConfig
-from train.targets.embedding import Embedding
-from train.targets.objective import Answers, Teacher
+from train.targets.objective import Answers, Embedding, Teacher
 from train.targets.stored import Stored
 
 Average = Literal["probabilities", "logits"]
@@ -84,7 +83,6 @@ class Live:
 
     @torch.no_grad()
     def __call__(self, batch: Batch) -> Answers:
-        """See `Teacher`."""
         assert batch.waveform is not None
         logits = self._network(self._front_end(batch.waveform)).float()
         return Answers(logits, self._embedding.take().float())
@@ -101,7 +99,6 @@ class LiveEnsemble:
         self.channels = sum(member.channels for member in members)
 
     def __call__(self, batch: Batch) -> Answers:
-        """See `Teacher`."""
         answers = [member(batch) for member in self._members]
         together = torch.cat([F.normalize(one.embedding, dim=1) for one in answers], dim=1)
         return Answers(averaged([one.logits for one in answers], self._average), together)

@@ -28,7 +28,6 @@ class Gain(WaveformAugmentation):
     previews = (Preview("Gain", "±12 dB\n(EfficientAT)", {"gain": 12}),)
 
     def apply(self, waveform: Tensor, device: Tensor) -> Tensor:
-        """See `WaveformAugmentation`."""
         return gain(waveform, self.config.gain)
 
     def notes(self, before: Tensor, after: Tensor, sample_rate: int) -> Sequence[str]:

@@ -75,7 +75,6 @@ class ImpulseResponse(WaveformAugmentation):
         return [] if config.impulse_responses is None else files_in(config.impulse_responses)
 
     def apply(self, waveform: Tensor, device: Tensor) -> Tensor:
-        """See `WaveformAugmentation`."""
         self.responses = self.responses.to(waveform.device)
         eligible = None if self.device is None else device == self.device
         return through_devices(waveform, self.responses, self.config.impulse_response_probability, eligible)

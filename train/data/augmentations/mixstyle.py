@@ -43,7 +43,6 @@ class MixStyle(SpectrogramAugmentation):
 
     @classmethod
     def check(cls, config: MixStyleConfig) -> None:
-        """See `Augmentation`."""
         super().check(config)
         if not 0 < config.mixstyle_alpha < math.inf:
             raise UserError(
@@ -54,7 +53,6 @@ class MixStyle(SpectrogramAugmentation):
             raise UserError(f"augmentation: mixstyle is {config.mixstyle!r}: take {' or '.join(EXCHANGES)}")
 
     def apply(self, features: Tensor) -> Tensor:
-        """See `SpectrogramAugmentation`."""
         if torch.rand(()) < self.config.mixstyle_probability:
             return EXCHANGES[self.config.mixstyle](features, self.config.mixstyle_alpha)
         return features

@@ -27,7 +27,6 @@ class Mixup(BatchAugmentation):
     previews = (Preview("Mixup", "alpha 0.3\n(CP-JKU 2022)", {"mixup_alpha": 0.3}),)
 
     def apply(self, features: Tensor) -> tuple[Tensor, Mix]:
-        """See `BatchAugmentation`."""
         mix = draw_mix(len(features), self.config.mixup_alpha)
         return mix(features), mix
 

@@ -32,14 +32,12 @@ class Noise(WaveformAugmentation):
 
     @classmethod
     def check(cls, config: NoiseConfig) -> None:
-        """See `Augmentation`."""
         super().check(config)
         low, high = config.noise_snr
         if not -math.inf < low <= high < math.inf:
             raise UserError(f"augmentation: noise_snr is {low}, {high}: take two ratios in dB, the lower one first")
 
     def apply(self, waveform: Tensor, device: Tensor) -> Tensor:
-        """See `WaveformAugmentation`."""
         return noise(waveform, self.config.noise_probability, self.config.noise_snr)
 
     def notes(self, before: Tensor, after: Tensor, sample_rate: int) -> Sequence[str]:

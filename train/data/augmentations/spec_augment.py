@@ -35,7 +35,6 @@ class SpecAugment(SpectrogramAugmentation):
     )
 
     def apply(self, features: Tensor) -> Tensor:
-        """See `SpectrogramAugmentation`."""
         bands, frames = self.config.frequency_mask, self.config.time_mask
         if bands:
             features = mask_block(features, bands, axis=2)

@@ -41,7 +41,6 @@ class FrameRoll(SpectrogramAugmentation):
             )
 
     def apply(self, features: Tensor) -> Tensor:
-        """See `SpectrogramAugmentation`."""
         return roll(features, self.most)
 
 
@@ -56,7 +55,6 @@ class TimeRoll(WaveformAugmentation):
     on_features = FrameRoll
 
     def apply(self, waveform: Tensor, device: Tensor) -> Tensor:
-        """See `WaveformAugmentation`."""
         return roll(waveform, self.config.time_roll)
 
     def notes(self, before: Tensor, after: Tensor, sample_rate: int) -> Sequence[str]:
