@@ -28,7 +28,7 @@ BATCH = 16
 """Clips that mixup and MixStyle choose partners from."""
 MOST = 8
 """Clips that a picture has room for."""
-PREVIEWS = [shown for kind in AUGMENTATIONS for shown in kind.previews]
+PREVIEWS = [entry for kind in AUGMENTATIONS for entry in kind.previews]
 """The rows: all augmentations with the settings of published recipes."""
 
 
@@ -89,9 +89,9 @@ def rows(source: Clips, batch: np.ndarray, mel: MelConfig, seed: int) -> Iterato
         notes = [f"from {start:.2f} s" for start in (starts - earliest) / source.sample_rate]
         yield Row("Random slicing", "anywhere in the\nunbroken recording", window, log_mel(window), "clip", notes)
 
-    for shown in PREVIEWS:
+    for entry in PREVIEWS:
         torch.manual_seed(seed)
-        augmenter = Augmenter(AugmentConfig(**shown.config), mel, source.devices, sample_rate=source.sample_rate)
+        augmenter = Augmenter(AugmentConfig(**entry.config), mel, source.devices, sample_rate=source.sample_rate)
         waveform = augmenter.waveform(original, torch.from_numpy(source.device[batch]))
         edges = augmenter.edges()
         features, mix = augmenter.features(log_mel(waveform, edges))
@@ -103,8 +103,8 @@ def rows(source: Clips, batch: np.ndarray, mel: MelConfig, seed: int) -> Iterato
             notes = [
                 f"{100 - 100 * own:.0f} % from {other}" for own, other in zip(mix.own.tolist(), others, strict=True)
             ]
-        panel = "bands" if waveform is original else shown.panel
-        yield Row(shown.title, shown.setting, waveform, features, panel, notes)
+        panel = "bands" if waveform is original else entry.panel
+        yield Row(entry.title, entry.setting, waveform, features, panel, notes)
 
 
 def _scene(source: Clips, clip: int) -> str:

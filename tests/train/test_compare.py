@@ -75,7 +75,7 @@ def test_a_study_is_one_row_a_recipe_with_mean_and_spread_over_seeds(tmp_path, c
     assert rows[0] == "parameters epochs last loss accuracy, % log loss seen, % unseen, %"
     # mean 68, deviations -8, 2, 6: sqrt((64 + 4 + 36) / 2) = 7.21
     figures = "– 68.0 ± 7.2 1.320 ± 0.072 73.0 ± 7.2 63.0 ± 7.2"
-    assert rows[1] == f"kd (3 runs) student cp_mobile 61,148 2 {figures}"
+    assert rows[1] == f"kd (3 seeds) student cp_mobile 61,148 2 {figures}"
     assert rows[2] == "60.0 to 74.0 1.260 to 1.400 65.0 to 79.0 55.0 to 69.0"
     assert rows[3] == "alone-0 student cp_mobile 61,148 2 – 55.0 1.450 60.0 50.0"
     assert rows[4] == "[45.0, 65.0] [1.000, 1.500] [60.0, 90.0]"
@@ -181,7 +181,7 @@ def test_runs_of_one_seed_are_no_repetitions_and_names_are_told_apart(tmp_path, 
     assert compared(*paths, "--out", tmp_path / "compare.png") == 0
     shown = capsys.readouterr().out
     names = [line.split("  ")[0] for line in shown.splitlines()[1:7:2]]
-    assert names == ["old/kd-0", "new/kd-0", "0, 1 (2 runs)"]
+    assert names == ["old/kd-0", "new/kd-0", "0, 1 (2 seeds)"]
 
 
 def test_seeds_that_are_on_their_way_are_in_no_mean(tmp_path, capsys):
@@ -189,7 +189,7 @@ def test_seeds_that_are_on_their_way_are_in_no_mean(tmp_path, capsys):
     waiting = unfinished(tmp_path / "kd-0", RECIPE_FIELDS)
     assert compared(waiting, *done, "--out", tmp_path / "compare.png") == 0
     row = " ".join(capsys.readouterr().out.splitlines()[1].split())
-    assert row.startswith("kd (2 of 3 runs) student cp_mobile 61,148 1 to 2 of 2 1.000 ± 0.000 75.0 ± 7.1 ")
+    assert row.startswith("kd (2 of 3 seeds) student cp_mobile 61,148 1 to 2 of 2 1.000 ± 0.000 75.0 ± 7.1 ")
     assert compared(*done, unfinished(tmp_path / "bare", None), "--out", tmp_path / "compare.png") == 0
     assert "differs" not in capsys.readouterr().out  # only one recipe is known
 

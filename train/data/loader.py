@@ -77,7 +77,8 @@ class Batches:
         """
         if keep_waveform and examples.cache:
             raise UserError("cache keeps spectrograms, and this training needs the sound as well: take cache false")
-        indices, self.validation = train_val_split(clips, examples, seed)
+        indices, held_out = train_val_split(clips, examples, seed)
+        self.validation = held_out
         """int64 (n,): the clips that are held out."""
         self.clips, self.batch_size, self.device = clips, batch_size, device
         self.augmenter, self.cache, self.keep_waveform = augmenter, examples.cache, keep_waveform
@@ -96,7 +97,7 @@ class Batches:
                 f"devices in {parts} parts: take a batch_size that {self._shares} divides"
             )
         self.front_end = front_end(augmenter.front_end).to(device)
-        # What is kept as features is read once: no GPU needs the sound.
+        # What is kept as features is read once.
         self._sound = DiskSound(clips, device) if examples.cache else sound_source(clips, indices, device)
         self._kept: Tensor | None = None  # (n, 1, F, T) on the CPU
 
