@@ -21,8 +21,8 @@ from tinyasc import artifact, front_end, mel_torch
 from tinyasc.artifact import ModelCard
 from tinyasc.clips import Clips
 from tinyasc.front_end import FrontEnd
-from tinyasc.runs import reproducible, trained
-from tinyasc.runs.reproducible import ComputeConfig
+from tinyasc.runs import trained
+from tinyasc.runs.setup import ComputeConfig, setup_fabric
 
 BATCH = 64
 
@@ -77,10 +77,9 @@ def open_run(
         UserError: no such run or data set, other classes or another sample rate, or no such device.
     """
     card = artifact.load_card(model, *stages)
-    fabric = reproducible.settle(compute, seed)
+    fabric = setup_fabric(compute, seed)
     with Clips(data) as clips:
-        trained.check_labels(card, clips)
-        trained.check_sample_rate(card, clips)
+        trained.check_fits(card, clips)
         own = card.data.get("subset") if card.data["checksum"] == clips.checksum else None
         mel, random = front_end.from_card(card.mel), np.random.default_rng(seed)
         yield OpenRun(model, card, mel, clips, subset or own or "train", fabric, random)

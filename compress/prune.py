@@ -25,17 +25,18 @@ from tinyasc.artifact import ModelCard
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.runs import trained
-from tinyasc.runs.reproducible import ComputeConfig
+from tinyasc.runs.setup import ComputeConfig
 from train.data.augment import AugmentConfig
-from train.data.loader import ExamplesConfig
-from train.fit.loop.config import FitConfig
-from train.fit.loop.history import RECIPE
-from train.fit.loop.task import partial_of
-from train.fit.stage import Job, train_float
+from train.data.selection import ExamplesConfig
+from train.fit.config import FitConfig
+from train.fit.float_stage import train_float
+from train.fit.history import RECIPE
+from train.fit.stage import Job
+from train.fit.task import partial_of
 from train.targets import objectives
-from train.targets.objectives.distillation import DistillationConfig
-from train.targets.objectives.objective import Objective
-from train.targets.teachers.open import open_teacher
+from train.targets.distillation import DistillationConfig
+from train.targets.objective import Objective
+from train.targets.teachers import open_teacher
 
 BATCH = 32
 """Clips of a gradient of the criterion taylor."""

@@ -25,14 +25,14 @@ from compress.scheme import DEFAULT, Scheme
 from tinyasc import recipe
 from tinyasc.artifact import Run
 from tinyasc.errors import UserError
-from tinyasc.runs.reproducible import ComputeConfig
+from tinyasc.runs.setup import ComputeConfig
 from train.data.augment import AugmentConfig
-from train.data.loader import ExamplesConfig
+from train.data.selection import ExamplesConfig
 from train.fit import stage
-from train.fit.loop.config import FitConfig
+from train.fit.config import FitConfig
 from train.targets import objectives
-from train.targets.objectives.distillation import DistillationConfig
-from train.targets.teachers.open import open_teacher
+from train.targets.distillation import DistillationConfig
+from train.targets.teachers import open_teacher
 
 
 def train_qat(

@@ -1,6 +1,5 @@
 """What all tests share."""
 
-
 import pytest
 
 

@@ -26,10 +26,10 @@ from tinyasc.mel import log_mel
 from tinyasc.mel_torch import LogMel
 from tinyasc.models import MEL_CONFIGS
 from tinyasc.runs import trained
-from tinyasc.runs.reproducible import ComputeConfig, settle
-from train.data.slicing import Slicing
-from train.data.sound_source import DeviceSound, DiskSound
-from train.fit.loop.task import Task
+from tinyasc.runs.setup import ComputeConfig, setup_fabric
+from train.data.selection import Slicing
+from train.data.sound import DeviceSound, DiskSound
+from train.fit.task import Task
 from train.student import train_student
 from train.teacher import train_teacher
 
@@ -85,7 +85,7 @@ MEMORY = ("--compute.precision", "float16", "--fit.accumulate", "2", "--fit.clip
 @pytest.fixture(autouse=True)
 def settled() -> None:
     """As training has it: TF32 where products are."""
-    settle(ComputeConfig(device="cuda", threads=1))
+    setup_fabric(ComputeConfig(device="cuda", threads=1))
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_sound_on_the_gpu_is_the_sound_on_disk(folder: Path) -> None:
         train = clips.indices("train")
         parts = np.split(Slicing(clips, train, windows_per_recording=3, seed=1).epoch(0).start, [10, 20])
         sources = DiskSound(clips, CUDA), DeviceSound(clips, train, CUDA)
-        for ours, theirs in zip(*(source.windows(parts) for source in sources), strict=True):
+        for ours, theirs in zip(*(source.read(parts) for source in sources), strict=True):
             assert torch.equal(ours, theirs)
 
 

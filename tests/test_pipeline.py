@@ -63,7 +63,7 @@ KILLED_QAT = """
 import os, signal, sys
 from compress.qat import train_qat
 from tinyasc import recipe
-from train.fit.loop.checkpoint import Checkpoints
+from train.fit.checkpoint import Checkpoints
 
 save = Checkpoints.save
 

@@ -22,7 +22,7 @@ from tests.support import tiny_data
 from tinyasc import front_end, models, recipe
 from tinyasc.dcase import LIMITS
 from tinyasc.models import MEL_CONFIGS, SIZES
-from train.fit.schedule import Phase, factor, stretches
+from train.fit.config import Phase, factor, stretches
 from train.student import train_student
 from train.teacher import train_teacher
 

@@ -11,11 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from tinyasc.errors import UserError
-from tinyasc.first_calls import warm_up
 from tinyasc.mel import MelConfig, frames, hann, mel_bank, mel_corners, mel_groups
 
 CHUNK = 2**20
 """Samples of overlapping frames that a CPU works on at a time: few enough to stay in its cache."""
+
+
+def warm_up() -> None:
+    """Call once what a process may get wrong in the last bits at its first call (pytorch issue 188792)."""
+    one = torch.ones(1)
+    for function in (torch.log, torch.exp, torch.sqrt, torch.cos, torch.sin, torch.tanh):
+        function(one)
 
 
 class LogMel(nn.Module):

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tinyasc import artifact, recipe
-from train.fit import curves
-from train.report.runs import FIGURES, read_all
-from train.report.seeds import Group, differences, grouped
+from train.fit import history
+from train.report.runs import FIGURES, Group, differences, grouped, read_all
 
 COLUMNS = {
     "loss": "last loss",
@@ -43,7 +42,7 @@ def compare(*runs: Path, out: Path = Path("compare.png"), json: Path | None = No
     print("\n".join([*table(groups), "", *what_differs(groups)]).rstrip())
     if any(run.history for run in found):
         names = {run.name: group.name for group in groups for run in group.runs}
-        curves.draw({run.name: run.history for run in found}, out, names, total=_one_objective(groups))
+        history.draw_curves({run.name: run.history for run in found}, out, names, total=_one_objective(groups))
         print(f"\nwrote {out}")
     if json is not None:
         json.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
     python -m train.ensemble --teachers RUN RUN FILE --data FILE.h5 --average probabilities --out RUN
 
 Teachers are runs of train.teacher or of this command, their logits.h5 alone, or DCASE's output.csv. Writes logits.h5
-(train.targets.teachers.stored), recipe.yaml, model_card.json: a run of the stage teacher, architecture "ensemble".
+(train.targets.stored), recipe.yaml, model_card.json: a run of the stage teacher, architecture "ensemble".
 
 Shapes: N clips of the data set, n clips that all teachers answer to, K classes.
 """
@@ -22,9 +22,9 @@ from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.metrics import score_test
 from tinyasc.runs import trained
-from tinyasc.runs.score_table import summary
-from train.targets.teachers import live, output_csv, stored
-from train.targets.teachers.average import Average, averaged
+from tinyasc.runs.scores import summary
+from train.targets import stored
+from train.targets.teachers import Average, averaged, described
 
 
 def make_ensemble(*, teachers: list[Path], data: Path, out: Path, average: Average = "probabilities") -> None:
@@ -58,7 +58,7 @@ def make_ensemble(*, teachers: list[Path], data: Path, out: Path, average: Avera
         whole = len(cards) == len(teachers)  # nothing is known of teachers that are files
         train_devices = _train_devices(cards) if whole else None
         score = score_test(logits[test], clips, train_devices)
-        members = [live.described(teacher, out) for teacher in teachers]
+        members = [described(teacher, out) for teacher in teachers]
         with artifact.new_run(out) as run:
             stored.write(run.path(stored.FILE), clips, index, logits[index], teachers=members, average=average)
             subsets = {card.data.get("subset") for card in cards}
@@ -88,7 +88,7 @@ def _answers(teacher: Path, clips: Clips, test: np.ndarray) -> np.ndarray:
     """Logits (N, K) of one teacher, not a number where it gave none; the test clips are always among them."""
     if teacher.is_dir() or teacher.suffix == ".h5":
         return stored.load(teacher, clips, test)
-    return output_csv.load(teacher, clips, test)
+    return stored.load_output_csv(teacher, clips, test)
 
 
 def _check_different(teachers: Sequence[Path], answers: Sequence[np.ndarray]) -> None:

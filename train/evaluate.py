@@ -6,69 +6,24 @@ Shapes: n clips, F mel bands, T frames, K classes.
 """
 
 import json as json_format
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import torch
 from torch import nn
-from tqdm import tqdm
 
 from tinyasc import artifact, metrics, models, recipe
 from tinyasc.artifact import ModelCard
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.front_end import FrontEnd, from_card
-from tinyasc.mel_torch import front_end
-from tinyasc.runs import reproducible, score_table, trained
-from tinyasc.runs.reproducible import ComputeConfig
-from tinyasc.runs.score_table import summary
-from train import picture
+from tinyasc.front_end import from_card
+from tinyasc.runs import picture, scores, trained
+from tinyasc.runs.scores import predict, summary
+from tinyasc.runs.setup import ComputeConfig, setup_fabric
 from train.report import device_probe, score_picture
 from train.report.device_probe import Probe
-from train.targets.teachers import stored
-
-
-def predict(model: nn.Module, mel: FrontEnd, clips: Clips, indices: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
-    """Logits of some clips: float32 (n, K), in the order of `indices`.
-
-    Args:
-        model: (B, 1, F, T) -> (B, K); runs in eval mode and is left in the mode it was in.
-        mel: settings of the model's front-end.
-        clips: the data set.
-        indices: int64 (n,), the clips wanted.
-        batch_size: clips at a time.
-    """
-    device = next(model.parameters()).device
-    features = front_end(mel).to(device)
-    training = model.training
-    model.eval()
-    parts = np.split(indices, range(batch_size, len(indices), batch_size))
-    with torch.inference_mode():
-        logits = [
-            model(features(torch.from_numpy(clips.waveform(part)).to(device))).float().cpu().numpy()
-            for part in tqdm(parts, "predict", leave=False, unit="batch")
-        ]
-    model.train(training)
-    return np.concatenate(logits)
-
-
-def score_test(
-    logits_of: Callable[[np.ndarray], np.ndarray], clips: Clips, train_devices: list[str] | None
-) -> metrics.Score:
-    """Score on the test split, with all breakdowns.
-
-    Args:
-        logits_of: clip numbers (n,) -> logits (n, K).
-        clips: the data set.
-        train_devices: those that the model heard in training; none = not known.
-
-    Raises:
-        UserError: the data set has no test clips, or no labels.
-    """
-    return metrics.score_test(logits_of(clips.labelled("test")), clips, train_devices)
+from train.targets import stored
 
 
 def evaluate(
@@ -96,18 +51,18 @@ def evaluate(
     card = artifact.load_card(model)
     if card.stage in ("qat", "ptq", "export"):
         raise UserError(f"{model} is of the stage {card.stage}: `make bench` judges what is quantized, as it ships")
-    chosen = reproducible.settle(ComputeConfig(device=device, threads=threads)).device
+    chosen = setup_fabric(ComputeConfig(device=device, threads=threads)).device
     heard = card.data["train_devices"]
     with Clips(data) as clips:
-        trained.check_labels(card, clips)
+        trained.check_fits(card, clips)
+        test = clips.labelled("test")
         if trained.FILE not in card.files and stored.FILE in card.files:
-            score = score_test(lambda indices: stored.load(model, clips, indices)[indices], clips, heard)
+            score = metrics.score_test(stored.load(model, clips, test)[test], clips, heard)
             found = None
         else:
             network, mel, _ = trained.load(model)
-            trained.check_sample_rate(card, clips)
             network.to(chosen)
-            score = score_test(lambda indices: predict(network, mel, clips, indices), clips, heard)
+            score = metrics.score_test(predict(network, mel, clips, test), clips, heard)
             found = _probed(network, card, clips) if probe else None
     title = f"{card.stage} {card.architecture} on {score.n:,} test clips of {score.moments:,} moments"
     print(f"{title}: {summary(score)}")
@@ -115,7 +70,7 @@ def evaluate(
         print("trained on another data set, or an unknown one: its clips may be among these")
     if probe:
         print(f"device probe: {_told(found)}")
-    print(f"\n{score_table.table(score)}\n\n{score_table.confusion(score, card.labels)}")
+    print(f"\n{scores.table(score)}\n\n{scores.confusion(score, card.labels)}")
     if json is not None:
         content = {"run": str(model), "stage": card.stage, "architecture": card.architecture}
         content |= {"data": {"file": data.name, "checksum": clips.checksum}, "accuracy": score.to_dict()}

@@ -21,17 +21,16 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from tinyasc import artifact, cost, dcase, front_end, models, recipe, weights
+from tinyasc import artifact, cost, dcase, front_end, metrics, models, recipe, weights
 from tinyasc.artifact import ModelCard, new_run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig, hann, mel_bank
 from tinyasc.models import MEL_CONFIGS, SIZES
 from tinyasc.models.cp_mobile import CPMobileConfig, round_channels
-from tinyasc.runs import reproducible, trained
-from tinyasc.runs.reproducible import ComputeConfig
-from tinyasc.runs.score_table import summary
-from train.evaluate import predict, score_test
+from tinyasc.runs import trained
+from tinyasc.runs.scores import predict, summary
+from tinyasc.runs.setup import ComputeConfig, setup_fabric
 
 TOLERANCE = 4e-4
 """Of windows and filter banks: torchaudio's differ from ours by 2e-5, other kinds of either by 7e-4 and more."""
@@ -183,12 +182,13 @@ def _sizes(found: dict[str, Tensor], path: Path) -> tuple[dict[str, Any], int]:
 
 
 def _accuracy(network: nn.Module, mel: MelConfig, card: ModelCard, data: Path) -> dict[str, Any]:
-    device = reproducible.settle(ComputeConfig(threads=torch.get_num_threads())).device
+    device = setup_fabric(ComputeConfig(threads=torch.get_num_threads())).device
     with Clips(data) as clips:
-        trained.check_labels(card, clips)
-        trained.check_sample_rate(card, clips)
+        trained.check_fits(card, clips)
         network.to(device)
-        score = score_test(lambda indices: predict(network, mel, clips, indices), clips, card.data["train_devices"])
+        score = metrics.score_test(
+            predict(network, mel, clips, clips.labelled("test")), clips, card.data["train_devices"]
+        )
     print(summary(score))
     return score.to_dict()
 

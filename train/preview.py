@@ -2,26 +2,25 @@
 
     python -m train.preview --data FILE.h5 --out preview.png
 
-One row a change, with the settings of published recipes; it is drawn with certainty here, not with the recipe's share.
+One row an augmentation, as its file in train/data/augmentations says.
 
 Shapes: B clips of the batch that the changes see, n of them drawn, S samples, F mel bands, T frames.
 """
 
-import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from tinyasc import artifact, front_end, recipe
+from tinyasc import front_end, recipe
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
 from tinyasc.mel_torch import LogMel
-from train.data.augment import Augmentation, AugmentConfig
+from tinyasc.runs import picture
+from train.data.augment import AugmentConfig, Augmenter
+from train.data.augmentations import AUGMENTATIONS
 from train.report import preview_picture
 from train.report.preview_picture import Row
 
@@ -29,37 +28,8 @@ BATCH = 16
 """Clips that mixup and MixStyle choose partners from."""
 MOST = 8
 """Clips that a picture has room for."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """One augmentation as it is shown."""
-
-    title: str
-    setting: str
-    """What is drawn, and whose setting it is."""
-    config: AugmentConfig
-
-
-CHANGES = (
-    Change(
-        "Impulse response",
-        "of an invented phone\n(CP-Mobile: 60 % of\ndevice a's clips)",
-        AugmentConfig(impulse_response_probability=1),
-    ),
-    Change("Gain", "±12 dB\n(EfficientAT)", AugmentConfig(gain=12)),
-    Change("Gaussian noise", "SNR 5..40 dB\n(audiomentations)", AugmentConfig(noise_probability=1)),
-    Change("Time roll", "±4,000 samples\n(CP-Mobile)", AugmentConfig(time_roll=4_000)),
-    Change("Random mel edges", "upper edge ±500 Hz\n(CP-Mobile)", AugmentConfig(f_max_range=1_000)),
-    Change(
-        "SpecAugment masks",
-        "0..47 bands (CP-Mobile)\n0..19 frames (PaSST)",
-        AugmentConfig(frequency_mask=48, time_mask=20),
-    ),
-    Change("Mixup", "alpha 0.3\n(CP-JKU 2022)", AugmentConfig(mixup_alpha=0.3)),
-    Change("Freq-MixStyle", "alpha 0.3\n(CP-Mobile)", AugmentConfig(mixstyle_probability=1)),
-    Change("MixStyle", "alpha 0.3\n(as above)", AugmentConfig(mixstyle="channel", mixstyle_probability=1)),
-)
+PREVIEWS = [entry for kind in AUGMENTATIONS for entry in kind.previews]
+"""The rows: all augmentations with the settings of published recipes."""
 
 
 def preview(data: Path, out: Path, clips: int = 3, seed: int = 0) -> None:
@@ -87,9 +57,7 @@ def preview(data: Path, out: Path, clips: int = 3, seed: int = 0) -> None:
         front_end.shape(mel, source.samples)
         shown = list(rows(source, batch, mel, seed))
         titles = [_title(source, clip) for clip in batch[:clips]]
-    picture = io.BytesIO()
-    preview_picture.draw(shown, titles, source.sample_rate).savefig(picture, format="png", metadata={"Software": None})
-    artifact.atomic_write(out, picture.getvalue())
+    picture.write(preview_picture.draw(shown, titles, source.sample_rate), out)
     print(f"wrote {out}")
 
 
@@ -101,7 +69,7 @@ def chosen(source: Clips, train: np.ndarray, seed: int) -> np.ndarray:
 
 
 def rows(source: Clips, batch: np.ndarray, mel: MelConfig, seed: int) -> Iterator[Row]:
-    """The original clips, random slicing where there is room for it, and each of CHANGES.
+    """The original clips, random slicing where there is room for it, and each of PREVIEWS.
 
     Args:
         source: the data set.
@@ -121,13 +89,13 @@ def rows(source: Clips, batch: np.ndarray, mel: MelConfig, seed: int) -> Iterato
         notes = [f"from {start:.2f} s" for start in (starts - earliest) / source.sample_rate]
         yield Row("Random slicing", "anywhere in the\nunbroken recording", window, log_mel(window), "clip", notes)
 
-    for change in CHANGES:
+    for entry in PREVIEWS:
         torch.manual_seed(seed)
-        augmentation = Augmentation(change.config, mel, source.devices, sample_rate=source.sample_rate)
-        waveform = augmentation.waveform(original, torch.from_numpy(source.device[batch]))
-        edges = augmentation.edges()
-        features, mix = augmentation.features(log_mel(waveform, edges))
-        notes = _notes(change.config, original, waveform, source.sample_rate)
+        augmenter = Augmenter(AugmentConfig(**entry.config), mel, source.devices, sample_rate=source.sample_rate)
+        waveform = augmenter.waveform(original, torch.from_numpy(source.device[batch]))
+        edges = augmenter.edges()
+        features, mix = augmenter.features(log_mel(waveform, edges))
+        notes = augmenter.notes(original, waveform, source.sample_rate)
         if edges is not None:
             notes = [f"upper edge {edges[1]:,.0f} Hz"] * len(batch)
         if mix.own is not None and mix.other is not None:
@@ -135,24 +103,8 @@ def rows(source: Clips, batch: np.ndarray, mel: MelConfig, seed: int) -> Iterato
             notes = [
                 f"{100 - 100 * own:.0f} % from {other}" for own, other in zip(mix.own.tolist(), others, strict=True)
             ]
-        first = "bands" if waveform is original else "clip" if change.config.time_roll else "moment"
-        yield Row(change.title, change.setting, waveform, features, first, notes)
-
-
-def _notes(config: AugmentConfig, before: Tensor, after: Tensor, sample_rate: int) -> list[str]:
-    """What was drawn for each clip, measured from the result."""
-    if config.gain:
-        level = 10 * (after.square().mean(1) / before.square().mean(1)).log10()
-        return [f"{decibels:+.1f} dB" for decibels in level.tolist()]
-    if config.noise_probability:
-        ratio = 10 * (before.square().mean(1) / (after - before).square().mean(1)).log10()
-        return [f"SNR {decibels:.0f} dB" for decibels in ratio.tolist()]
-    if config.time_roll:
-        spectrum = torch.fft.rfft(after) * torch.fft.rfft(before).conj()
-        shift = torch.fft.irfft(spectrum, before.shape[1]).argmax(1)
-        signed = shift - before.shape[1] * (shift > before.shape[1] / 2)
-        return [f"{1000 * samples / sample_rate:+.0f} ms" for samples in signed.tolist()]
-    return []
+        panel = "bands" if waveform is original else entry.panel
+        yield Row(entry.title, entry.setting, waveform, features, panel, notes)
 
 
 def _scene(source: Clips, clip: int) -> str:

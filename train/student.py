@@ -9,22 +9,17 @@ same command goes on from the last checkpoint.
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
-from tinyasc import models, recipe
-from tinyasc.clips import Clips
+from tinyasc import recipe
 from tinyasc.mel import MelConfig
-from tinyasc.runs import reproducible
-from tinyasc.runs.reproducible import ComputeConfig
+from tinyasc.runs.setup import ComputeConfig
 from train.data.augment import AugmentConfig
-from train.data.loader import ExamplesConfig, divided
-from train.fit.loop.config import FitConfig
-from train.fit.stage import Job, train_float
-from train.targets import objectives
-from train.targets.objectives.adversarial import OFF, AdversarialConfig
-from train.targets.objectives.distillation import DistillationConfig
-from train.targets.objectives.objective import Objective
-from train.targets.teachers.open import open_teacher
+from train.data.selection import ExamplesConfig
+from train.fit.config import FitConfig
+from train.fit.float_stage import objective_of, open_training, train_float
+from train.fit.stage import Job
+from train.targets.adversarial import OFF, AdversarialConfig
+from train.targets.distillation import DistillationConfig
+from train.targets.teachers import open_teacher
 
 
 def train_student(
@@ -62,34 +57,11 @@ def train_student(
         seed: of every random choice.
         dry_run: measure a few steps, say what the run would be, and write nothing.
     """
-    with Clips(data) as clips:
-        fabric = reproducible.settle(compute, seed)
-        listened = open_teacher(teacher, distillation, clips, examples, fabric.device)
-
-        def objective(network: nn.Module) -> Objective:
-            return objectives.build(
-                network,
-                distillation=distillation,
-                teacher=listened,
-                adversarial=adversarial,
-                classifier=models.ARCHITECTURES[architecture].classifier,
-                device=clips.device[divided(clips, examples, seed)[0]],
-            )
-
-        parents = [] if teacher is None else [teacher]
-        job = Job(
-            "student",
-            architecture,
-            model,
-            mel,
-            fit,
-            examples,
-            augmentation,
-            compute,
-            seed,
-            parents,
-            dry_run=dry_run,
-        )
+    parents = [] if teacher is None else [teacher]
+    job = Job("student", architecture, model, mel, fit, examples, augmentation, compute, seed, parents, dry_run=dry_run)
+    with open_training(job, data) as (clips, fabric):
+        taught_by = open_teacher(teacher, distillation, clips, examples, fabric.device)
+        objective = objective_of(job, clips, adversarial, distillation=distillation, teacher=taught_by)
         train_float(job, clips, out, fabric, objective)
 
 

@@ -6,6 +6,7 @@ Writes model.safetensors, logits.h5, metrics.csv, metrics.jsonl, curves.png, rec
 anywhere, the same command goes on from the last checkpoint.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +15,20 @@ from torch import nn
 
 from tinyasc import models, recipe
 from tinyasc.artifact import Run
-from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
 from tinyasc.models.passt import Passt, PasstS
 from tinyasc.models.passt.weights import load_weights
-from tinyasc.runs import reproducible
-from tinyasc.runs.reproducible import ComputeConfig
+from tinyasc.runs.scores import predict
+from tinyasc.runs.setup import ComputeConfig
 from tinyasc.weights import locate
 from train.data.augment import AugmentConfig
-from train.data.loader import ExamplesConfig, divided
-from train.evaluate import predict
-from train.fit.loop.config import FitConfig
-from train.fit.stage import Job, train_float
-from train.targets import objectives
-from train.targets.objectives.adversarial import OFF, AdversarialConfig
-from train.targets.objectives.objective import Objective
-from train.targets.teachers import stored
+from train.data.selection import ExamplesConfig
+from train.fit.config import FitConfig
+from train.fit.float_stage import objective_of, open_training, train_float
+from train.fit.stage import Job
+from train.targets import stored
+from train.targets.adversarial import OFF, AdversarialConfig
 
 
 def train_teacher(
@@ -73,9 +71,10 @@ def train_teacher(
     models.resolve(architecture, model)
     if weights is not None and models.ARCHITECTURES[architecture].network not in (Passt, PasstS):
         raise UserError(f"--weights are of PaSST, the architecture is {architecture}")
-    with Clips(data) as clips:
-        fabric = reproducible.settle(compute, seed)
+    job = Job("teacher", architecture, model, mel, fit, examples, augmentation, compute, seed, dry_run=dry_run)
+    with open_training(job, data) as (clips, fabric):
         start = None if weights is None else locate(weights, weights_sha256)
+        job = replace(job, weights=start)
 
         def initialize(network: nn.Module) -> None:
             if start is not None and isinstance(network, Passt | PasstS):
@@ -85,28 +84,7 @@ def train_teacher(
             answered = np.union1d(clips.indices(examples.subset), clips.indices("test"))
             stored.write(run.path(stored.FILE), clips, answered, predict(network, mel, clips, answered))
 
-        def objective(network: nn.Module) -> Objective:
-            return objectives.build(
-                network,
-                label_smoothing=label_smoothing,
-                adversarial=adversarial,
-                classifier=models.ARCHITECTURES[architecture].classifier,
-                device=clips.device[divided(clips, examples, seed)[0]],
-            )
-
-        job = Job(
-            "teacher",
-            architecture,
-            model,
-            mel,
-            fit,
-            examples,
-            augmentation,
-            compute,
-            seed,
-            weights=start,
-            dry_run=dry_run,
-        )
+        objective = objective_of(job, clips, adversarial, label_smoothing=label_smoothing)
         train_float(job, clips, out, fabric, objective, initialize=initialize, finish=keep_logits, files=[stored.FILE])
 
 

@@ -20,8 +20,8 @@ from compress.quantized_run import finish_ptq, simulated, write_programs
 from compress.scheme import DEFAULT, Scheme
 from tinyasc import artifact, metrics, recipe
 from tinyasc.artifact import new_run
-from tinyasc.runs.reproducible import ComputeConfig
-from tinyasc.runs.score_table import summary
+from tinyasc.runs.scores import summary
+from tinyasc.runs.setup import ComputeConfig
 
 
 def quantize_trained(

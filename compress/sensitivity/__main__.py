@@ -26,8 +26,8 @@ from compress.sensitivity.measure import Sensitivity, measure
 from compress.sensitivity.report import conclusion, draw, shares, table
 from tinyasc import artifact, recipe
 from tinyasc.errors import UserError
-from tinyasc.runs.reproducible import ComputeConfig
-from train import picture
+from tinyasc.runs import picture
+from tinyasc.runs.setup import ComputeConfig
 
 
 def sensitivity(

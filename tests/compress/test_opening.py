@@ -14,7 +14,7 @@ from tests.train.test_evaluate import CARD, MEL, write_network
 from tinyasc import recipe
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.runs.reproducible import ComputeConfig
+from tinyasc.runs.setup import ComputeConfig
 
 CPU = ComputeConfig(device="cpu", threads=1)
 

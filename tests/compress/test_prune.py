@@ -46,7 +46,7 @@ KILLED = """
 import os, signal
 from compress import prune
 from tinyasc import recipe
-from train.fit.loop.task import Task
+from train.fit.task import Task
 
 set_place = Task.set_place  # called before every step
 def killed(task, epoch, step):

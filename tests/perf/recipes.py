@@ -9,9 +9,9 @@ from jsonargparse import ArgumentParser
 
 from tinyasc import models
 from tinyasc.clips import Clips
-from train.data.augment import Augmentation
+from train.data.augment import Augmenter
 from train.data.loader import Batches
-from train.fit.loop.task import Task
+from train.fit.task import Task
 from train.targets import objectives
 
 FOLDER = Path(__file__).parents[2] / "train/recipes"
@@ -46,7 +46,7 @@ def task(recipe: Any, clips: Clips, device: torch.device, *, channels_last: bool
     network = models.build(recipe.architecture, recipe.model, len(clips.labels))
     layout = torch.channels_last if channels_last else torch.contiguous_format
     network.to(device, memory_format=layout)  # type: ignore[call-overload]
-    augmentation = Augmentation(recipe.augmentation, recipe.mel, clips.devices, sample_rate=clips.sample_rate)
+    augmentation = Augmenter(recipe.augmentation, recipe.mel, clips.devices, sample_rate=clips.sample_rate)
     batches = Batches(
         clips, recipe.examples, augmentation, batch_size=recipe.fit.batch_size, seed=recipe.seed, device=device
     )

@@ -23,9 +23,9 @@ from tests.perf.mel import augment_mel
 from tests.support import originals
 from tinyasc import models
 from tinyasc.clips import Clips
-from tinyasc.runs import reproducible
-from train.data.augmentations import impulse_responses
-from train.fit.loop.meter import Meter
+from tinyasc.runs.setup import setup_fabric
+from train.data.augmentations import impulse_response
+from train.fit.monitor import Meter
 from train.student import train_student
 
 STEPS = 2
@@ -57,7 +57,7 @@ def cases(scratch: Path) -> Iterator[list[Case]]:
 def our_epochs(data: Path, _seconds: Path) -> Callable[[], object]:
     """The loop's own steps, and what it does around them."""
     recipe = recipes.load(train_student, "cp_mobile", *FLAGS)
-    fabric = reproducible.settle(recipe.compute)
+    fabric = setup_fabric(recipe.compute)
     task = recipes.task(recipe, Clips(data), fabric.device)
     learner, numbers = task.learner(fabric), count()
 
@@ -106,7 +106,7 @@ class _Seconds(Dataset[tuple[Tensor, int]]):
     def __init__(self, data: Path, seconds: Path, most: int, probability: float) -> None:
         with Clips(data) as clips:
             self.label, self.is_a = clips.label.tolist(), (clips.device == clips.devices.index("a")).tolist()
-        self.responses = impulse_responses.made_up(32_000)
+        self.responses = impulse_response.made_up(32_000)
         self.convolve = originals.torchaudio().functional.fftconvolve
         self.seconds, self.most, self.probability = seconds, most, probability
 

@@ -21,7 +21,7 @@ from tests.quantizers.rows import Reference, markdown, measure, row_of
 from tests.quantizers.sources import TOOLS, Ours, Peer, Real, Source, write_calibration, write_float
 from tinyasc import artifact, machine, recipe
 from tinyasc.errors import UserError
-from tinyasc.runs.reproducible import ComputeConfig
+from tinyasc.runs.setup import ComputeConfig
 
 
 def study(

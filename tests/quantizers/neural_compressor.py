@@ -36,9 +36,9 @@ from tests.quantizers.pt2e import FloatNetwork, applied, found_in
 from tinyasc import artifact, metrics, recipe
 from tinyasc.artifact import new_run
 from tinyasc.errors import UserError
-from tinyasc.runs.reproducible import ComputeConfig
-from tinyasc.runs.score_table import summary
-from train.data.validation import hold_out
+from tinyasc.runs.scores import summary
+from tinyasc.runs.setup import ComputeConfig
+from train.data.selection import hold_out
 
 TRIALS = "autotune.json"
 Accuracy = Callable[[nn.Module], float]

@@ -15,13 +15,13 @@ from typing import Any
 
 from tinyasc import recipe
 from train import teacher
-from train.fit import curves
-from train.fit.loop.task import Task
+from train.fit import history
+from train.fit.task import Task
 
 PLACES: dict[str, tuple[Any, str]] = {
     "step": (Task, "set_place"),  # before each step, and at the end of each epoch
     "replace": (os, "replace"),  # of each file that is written whole or not at all
-    "draw": (curves, "draw"),  # amid the writing of the run
+    "draw": (history, "draw_curves"),  # amid the writing of the run
 }
 
 

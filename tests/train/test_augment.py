@@ -1,5 +1,10 @@
 """What a recipe's changes do together, and which recipes are refused. B clips, S samples, F bands, T frames."""
 
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +18,10 @@ from tests.support import originals
 from tinyasc import recipe
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
-from train.data.augment import Augmentation, AugmentConfig
-from train.data.augmentations.impulse_responses import convolve, made_up
-from train.data.augmentations.waveform import gain
+from train.data.augment import AugmentConfig, Augmenter
+from train.data.augmentations import AUGMENTATIONS
+from train.data.augmentations.gain import gain
+from train.data.augmentations.impulse_response import convolve, made_up
 
 RATE, CLIPS, SAMPLES = 32_000, 32, 4_000
 MEL = MelConfig()
@@ -35,8 +41,8 @@ EVERYTHING = AugmentConfig(
 )
 
 
-def augmentation(config: AugmentConfig, front_end: MelConfig | None = MEL, *, cached: bool = False) -> Augmentation:
-    return Augmentation(config, front_end, DEVICES, sample_rate=RATE, cached=cached)
+def augmentation(config: AugmentConfig, front_end: MelConfig | None = MEL, *, cached: bool = False) -> Augmenter:
+    return Augmenter(config, front_end, DEVICES, sample_rate=RATE, cached=cached)
 
 
 def clips() -> tuple[Tensor, Tensor, Tensor]:
@@ -224,3 +230,70 @@ def test_a_recipe_holds_every_field(tmp_path):
     assert recipe.run(command, ["--config", str(tmp_path / "recipe.yaml")]) == 0
     wanted = AugmentConfig(impulse_responses=Path("folder"), noise_snr=(10, 30), f_max_range=1000, mixstyle="channel")
     assert found == [wanted]
+
+
+NEW_FILE = '''
+from dataclasses import dataclass
+import torch
+from train.data.augmentations import Preview, WaveformAugmentation, register
+
+@dataclass(frozen=True)
+class PolarityConfig:
+    """How often signs change."""
+
+    polarity_probability: float = 0.0
+    """Share of the batches whose sign changes."""
+
+@register(order=25)
+class Polarity(WaveformAugmentation):
+    Config = PolarityConfig
+    switches = ("polarity_probability",)
+    previews = (Preview("Polarity", "always", {"polarity_probability": 1}),)
+
+    def apply(self, waveform, device):
+        return -waveform if torch.rand(()) < self.config.polarity_probability else waveform
+'''
+USE_IT = """
+import torch
+from train.data.augment import AugmentConfig, Augmenter
+from train.data.augmentations import AUGMENTATIONS
+from train.preview import PREVIEWS
+from train.student import train_student
+from tinyasc import recipe
+from tinyasc.errors import UserError
+
+config = AugmentConfig(polarity_probability=1)
+assert torch.equal(Augmenter(config, None, [], sample_rate=8000).waveform(torch.ones(2, 3), None), -torch.ones(2, 3))
+assert [shown.title for shown in PREVIEWS][2] == "Polarity"
+for wrong in (lambda: AugmentConfig(polarity_probability=2),
+              lambda: Augmenter(config, None, [], sample_rate=8000, cached=True)):
+    try:
+        wrong()
+    except UserError as error:
+        assert "polarity_probability" in str(error)
+    else:
+        raise AssertionError
+recipe.run(train_student, ["--help"])
+"""
+
+
+def test_a_new_augmentation_is_one_file(tmp_path):
+    root = Path(__file__).parents[2]
+    shutil.copytree(root / "train", tmp_path / "train", ignore=shutil.ignore_patterns("__pycache__", "recipes"))
+    (tmp_path / "train/data/augmentations/polarity.py").write_text(NEW_FILE)
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{root}", "COLUMNS": "200"}
+    done = subprocess.run(
+        [sys.executable, "-c", USE_IT], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--augmentation.polarity_probability" in done.stdout
+    assert "Share of the batches whose sign changes." in done.stdout
+
+
+def test_settings_belong_to_one_augmentation_and_leave_it_off():
+    names = [field.name for kind in AUGMENTATIONS for field in fields(kind.Config)]
+    assert names == [field.name for field in fields(AugmentConfig)]
+    assert len(set(names)) == len(names)
+    for kind in AUGMENTATIONS:
+        assert not kind.active(AugmentConfig())
+        assert all(kind.active(AugmentConfig(**shown.config)) for shown in kind.previews)

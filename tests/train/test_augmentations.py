@@ -12,10 +12,12 @@ from torch.nn import functional as F
 
 from tests.support import originals
 from tinyasc.models.layers.mixstyle import frequency_mixstyle, mixstyle
-from train.data.augmentations.mixup import Mix
-from train.data.augmentations.roll import roll
-from train.data.augmentations.spectrogram import mask_block
-from train.data.augmentations.waveform import gain, noise
+from train.data.augmentations import Mix
+from train.data.augmentations.gain import gain
+from train.data.augmentations.mixup import draw_mix
+from train.data.augmentations.noise import noise
+from train.data.augmentations.spec_augment import mask_block
+from train.data.augmentations.time_roll import roll
 
 CLIPS, BANDS, FRAMES = 64, 20, 30
 
@@ -154,7 +156,7 @@ def test_mix_treats_clips_hard_and_soft_targets_alike_and_keeps_the_larger_share
     hard = F.one_hot(label, 10)
     soft = torch.randn(CLIPS, 10).softmax(1)
     features = soft[:, None, :, None].expand(CLIPS, 1, 10, 2)
-    mix = Mix.draw(CLIPS, 0.3)
+    mix = draw_mix(CLIPS, 0.3)
     assert mix.own is not None
     assert mix.other is not None
     assert mix.own.min() >= 0.5
@@ -170,7 +172,7 @@ def test_mix_treats_clips_hard_and_soft_targets_alike_and_keeps_the_larger_share
 
 def test_mixup_shares_are_of_the_beta_distribution_the_larger_one_the_clips_own():
     for alpha in (0.3, 2.0):
-        share = Mix.draw(5000, alpha).own
+        share = draw_mix(5000, alpha).own
         assert share is not None
         shares = stats.beta(alpha, alpha)
         assert_distributed(share, lambda x, shares=shares: np.where(x < 0.5, 0, shares.cdf(x) - shares.cdf(1 - x)))
@@ -179,6 +181,6 @@ def test_mixup_shares_are_of_the_beta_distribution_the_larger_one_the_clips_own(
 def test_without_mixup_nothing_is_drawn():
     features = spectrograms()
     before = torch.get_rng_state()
-    nothing = Mix.draw(CLIPS, 0.0)
+    nothing = Mix()
     assert nothing(features) is features
     assert torch.equal(torch.get_rng_state(), before)

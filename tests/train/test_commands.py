@@ -15,11 +15,12 @@ from tinyasc import recipe
 from tinyasc.clips import Clips
 from tinyasc.mel import MelConfig
 from tinyasc.runs import trained
+from tinyasc.runs.scores import predict
 from train.compare import compare
-from train.evaluate import evaluate, predict
-from train.fit import stage
+from train.evaluate import evaluate
+from train.fit import float_stage
 from train.student import train_student
-from train.targets.teachers import stored
+from train.targets import stored
 from train.teacher import train_teacher
 
 FIT = """
@@ -51,7 +52,7 @@ KILLED = """
 import os, signal
 from tinyasc import recipe
 from train import student
-from train.fit.loop.task import Task
+from train.fit.task import Task
 
 set_place = Task.set_place  # called before every step
 def killed(task, epoch, step):
@@ -117,7 +118,7 @@ def test_student_learns_and_the_same_seed_gives_the_same_bytes(folder, capsys):
 
 
 def test_answers_that_are_not_finite_are_refused_in_one_line(folder, capfd, monkeypatch):
-    monkeypatch.setattr(stage, "predict", lambda network, mel, clips, indices: np.full((len(indices), 2), np.inf))
+    monkeypatch.setattr(float_stage, "predict", lambda network, mel, clips, indices: np.full((len(indices), 2), np.inf))
     one = ["--fit.epochs", "1", "--fit.schedule", "[]"]
     assert recipe.run(train_student, arguments(folder, "student", "wild", *one)) == 1
     said = capfd.readouterr().err.strip().splitlines()[-1]

@@ -12,8 +12,8 @@ import yaml
 from tinyasc import artifact, recipe
 from tinyasc.artifact import ModelCard
 from train.compare import compare
-from train.fit.loop.history import JSON_LINES, RECIPE
-from train.report import runs, seeds
+from train.fit.history import JSON_LINES, RECIPE
+from train.report import runs
 
 CARD = ModelCard(
     stage="student",
@@ -108,7 +108,7 @@ def taught_by(teacher: Path, out: Path, seed: int, named: str | None = None) -> 
 
 
 def names_of(*paths: Path) -> list[list[str]]:
-    return [[run.name for run in group.runs] for group in seeds.grouped(runs.read_all(paths))]
+    return [[run.name for run in group.runs] for group in runs.grouped(runs.read_all(paths))]
 
 
 def test_students_of_repeated_teachers_are_repetitions_and_those_of_other_teachers_are_not(tmp_path):

@@ -18,7 +18,7 @@ from tinyasc.mel import MelConfig
 from tinyasc.prepare import prepare
 from tinyasc.runs import trained
 from train.evaluate import evaluate
-from train.targets.teachers import stored
+from train.targets import stored
 
 MEL = MelConfig(n_fft=1024, win_length=800, hop_length=640, n_mels=32)
 MODEL = {"base_channels": 8, "channels_multiplier": 1.5, "expansion_rate": 1.5, "n_blocks": [1, 1], "strides": {}}

@@ -9,10 +9,10 @@ from tinyasc import mel
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from train.data import loader
-from train.data.augment import Augmentation, AugmentConfig
-from train.data.loader import Batches, ExamplesConfig
-from train.data.slicing import Slicing
-from train.data.sound_source import DeviceSound, DiskSound, sound_source
+from train.data.augment import AugmentConfig, Augmenter
+from train.data.loader import Batches
+from train.data.selection import ExamplesConfig, Slicing
+from train.data.sound import DeviceSound, DiskSound, sound_source
 
 MEL = mel.MelConfig(n_fft=1024, win_length=800, hop_length=640, n_mels=32)
 CPU = torch.device("cpu")
@@ -25,7 +25,7 @@ def clips(tmp_path_factory):
 
 
 def batches(clips: Clips, seed: int = 0, changes: AugmentConfig | None = None, **examples) -> Batches:
-    augmentation = Augmentation(
+    augmentation = Augmenter(
         changes or AugmentConfig(), MEL, clips.devices, sample_rate=32_000, cached=examples.get("cache", False)
     )
     return Batches(clips, ExamplesConfig(**examples), augmentation, batch_size=7, seed=seed, device=CPU)
@@ -118,7 +118,7 @@ def test_sound_on_the_device_is_the_sound_on_disk(clips):
     drawn = Slicing(clips, train, windows_per_recording=3, seed=1).epoch(0).start
     parts = np.split(drawn, [10, 20])
     sources = DiskSound(clips, CPU), DeviceSound(clips, train, CPU)
-    for ours, theirs in zip(*(source.windows(parts) for source in sources), strict=True):
+    for ours, theirs in zip(*(source.read(parts) for source in sources), strict=True):
         assert ours.dtype == torch.float32
         assert torch.equal(ours, theirs)
     assert isinstance(sound_source(clips, train, CPU), DiskSound)
@@ -131,7 +131,7 @@ def test_a_gpu_is_given_the_sound_if_it_has_the_room(clips, monkeypatch, free, k
 
 
 def test_networks_of_the_waveform_are_given_it(clips):
-    augmentation = Augmentation(AugmentConfig(), None, clips.devices, sample_rate=32_000)
+    augmentation = Augmenter(AugmentConfig(), None, clips.devices, sample_rate=32_000)
     chosen = Batches(clips, ExamplesConfig(), augmentation, batch_size=5, seed=0, device=CPU)
     batch = next(chosen.epoch(0))
     assert batch.features.shape == (5, 1, 1, 32_000)

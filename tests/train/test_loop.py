@@ -15,22 +15,21 @@ from tests.support import tiny_data
 from tinyasc import mel
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.runs.reproducible import ComputeConfig, settle
-from train.data.augment import Augmentation, AugmentConfig
-from train.data.loader import Batch, Batches, ExamplesConfig
-from train.fit.loop.checkpoint import Checkpoints
-from train.fit.loop.config import FitConfig
-from train.fit.loop.fit import Fitted, fit
-from train.fit.loop.history import Row, write_history
-from train.fit.loop.learner import Learner
-from train.fit.loop.optimizer import make_optimizer, set_rate
-from train.fit.loop.task import Task
-from train.fit.schedule import Phase
+from tinyasc.runs.setup import ComputeConfig, setup_fabric
+from train.data.augment import AugmentConfig, Augmenter
+from train.data.loader import Batch, Batches
+from train.data.selection import ExamplesConfig
+from train.fit.checkpoint import Checkpoints
+from train.fit.config import FitConfig, Phase
+from train.fit.history import Row, write_history
+from train.fit.learner import Learner, make_optimizer, set_rate
+from train.fit.loop import Fitted, fit
+from train.fit.task import Task
 from train.targets import objectives
-from train.targets.objectives.objective import Losses, Objective
+from train.targets.objective import Losses, Objective
 
 MEL = mel.MelConfig(n_fft=1024, win_length=800, hop_length=640, n_mels=32)
-FABRIC = settle(ComputeConfig(device="cpu", threads=1))
+FABRIC = setup_fabric(ComputeConfig(device="cpu", threads=1))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +52,7 @@ def config(**changed: object) -> FitConfig:
 
 
 def task(clips: Clips, partial: Path, fitted: FitConfig, objective: Objective | None = None, **more: object) -> Task:
-    augmentation = Augmentation(AugmentConfig(), MEL, clips.devices, sample_rate=clips.sample_rate, cached=True)
+    augmentation = Augmenter(AugmentConfig(), MEL, clips.devices, sample_rate=clips.sample_rate, cached=True)
     examples = ExamplesConfig(cache=True)
     batches = Batches(
         clips,
@@ -139,7 +138,7 @@ class Listening(Objective):
 
 
 def test_bfloat16_is_for_products_alone_and_learns(clips: Clips, tmp_path: Path) -> None:
-    fabric = settle(ComputeConfig(device="cpu", threads=1, precision="bfloat16"))
+    fabric = setup_fabric(ComputeConfig(device="cpu", threads=1, precision="bfloat16"))
     fitted = trained(clips, tmp_path / "run", fabric, epochs=12, learning_rate=3e-2)
     assert fitted.history[-1]["loss"] < 0.7 * fitted.history[0]["loss"]
     assert all(value.dtype == torch.float32 for value in fitted.weights["last"].values())

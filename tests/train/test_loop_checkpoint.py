@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tinyasc.errors import UserError
-from train.fit.loop.checkpoint import Checkpoints
+from train.fit.checkpoint import Checkpoints
 
 
 def saved(folder: Path, *numbers: int) -> Checkpoints:

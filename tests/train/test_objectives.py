@@ -12,14 +12,12 @@ from torch import Tensor, nn
 from tests.tinyasc.models.test_models import FIRST, SMALL, input_shape
 from tinyasc.errors import UserError
 from tinyasc.models import ARCHITECTURES, SIZES, build
-from train.data.augmentations.mixup import Mix
+from train.data.augmentations import Mix
 from train.data.loader import Batch
 from train.targets import objectives
-from train.targets.objectives.adversarial import AdversarialConfig, Devices, GradientReversal, strength
-from train.targets.objectives.decoupled import decoupled
-from train.targets.objectives.distillation import DistillationConfig
-from train.targets.objectives.embedding import Embedding
-from train.targets.teachers.teacher import Answers
+from train.targets.adversarial import AdversarialConfig, Devices, GradientReversal, strength
+from train.targets.distillation import DistillationConfig, decoupled
+from train.targets.objective import Answers, Embedding
 
 OWN, OTHER = [0.7, 0.6, 0.9], [1, 2, 0]
 MIXED, PLAIN = Mix(torch.tensor(OWN, dtype=torch.float64), torch.tensor(OTHER)), Mix()

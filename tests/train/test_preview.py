@@ -10,7 +10,7 @@ from tests.support import tiny_data
 from tinyasc import recipe
 from tinyasc.clips import Clips
 from tinyasc.mel import MelConfig
-from train.preview import CHANGES, chosen, preview, rows
+from train.preview import PREVIEWS, chosen, preview, rows
 from train.report.preview_picture import loudest_moment
 
 
@@ -28,7 +28,7 @@ def test_every_change_is_shown_on_the_same_clips(data, monkeypatch):
         original, slicing, *changed = rows(clips, batch, MelConfig(), 0)
         np.testing.assert_array_equal(original.waveform, clips.waveform(batch))
         assert not torch.equal(slicing.waveform, original.waveform)
-        assert [row.title for row in changed] == [change.title for change in CHANGES]
+        assert [row.title for row in changed] == [change.title for change in PREVIEWS]
         for row in changed:
             assert torch.equal(row.waveform, original.waveform) == (row.first == "bands")
             assert row.log_mel.shape == original.log_mel.shape

@@ -14,9 +14,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, CosineAnnealingWarmResta
 
 from tinyasc import recipe
 from tinyasc.errors import UserError
-from train.fit.schedule import Phase, check, factor
-from train.fit.schedule.picture import draw
-from train.schedule import read, show
+from train.fit.config import Phase, check, factor
+from train.schedule import draw, read, show
 
 CP_MOBILE = [Phase("exponential", 14), Phase("hold", 36), Phase("linear", 84, to=0.005), Phase("hold")]
 BASELINE_2024 = [Phase("linear", steps=2_000), Phase("cosine")]

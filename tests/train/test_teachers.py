@@ -20,16 +20,15 @@ from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
 from tinyasc.metrics import Score, score_test
 from tinyasc.runs import trained
-from train.data.loader import Batch, ExamplesConfig, divided
+from tinyasc.runs.scores import predict
+from train.data.loader import Batch
+from train.data.selection import ExamplesConfig, train_val_split
 from train.ensemble import make_ensemble
-from train.evaluate import predict
 from train.student import train_student
-from train.targets import objectives
-from train.targets.objectives.distillation import DistillationConfig
-from train.targets.objectives.embedding import Embedding
-from train.targets.teachers import stored
-from train.targets.teachers.average import averaged
-from train.targets.teachers.open import open_teacher
+from train.targets import objectives, stored
+from train.targets.distillation import DistillationConfig
+from train.targets.objective import Embedding
+from train.targets.teachers import averaged, open_teacher
 
 NETWORKS = {  # name -> architecture, settings, front end
     "first": (
@@ -348,7 +347,7 @@ def test_the_devices_that_a_student_is_balanced_by_are_of_the_clips_it_trains_on
     arguments += ["--examples.validation", 0.4, "--seed", 3, "--dry_run"]
     assert recipe.run(train_student, list(map(str, arguments))) == 0
     with Clips(folder / "data.h5") as clips:
-        trained_on, held = divided(clips, ExamplesConfig(validation=0.4), 3)
+        trained_on, held = train_val_split(clips, ExamplesConfig(validation=0.4), 3)
         np.testing.assert_array_equal(np.union1d(trained_on, held), clips.indices("train"))
         assert len(held) > 0
         np.testing.assert_array_equal(given[0], clips.device[trained_on])

@@ -48,12 +48,21 @@ def load(run: Path, *stages: str) -> tuple[nn.Module, FrontEnd, ModelCard]:
     return model.eval(), front_end.from_card(card.mel), card
 
 
-def check_labels(card: ModelCard, clips: Clips) -> None:
-    """A run and a data set must name the same classes in the same order.
+def check_fits(card: ModelCard, clips: Clips) -> None:
+    """Check that a run names the classes of a data set, in their order, and takes sound of its rate.
 
     Raises:
-        UserError: they do not.
+        UserError: it does not.
     """
+    _check_labels(card, clips)
+    rate = (card.config if card.mel is None else card.mel).get("sample_rate", clips.sample_rate)
+    if rate != clips.sample_rate:
+        raise UserError(
+            f"{clips.path} has {clips.sample_rate} Hz, the {card.stage} takes {rate} Hz: prepare the data at that rate"
+        )
+
+
+def _check_labels(card: ModelCard, clips: Clips) -> None:
     if card.labels != clips.labels:
         raise UserError(
             f"{clips.path} has the classes {', '.join(clips.labels)}; the {card.stage} was trained on "
@@ -74,7 +83,7 @@ def check_data(card: ModelCard, run: Path, clips: Clips, subset: str) -> None:
         UserError: it was trained on other clips, or knows other classes.
     """
     if card.data["checksum"] is None:
-        check_labels(card, clips)
+        _check_labels(card, clips)
         print(
             f"{run} was imported: whether it heard the training clips of {clips.path}, or its test clips, is not known"
         )
@@ -82,16 +91,3 @@ def check_data(card: ModelCard, run: Path, clips: Clips, subset: str) -> None:
         raise UserError(f"{run} was trained on another data set than {clips.path}: make it again with `make student`")
     if (own := card.data.get("subset") or subset) != subset:
         raise UserError(f"{run} was trained on {own}: give --examples.subset {own}")
-
-
-def check_sample_rate(card: ModelCard, clips: Clips) -> None:
-    """A network hears sound of the rate that it was trained on.
-
-    Raises:
-        UserError: the data set has another one.
-    """
-    rate = (card.config if card.mel is None else card.mel).get("sample_rate", clips.sample_rate)
-    if rate != clips.sample_rate:
-        raise UserError(
-            f"{clips.path} has {clips.sample_rate} Hz, the {card.stage} takes {rate} Hz: prepare the data at that rate"
-        )

@@ -15,25 +15,22 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from tinyasc import artifact, cost, front_end, metrics, models, recipe
+from tinyasc import artifact, metrics, models, recipe
 from tinyasc.artifact import ModelCard, Run, new_run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
-from tinyasc.runs import trained
-from tinyasc.runs.reproducible import ComputeConfig, launch
-from tinyasc.runs.score_table import summary
-from train.data.augment import Augmentation, AugmentConfig
-from train.data.augmentations.impulse_responses import files_in
-from train.data.loader import Batches, ExamplesConfig
-from train.evaluate import predict, score_test
-from train.fit import curves
-from train.fit.loop.config import FitConfig
-from train.fit.loop.dry_run import dry_run
-from train.fit.loop.fit import fit
-from train.fit.loop.history import CSV, CURVES, JSON_LINES, TENSORBOARD, Row, write_history
-from train.fit.loop.task import Task, partial_of
-from train.targets.objectives.objective import Objective
+from tinyasc.runs.scores import predict, summary
+from tinyasc.runs.setup import ComputeConfig, launch
+from train.data.augment import AugmentConfig, Augmenter
+from train.data.loader import Batches
+from train.data.selection import ExamplesConfig
+from train.fit import history
+from train.fit.config import FitConfig
+from train.fit.history import CSV, CURVES, JSON_LINES, TENSORBOARD, Row
+from train.fit.loop import fit
+from train.fit.task import Task, dry_run, partial_of
+from train.targets.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -89,71 +86,6 @@ class Parts:
     """Called with the number of each epoch, e.g. to freeze parts of the network."""
 
 
-def train_float(
-    job: Job,
-    clips: Clips,
-    out: Path,
-    fabric: Fabric,
-    objective: Callable[[nn.Module], Objective],
-    *,
-    initialize: Callable[[nn.Module], None] = lambda network: None,
-    finish: Callable[[Run, nn.Module], None] = lambda run, network: None,
-    files: Sequence[str] = (),
-) -> None:
-    """Build a float network, train it on the train split, score it on the test split, write the run folder `out`.
-
-    Args:
-        job: what to train.
-        clips: the data set.
-        out: run folder to write; `OUT.partial` holds the checkpoints until it is there.
-        fabric: where to train (`reproducible.settle`).
-        objective: puts the new network into what is to be trained.
-        initialize: called with the new network before training.
-        finish: called with the run being written and the trained network, to add files.
-        files: the names of those.
-
-    Raises:
-        UserError: data that does not fit the recipe, or an `out` that is no run folder.
-    """
-    torch.manual_seed(job.seed)
-    network = models.build(job.architecture, job.model, len(clips.labels))
-    counted = _measured(job, network, clips)
-    initialize(network)
-
-    def write(run: Run, others: dict[str, dict[str, Tensor]]) -> None:
-        trained.save(run.path(trained.FILE), network)
-        for name, state in others.items():
-            trained.save_state(run.path(f"{name}.safetensors"), state)
-        finish(run, network)
-
-    parts = Parts(
-        objective=objective(network),
-        logits_of=lambda indices: predict(network, job.mel, clips, indices),
-        write=write,
-        files=[trained.FILE, *(f"{name}.safetensors" for name in job.not_kept), *files],
-        cost=counted.to_dict(),
-    )
-    train(job, network, clips, out, fabric=fabric, parts=parts)
-
-
-def _measured(job: Job, network: nn.Module, clips: Clips) -> cost.Cost:
-    """What a network costs on a clip of the data set, which shows before any work whether it takes one.
-
-    Raises:
-        UserError: it does not.
-    """
-    models.check_front_end(job.architecture, job.mel)
-    rate = models.resolve(job.architecture, job.model).get("sample_rate", clips.sample_rate)
-    if rate != clips.sample_rate:
-        raise UserError(f"{clips.path} has {clips.sample_rate} Hz, the network is for {rate}: set --model.sample_rate")
-    rows, columns = front_end.shape(job.mel, clips.samples)
-    try:
-        return cost.measure(network, (1, 1, rows, columns))
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{job.architecture} with these settings cannot take {rows} x {columns} ({reason})") from None
-
-
 def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, fabric: Fabric, parts: Parts) -> None:
     """Train a network in place on the train split, score it on the test split, write the run folder `out`.
 
@@ -185,12 +117,10 @@ def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, fabric: Fabr
         return
     network.load_state_dict(fitted.weights.pop(job.fit.keep))
     with new_run(out) as run, torch.compiler.set_stance("force_eager"):  # few batches, nothing is worth compiling anew
-        score = score_test(
-            lambda indices: _finite(parts.logits_of(indices), task), clips, clips.devices_of(job.examples.subset)
-        )
+        score = metrics.score_test(_finite(parts.logits_of(test), task), clips, clips.devices_of(job.examples.subset))
         parts.write(run, fitted.weights)
-        write_history(run.folder, fitted.history)
-        curves.draw({out.name: fitted.history}, run.path(CURVES))
+        history.write_history(run.folder, fitted.history)
+        history.draw_curves({out.name: fitted.history}, run.path(CURVES))
         if job.fit.tensorboard:
             shutil.copytree(task.partial / TENSORBOARD, run.path(TENSORBOARD))
         run.card = ModelCard(
@@ -231,13 +161,13 @@ def _finite(logits: np.ndarray, task: Task) -> np.ndarray:
 
 def _task(job: Job, clips: Clips, out: Path, fabric: Fabric, parts: Parts) -> Task:
     """The job as the loop takes it."""
-    augmentation = Augmentation(
+    augmenter = Augmenter(
         job.augmentation, job.mel, clips.devices, sample_rate=clips.sample_rate, cached=job.examples.cache
     )
     batches = Batches(
         clips,
         job.examples,
-        augmentation,
+        augmenter,
         batch_size=job.fit.batch_size,
         seed=job.seed,
         device=fabric.device,
@@ -268,9 +198,7 @@ def _task(job: Job, clips: Clips, out: Path, fabric: Fabric, parts: Parts) -> Ta
 def _identity(job: Job, clips: Clips, device: torch.device) -> str:
     """Everything the weights depend on: the recipe and the files it names, data, parents, torch and what computes."""
     parents = [artifact.file_sha256(parent / artifact.CARD) for parent in job.parents]
-    changes = job.augmentation
-    responses = changes.impulse_responses if changes.impulse_response_probability else None
-    files = [*([job.weights] if job.weights else []), *(files_in(responses) if responses else [])]
+    files = [*([job.weights] if job.weights else []), *job.augmentation.files()]
     given = [artifact.file_sha256(file) for file in files]
     parts = [job, clips.checksum, parents, given, torch.__version__, device.type, recipe.resolved()]
     return hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()

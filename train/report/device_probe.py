@@ -12,13 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from tinyasc.clips import Clips
 from tinyasc.front_end import FrontEnd
-from tinyasc.mel_torch import front_end
-from train.data.validation import hold_out
-from train.targets.objectives.embedding import Embedding
+from tinyasc.runs.scores import predict
+from train.data.selection import hold_out
+from train.targets.objective import Embedding
 
 CLIPS_A_DEVICE = 1000
 """Most clips of each device that are looked at."""
@@ -71,18 +70,11 @@ def measure(network: nn.Module, classifier: str, mel: FrontEnd, clips: Clips, in
 
 def embeddings(network: nn.Module, classifier: str, mel: FrontEnd, clips: Clips, indices: np.ndarray) -> Tensor:
     """Embeddings (n, C) of some clips, on the network's device; arguments as for `measure`."""
-    device = next(network.parameters()).device
-    features, embedding = front_end(mel).to(device), Embedding(network, classifier)
-    training = network.training
-    network.eval()
-    parts = np.split(indices, range(64, len(indices), 64))
-    found = []
-    with torch.no_grad():
-        for part in tqdm(parts, "embeddings", leave=False, unit="batch"):
-            network(features(torch.from_numpy(clips.waveform(part)).to(device)))
-            found.append(embedding.take().float())
-    network.train(training)
-    return torch.cat(found)
+    embedding, taken = Embedding(network, classifier), []
+    hook = network.register_forward_hook(lambda *_: taken.append(embedding.take().float()))
+    predict(network, mel, clips, indices)
+    hook.remove()
+    return torch.cat(taken)
 
 
 def _chosen(clips: Clips, indices: np.ndarray) -> np.ndarray:

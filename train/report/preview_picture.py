@@ -16,7 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-INK, MUTED, GRID = "#1c2733", "#66748a", "#e3e8ef"
+from tinyasc.runs.picture import GRID, INK, MUTED
+
 BEFORE, AFTER = "#a3adbb", "#0072b2"
 COLOURS = "viridis"
 """Reads alike to the colour-blind, and in grey."""

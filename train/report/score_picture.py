@@ -13,8 +13,8 @@ from matplotlib.ticker import PercentFormatter
 
 from tinyasc.dcase import DEVICE_GROUPS
 from tinyasc.metrics import Part, Score
-from tinyasc.runs.score_table import TITLES
-from train.picture import GRID, INK, MUTED, STYLE
+from tinyasc.runs.picture import GRID, INK, MUTED, STYLE
+from tinyasc.runs.scores import TITLES
 
 PLAIN, SEEN, UNSEEN = "#94a3b8", "#0f766e", "#d97706"
 RAMP = LinearSegmentedColormap.from_list("ramp", ["#ffffff", "#a7d8d3", SEEN, "#0b4f4a"])

@@ -1,1 +1,1 @@
-"""What is minimised, and who says what is right: objectives and teachers."""
+"""What training minimises (objective, distillation, adversarial; built by objectives), and who says so (teachers)."""

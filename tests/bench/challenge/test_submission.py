@@ -21,7 +21,7 @@ from tests.support import tiny_challenge
 from tinyasc import metrics, recipe
 from tinyasc.clips import Clips
 from tinyasc.dcase import SCENES
-from train.targets.teachers import output_csv
+from train.targets import stored
 
 LABEL = "Lee_KU_task1_1"
 
@@ -144,7 +144,7 @@ def test_the_answers_are_read_as_a_teacher(folder: Path, tmp_path: Path, capsys:
     with Clips(folder / "dev.h5") as clips:
         test = clips.labelled("test")
         expected = submitted.logits({"": submitted.load(folder / "whole")}, clips, test)[""]
-        read = output_csv.load(tmp_path / f"out/{LABEL}.output.csv", clips, test)
+        read = stored.load_output_csv(tmp_path / f"out/{LABEL}.output.csv", clips, test)
     np.testing.assert_allclose(softmax(read[test]), softmax(expected), rtol=1e-6)
 
 

@@ -27,7 +27,7 @@ from tests.perf.gpu.workloads import FULL, FULL_PACE, Pace, Setting, Variant, Wo
 from tinyasc import recipe
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from train.targets.teachers import stored
+from train.targets import stored
 
 LONGEST = 400.0
 """Seconds after which a variant is given up; compiling takes one or two minutes."""

@@ -19,8 +19,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tests.perf.gpu.peak import now
 from train.data.loader import Batch
-from train.fit.loop.learner import Learner
-from train.fit.loop.task import Task
+from train.fit.learner import Learner
+from train.fit.task import Task
 
 Result = TypeVar("Result")
 PROFILED = 5
@@ -86,10 +86,10 @@ def _alone(fabric: Fabric, task: Task, learner: Learner, repeats: int) -> dict[s
         return result
 
     for _ in range(repeats + repeats // 2):
-        sound = timed("sound", lambda: next(iter(batches._source.windows([drawn.start[:size]]))))
-        changed = timed("changes of the sound", lambda sound=sound: batches.augmentation.waveform(sound, recorded))
-        mel = timed("log-mel", lambda changed=changed: batches.front_end(changed, batches.augmentation.edges()))
-        features, mix = timed("changes of the spectrogram", lambda mel=mel: batches.augmentation.features(mel))
+        sound = timed("sound", lambda: next(iter(batches._sound.read([drawn.start[:size]]))))
+        changed = timed("changes of the sound", lambda sound=sound: batches.augmenter.waveform(sound, recorded))
+        mel = timed("log-mel", lambda changed=changed: batches.front_end(changed, batches.augmenter.edges()))
+        features, mix = timed("changes of the spectrogram", lambda mel=mel: batches.augmenter.features(mel))
         batch = Batch(features, *columns, mix=mix)
         torch.compiler.cudagraph_mark_step_begin()
         losses = timed("forward", lambda batch=batch: learner._model(batch))

@@ -16,12 +16,12 @@ from tests.perf.gpu.watch import Watch
 from tests.perf.gpu.workloads import Setting, Variant, Workload
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.runs import reproducible
+from tinyasc.runs.setup import setup_fabric
 from train.data.loader import Batch, Batches
-from train.data.sound_source import DiskSound
-from train.fit.loop.meter import Meter
+from train.data.sound import DiskSound
+from train.fit.monitor import Meter
 from train.student import train_student
-from train.targets.teachers.stored import Stored
+from train.targets.stored import Stored
 from train.teacher import train_teacher
 
 
@@ -72,7 +72,7 @@ def speed(workload: Workload, variant: Variant, setting: Setting) -> Speed:
     command = train_student if workload.name == "student" else train_teacher
     flags = (*workload.flags, *variant.flags, f"--compute.device={setting.device}")
     recipe = recipes.load(command, workload.recipe, *flags)
-    fabric = reproducible.settle(recipe.compute)
+    fabric = setup_fabric(recipe.compute)
     with Clips(setting.data) as clips:
         learned: dict[str, Any] = {}
         if workload.name == "student":
@@ -80,7 +80,7 @@ def speed(workload: Workload, variant: Variant, setting: Setting) -> Speed:
             learned = {"distillation": recipe.distillation, "teacher": teacher}
         task = recipes.task(recipe, clips, fabric.device, channels_last=variant.channels_last, **learned)
         if variant.sound == "disk":
-            task.batches._source = DiskSound(clips, fabric.device)
+            task.batches._sound = DiskSound(clips, fabric.device)
         started = time.perf_counter()
         task.batches.prepare()
         prepared = time.perf_counter() - started
@@ -107,7 +107,7 @@ def speed(workload: Workload, variant: Variant, setting: Setting) -> Speed:
         return Speed(
             batch_size=recipe.fit.batch_size,
             parameters=sum(p.numel() for p in task.objective.parameters() if p.requires_grad),
-            sound="disk" if isinstance(task.batches._source, DiskSound) else fabric.device.type,
+            sound="disk" if isinstance(task.batches._sound, DiskSound) else fabric.device.type,
             clips_per_second=statistics.median(rates),
             slowest=min(rates),
             fastest=max(rates),
