@@ -19,7 +19,7 @@ QAT_RECIPE = compress/recipes/qat_demo.yaml
 PTQ_RECIPE = compress/recipes/ptq.yaml
 QUANTIZED ?= qat
 
-# What these two ask for would replace torch by another one (tinyasc/third_party.py).
+# What these two ask for would replace torch by another one.
 NO_DEPENDENCIES := torchaudio hear21passt
 
 PY := .venv/bin/python

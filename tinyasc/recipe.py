@@ -7,6 +7,7 @@ itself is given as its values in a row. A parameter before a `/` in the signatur
 """
 
 import json
+import os
 import re
 import signal
 import sys
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from inspect import Parameter, signature
 from itertools import takewhile
+from types import FrameType
 from typing import Any, get_origin
 
 from jsonargparse import (
@@ -79,7 +81,14 @@ def _stopped_by_sigterm() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # Python sets signals there alone
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    process = os.getpid()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != process:  # forked a moment ago: the way out of the command is its parent's
+            os._exit(128 + number)
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
     finally:

@@ -9,7 +9,6 @@ import torch
 
 from compress.opening import open_run, open_student
 from compress.ptq.__main__ import quantize_trained
-from tests.support import tiny_data
 from tests.train.test_evaluate import CARD, MEL, write_network
 from tinyasc import recipe
 from tinyasc.clips import Clips
@@ -19,9 +18,9 @@ from tinyasc.runs.setup import ComputeConfig
 CPU = ComputeConfig(device="cpu", threads=1)
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_data.write(tmp_path_factory.mktemp("tiny") / "set")
+@pytest.fixture
+def data(tiny_h5: Path) -> Path:
+    return tiny_h5
 
 
 def facts(data: Path, **more: str) -> dict[str, object]:

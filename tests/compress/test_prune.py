@@ -1,5 +1,6 @@
 """The command of pruning on a tiny data set: what it writes, what it refuses, and that it goes on when killed."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,6 @@ import pytest
 
 from compress.prune import prune_student
 from compress.qat import train_qat
-from tests.support import tiny_data
 from tinyasc import artifact, cost, recipe
 from tinyasc.runs import trained
 from train.evaluate import evaluate
@@ -59,10 +59,10 @@ recipe.run(prune.prune_student)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, tiny_h5: Path) -> Path:
     """data.h5, the recipes, a student run, and `pruned`, made of it."""
     folder = tmp_path_factory.mktemp("prune")
-    tiny_data.write(folder / "set").rename(folder / "data.h5")
+    shutil.copy(tiny_h5, folder / "data.h5")
     (folder / "student.yaml").write_text(STUDENT)
     (folder / "prune.yaml").write_text(PRUNE)
     student = ["--config", str(folder / "student.yaml"), "--data", str(folder / "data.h5")]

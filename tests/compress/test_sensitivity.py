@@ -21,7 +21,7 @@ from compress.scheme import Scheme, assign
 from compress.sensitivity.__main__ import sensitivity
 from compress.sensitivity.measure import measure, sqnr
 from compress.sensitivity.report import conclusion, draw, shares, table
-from tests.support import tiny_data, tiny_programs
+from tests.support import tiny_programs
 from tests.train.test_evaluate import CARD, MEL, write_network
 from tinyasc import artifact, recipe
 
@@ -145,9 +145,9 @@ def test_the_picture_has_a_row_for_each_of_forty_layers() -> None:
     assert figure.get_size_inches()[1] < 12
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_data.write(tmp_path_factory.mktemp("tiny") / "set")
+@pytest.fixture
+def data(tiny_h5: Path) -> Path:
+    return tiny_h5
 
 
 def run(model: Path, data: Path, *more: str) -> int:

@@ -1,6 +1,7 @@
 """Teacher, student and evaluate as commands on a tiny data set: what they write, refuse, repeat and continue."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,10 +65,10 @@ recipe.run(student.train_student)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, tiny_h5: Path) -> Path:
     """data.h5, the recipes, and a teacher run."""
     folder = tmp_path_factory.mktemp("line")
-    tiny_data.write(folder / "set").rename(folder / "data.h5")
+    shutil.copy(tiny_h5, folder / "data.h5")
     (folder / "teacher.yaml").write_text(TEACHER + FIT)
     (folder / "student.yaml").write_text(STUDENT + FIT)
     assert recipe.run(train_teacher, arguments(folder, "teacher", "teacher")) == 0

@@ -36,9 +36,9 @@ CARD = ModelCard(
 """Of a run from elsewhere: nobody knows what it was trained on."""
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    return tiny_data.write(tmp_path_factory.mktemp("tiny") / "set")
+@pytest.fixture
+def data(tiny_h5: Path) -> Path:
+    return tiny_h5
 
 
 def write_network(run: Path, card: ModelCard = CARD) -> Path:

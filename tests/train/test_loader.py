@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from tests.support import tiny_data
 from tinyasc import mel
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
@@ -18,10 +17,9 @@ MEL = mel.MelConfig(n_fft=1024, win_length=800, hop_length=640, n_mels=32)
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory):
-    with Clips(tiny_data.write(tmp_path_factory.mktemp("data") / "set")) as clips:
-        yield clips
+@pytest.fixture
+def clips(tiny_clips: Clips) -> Clips:
+    return tiny_clips
 
 
 def batches(clips: Clips, seed: int = 0, changes: AugmentConfig | None = None, **examples) -> Batches:

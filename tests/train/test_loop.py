@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.support import tiny_data
 from tinyasc import mel
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
@@ -32,10 +31,9 @@ MEL = mel.MelConfig(n_fft=1024, win_length=800, hop_length=640, n_mels=32)
 FABRIC = setup_fabric(ComputeConfig(device="cpu", threads=1))
 
 
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory):
-    with Clips(tiny_data.write(tmp_path_factory.mktemp("data") / "set")) as clips:
-        yield clips
+@pytest.fixture
+def clips(tiny_clips: Clips) -> Clips:
+    return tiny_clips
 
 
 def network() -> nn.Module:

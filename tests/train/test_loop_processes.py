@@ -1,5 +1,6 @@
 """Two processes train as one does: each takes its half of every step, and they stop and go on together."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,6 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from tests.support import tiny_data
 from tinyasc import recipe
 from train.teacher import train_teacher
 
@@ -36,9 +36,9 @@ fit:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, tiny_h5: Path) -> Path:
     folder = tmp_path_factory.mktemp("processes")
-    tiny_data.write(folder / "set").rename(folder / "data.h5")
+    shutil.copy(tiny_h5, folder / "data.h5")
     (folder / "recipe.yaml").write_text(RECIPE)
     return folder
 

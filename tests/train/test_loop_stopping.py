@@ -1,14 +1,13 @@
 """A run that is stopped anywhere, by real signals, goes on with the same command and ends with the same bytes."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from tests.support import tiny_data
 
 ROOT = Path(__file__).parents[2]
 RECIPE = """
@@ -38,9 +37,9 @@ Train = Callable[..., int]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, tiny_h5: Path) -> Path:
     folder = tmp_path_factory.mktemp("stopping")
-    tiny_data.write(folder / "set").rename(folder / "data.h5")
+    shutil.copy(tiny_h5, folder / "data.h5")
     (folder / "recipe.yaml").write_text(RECIPE)
     return folder
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from tests.support import tiny_data
 from tinyasc import recipe
 from tinyasc.clips import Clips
 from tinyasc.mel import MelConfig
@@ -14,9 +13,9 @@ from train.preview import PREVIEWS, chosen, preview, rows
 from train.report.preview_picture import loudest_moment
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    return tiny_data.write(tmp_path_factory.mktemp("tiny") / "set")
+@pytest.fixture
+def data(tiny_h5: Path) -> Path:
+    return tiny_h5
 
 
 def test_every_change_is_shown_on_the_same_clips(data, monkeypatch):

@@ -3,16 +3,14 @@
 import numpy as np
 import pytest
 
-from tests.support import tiny_data
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from train.data.selection import hold_out
 
 
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory):
-    with Clips(tiny_data.write(tmp_path_factory.mktemp("data") / "set")) as clips:
-        yield clips
+@pytest.fixture
+def clips(tiny_clips: Clips) -> Clips:
+    return tiny_clips
 
 
 def places(clips: Clips, indices: np.ndarray) -> set[tuple[str, ...]]:

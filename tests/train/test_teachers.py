@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import torch
 from scipy.special import softmax
 from torch.nn import functional as F
 
-from tests.support import tiny_data
 from tinyasc import artifact, models, recipe
 from tinyasc.artifact import ModelCard, new_run
 from tinyasc.clips import Clips
@@ -46,10 +46,10 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, tiny_h5: Path) -> Path:
     """data.h5, and two teachers that have learned nothing."""
     folder = tmp_path_factory.mktemp("teachers")
-    tiny_data.write(folder / "set").rename(folder / "data.h5")
+    shutil.copy(tiny_h5, folder / "data.h5")
     with Clips(folder / "data.h5") as clips:
         for name in NETWORKS:
             write_teacher(folder / name, name, clips)
