@@ -34,7 +34,10 @@ from train.student import train_student
 from train.teacher import train_teacher
 
 CUDA = torch.device("cuda")
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device")
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device"),
+]
 
 FIT = """
 examples: {cache: false, validation: 0.3}

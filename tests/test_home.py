@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support import tiny_data
 
 ROOT = Path(__file__).parent.parent
@@ -55,6 +57,7 @@ COMMANDS = (
 """After `python -m`, in the order in which each finds its files; those that need a network or a device are left out."""
 
 
+@pytest.mark.slow
 def test_every_command_leaves_an_empty_home_folder_empty(tmp_path: Path) -> None:
     work, home, temporary = (tmp_path / name for name in ("work", "home", "tmp"))
     for folder in (work, home, temporary):

@@ -11,6 +11,8 @@ from tests.perf.gpu.__main__ import _ordered, run
 from tests.perf.gpu.worker import Worker, WorkerError
 from tests.perf.gpu.workloads import EAGER, Pace, Variant, Workload
 
+pytestmark = pytest.mark.slow
+
 SMALL = (EAGER, "--compute.threads=1", "--fit.batch_size=4", "--compute.precision=float32")
 WORKLOADS = (
     Workload(

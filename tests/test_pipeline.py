@@ -25,6 +25,8 @@ from tinyasc.clips import Clips
 from train.student import train_student
 from train.teacher import train_teacher
 
+pytestmark = pytest.mark.slow
+
 FIT = """
 examples: {cache: true}
 compute: {threads: 1, device: cpu}

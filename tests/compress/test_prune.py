@@ -15,6 +15,8 @@ from tinyasc.runs import trained
 from train.evaluate import evaluate
 from train.student import train_student
 
+pytestmark = pytest.mark.slow
+
 MOBILE = {"base_channels": 8, "channels_multiplier": 1.5, "expansion_rate": 2.0}
 
 FIT = """

@@ -20,6 +20,7 @@ print(take())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
 def test_a_block_that_is_taken_again_costs_no_page_faults() -> None:
     def faults(mode: str) -> int:

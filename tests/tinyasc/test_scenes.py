@@ -45,6 +45,7 @@ def test_the_plan_is_that_of_tau():
     assert {by_device[device] for device in ("b", "c", "s1", "s2", "s3")} == {24}
 
 
+@pytest.mark.slow
 def test_files_and_tables_are_those_of_tau(folder):
     entries = read_folder(folder).entries
     assert Counter(entry.split for entry in entries) == {"train": 10 * 10, "test": 10 * 9 * 10}

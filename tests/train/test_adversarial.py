@@ -63,6 +63,7 @@ def trained_with(folder: Path, seed: int, weight: float) -> tuple[float, float]:
     return card.accuracy["groups"]["unseen"], probe.balanced_accuracy
 
 
+@pytest.mark.slow
 def test_the_embedding_tells_less_of_the_device_and_unseen_devices_are_heard_no_worse(folder: Path) -> None:
     plain, adversarial = (
         [

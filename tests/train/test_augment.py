@@ -277,6 +277,7 @@ recipe.run(train_student, ["--help"])
 """
 
 
+@pytest.mark.slow
 def test_a_new_augmentation_is_one_file(tmp_path):
     root = Path(__file__).parents[2]
     shutil.copytree(root / "train", tmp_path / "train", ignore=shutil.ignore_patterns("__pycache__", "recipes"))

@@ -140,6 +140,7 @@ def test_a_dry_run_names_the_files_that_the_run_writes(folder, capsys, keep, oth
     assert set(named.split(", ")) == written > {f"{other}.safetensors"}
 
 
+@pytest.mark.slow
 def test_killed_student_goes_on_and_ends_with_the_same_weights(folder, capfd):
     more = ["--fit.epochs", "5", "--seed", "3"]
     command = [sys.executable, "-c", KILLED, *arguments(folder, "student", "killed", *more)]

@@ -14,6 +14,8 @@ from safetensors.numpy import load_file
 from tinyasc import recipe
 from train.teacher import train_teacher
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 RECIPE = """
 architecture: passt

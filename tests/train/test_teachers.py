@@ -283,7 +283,7 @@ def test_what_an_ensemble_cannot_be_made_of_is_one_line(folder, tmp_path, capsys
         (folder / "first", "would count double"),
         (folder / "first" / stored.FILE, "would count double"),
         (folder / "bad", "there is no teacher"),
-        (folder / "set", "no teacher run at"),
+        (tmp_path, "no teacher run at"),
     ):
         assert ensemble(folder, "bad", "first", str(teacher)) == 1
         error = capsys.readouterr().err

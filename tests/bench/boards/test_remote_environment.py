@@ -40,6 +40,7 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("instead", "done"),
     [("", f"made a venv on this machine with ai-edge-litert=={LITERT}"), (NO_VENV, "fetched here and copied")],

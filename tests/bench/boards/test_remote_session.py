@@ -92,6 +92,7 @@ class Flaky(Local):
         return act()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heard", [False, True])
 def test_the_same_command_goes_on_wherever_the_connection_was_lost(
     work: Bundle, recorded: Path, tmp_path: Path, heard: bool

@@ -281,6 +281,7 @@ def test_energy_without_codecarbon_or_time(monkeypatch: pytest.MonkeyPatch) -> N
     assert findings.of_host(found, None) == findings.Energies(None, host.MISSING, [])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_codecarbon_itself_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

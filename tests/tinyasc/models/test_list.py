@@ -123,6 +123,7 @@ class TinyNet(nn.Module):
 '''
 
 
+@pytest.mark.slow
 def test_a_file_in_the_folder_is_all_that_an_architecture_needs(tmp_path: Path) -> None:
     shutil.copytree(
         Path(models.__file__).parents[1], tmp_path / "tinyasc", ignore=shutil.ignore_patterns("__pycache__")

@@ -77,6 +77,7 @@ def test_figures_of_the_published_size(frames, n_classes, parameters, macs, by_t
     assert cost.torchinfo == Torchinfo(parameters, by_torchinfo)
 
 
+@pytest.mark.slow
 def test_the_published_size_is_what_hear21passt_calls_by_that_name(capsys):
     torch.manual_seed(0)
     own = models.build("passt_s", {}, 10)
