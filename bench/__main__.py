@@ -6,7 +6,7 @@ python -m bench --model FILE.tflite
 """
 
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 
 from bench.boards import on_target
@@ -15,14 +15,16 @@ from bench.boards.device.result import TargetResult
 from bench.boards.emulate import emulator as emulated
 from bench.boards.estimate.refit import renewed
 from bench.measure import environments as other_runtimes
-from bench.measure import judge as judging
 from bench.measure import records, subject
+from bench.measure.energy import findings as energy
 from bench.measure.energy import host as energy_of_host
 from bench.measure.energy import meter as power_meter
+from bench.measure.energy.findings import Energies
 from bench.measure.latency.measure import SECONDS
 from bench.measure.subject import Subject
-from bench.report import assemble, document, page, table
 from bench.report import compare as reports
+from bench.report import document, page, table
+from bench.report import judge as judging
 from bench.report.changes import DEFAULT
 from bench.report.document import Report
 from tinyasc import artifact, recipe
@@ -92,16 +94,15 @@ def judge(
         clips = None if data is None else opened.enter_context(Clips(data))
         report = None if target is None and reading is None else _report_of(out, judged, clips)
         if report is None:
-            found = judging.judge(
+            report = judging.judge(
                 judged,
                 clips,
+                artifact.command_line(),
                 latency_seconds=latency_seconds,
                 energy_seconds=energy_seconds if target is None else None,
                 environments=environments,
             )
-            made = datetime.now(UTC).isoformat(timespec="seconds")
-            report = assemble.assemble(found, made, artifact.command_line())
-            page.write(assemble.with_targets(report, results), out)
+            page.write(replace(report, targets=results), out)
         if target is not None:
             measured = on_target.measure(
                 target,
@@ -113,10 +114,11 @@ def judge(
             )
             result.write(out / TARGETS / f"{measured.target}.json", measured)
             results = _results(out, judged)
-    report = assemble.with_targets(report, results)
+    report = replace(report, targets=results)
     if reading is not None:
-        activities = [one.activity for one in results]
-        report = assemble.with_meter(report, power_meter.of_results(reading, activities))
+        metered = power_meter.of_results(reading, [one.activity for one in results])
+        own = report.energy or Energies(None, None, [])
+        report = replace(report, energy=replace(own, meter=energy.of_meter(metered)))
     page.write(report, out)
     if json is not None:
         json.parent.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,6 @@ from bench.measure.compliance.findings import Compliance
 from bench.measure.energy.findings import Energies
 from bench.measure.figure import Figure, figures
 from bench.measure.graph.cost import Layer
-from bench.measure.judge import DataSet
 from bench.measure.latency.measure import Latencies
 from bench.measure.memory.findings import FileMemory
 from bench.measure.records import RecordError
@@ -42,6 +41,24 @@ class Ancestor:
     log_loss: Figure
     macs: Figure
     parameters: Figure
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The data set whose test split was answered."""
+
+    file: str
+    source: str
+    checksum: str
+    trained_on: str | None
+    """Checksum of the data set that the model was trained on; None: nobody says it."""
+    train_devices: list[str] | None
+    """Devices heard in training; None: nobody says it."""
+    test_clips: int
+    test_recordings: int
+    test_moments: int
+    """Recording sessions."""
+    made_up: bool
 
 
 @dataclass(frozen=True)
