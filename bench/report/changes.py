@@ -1,7 +1,7 @@
 """What became of one number of two reports, how much is let pass, and whether files answer worse than they did.
 
 All clips together: both reports keep right answers and losses by moment, so on one data set the same moments are drawn
-for the old and the new file (`bench.measure.accuracy.moments`). What is hard for both cancels out. A difference whose
+for the old and the new file (`bench.measure.accuracy.pairs`). What is hard for both cancels out. A difference whose
 95 % interval leaves out 0 is more than the choice of test clips explains; what another seed of the training would have
 given is not asked.
 
@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from math import inf, isnan, nan
 
 from bench.measure.accuracy.findings import Accuracy
-from bench.measure.accuracy.moments import FREEDOM, ClusterSums, difference
+from bench.measure.accuracy.pairs import FREEDOM, ClusterSums, difference
 from bench.measure.figure import Figure
 from bench.report.document import Report
 from tinyasc.errors import UserError

@@ -15,9 +15,8 @@ from bench.report import views, words
 from bench.report.document import Report
 from bench.report.plots.accuracy import MOST_CLASSES, commonest, confusion, margins, parts
 from bench.report.plots.bars import colours, stacked
-from bench.report.plots.latency import latency
+from bench.report.plots.costs import activations, latency, layers, profile
 from bench.report.plots.macs import accuracy_against_macs
-from bench.report.plots.operations import activations, layers, profile
 from tinyasc.artifact import atomic_write
 
 TEMPLATES = Path(__file__).with_name("templates")

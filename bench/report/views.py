@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from bench.boards.device.result import BoardState, TargetEstimate, TargetResult
 from bench.measure.accuracy.findings import DropInAccuracy, PartAccuracy
-from bench.measure.accuracy.moments import FREEDOM
-from bench.measure.accuracy.pairs import Pair
+from bench.measure.accuracy.pairs import FREEDOM, Pair
 from bench.measure.compliance.checks import Check
 from bench.measure.compliance.findings import MEASURES, Compliance, Hotspot, listed
 from bench.measure.figure import ESTIMATED, MEASURED, QUOTED, Figure, Provenance

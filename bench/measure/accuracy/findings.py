@@ -10,10 +10,9 @@ from typing import Literal
 import numpy as np
 from tqdm import tqdm
 
-from bench.measure.accuracy import moments, pairs
+from bench.measure.accuracy import pairs
 from bench.measure.accuracy.answers import BATCH, Answers, answers
-from bench.measure.accuracy.moments import ClusterSums
-from bench.measure.accuracy.pairs import Pair
+from bench.measure.accuracy.pairs import ClusterSums, Pair
 from bench.measure.figure import Figure, Origin, path_of
 from deploy.runtime import Model
 from tinyasc import metrics
@@ -107,7 +106,7 @@ def judge(
     test = clips.labelled("test")
     source = f"test split of {clips.path.name}"
     logits = {file: one.logits for file, one in answered.items()}
-    sums = moments.summed(logits, clips.label[test], clips.moment[test])
+    sums = pairs.summed(logits, clips.label[test], clips.moment[test])
     scores = {file: metrics.score_test(one, clips, train_devices) for file, one in logits.items()}
     return Accuracy(
         labels=labels,

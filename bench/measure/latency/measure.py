@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from bench.measure import environments as other_runtimes
 from bench.measure.figure import MEASURED, Figure, Origin, path_of
-from bench.measure.latency import end_to_end, profile_onnx, profile_tflite, rounds, start, variants
+from bench.measure.latency import end_to_end, profile, rounds, start, variants
 from bench.measure.latency.end_to_end import EndToEnd, Sound
 from bench.measure.latency.profile import Profile
 from bench.measure.latency.rounds import LEAST_ROUNDS, Latency, Timing, interleaved
@@ -249,7 +249,6 @@ def _from_the_waveform(
 def _profiles(files: Mapping[str, Path], seconds: float) -> tuple[dict[str, Profile], list[Skipped]]:
     found, skipped = {}, []
     for name, path in files.items():
-        profile = profile_tflite if path.suffix == ".tflite" else profile_onnx
         try:
             found[name] = profile.measure(path, seconds / len(files))
         except UserError as error:

@@ -19,7 +19,7 @@ from bench.report import page, views, words
 from bench.report.document import Report
 from bench.report.plots import macs
 from bench.report.plots.canvas import Scale, fitted
-from bench.report.plots.operations import profile
+from bench.report.plots.costs import profile
 from tests.support import tiny_report
 from tests.support.tiny_report import edited
 
