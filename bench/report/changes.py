@@ -1,16 +1,15 @@
-"""What became of one number of two reports, how much is let pass, and whether files answer worse than they did.
+"""Changes of one number of two reports: tolerances, and whether files answer worse than they did.
 
-All clips together: both reports keep right answers and losses by moment, so on one data set the same moments are drawn
-for the old and the new file (`bench.measure.accuracy.pairs`). What is hard for both cancels out. A difference whose
-95 % interval leaves out 0 is more than the choice of test clips explains; what another seed of the training would have
-given is not asked.
+All clips together: the same moments are drawn for the old and the new file (`bench.measure.accuracy.pairs`). A
+difference whose 95 % interval leaves out 0 is more than the choice of test clips explains; what another seed of the
+training would have given is not asked.
 
 A class, device, group or city: there are some thirty, and a paired test of each at 95 % would raise a false alarm in
 most comparisons. So their intervals must lie apart altogether, which on the same clips is a much stricter demand. Parts
 of so few moments that their intervals say little are left out.
 
 Where all clips have no interval (a class was recorded at one moment alone), the tolerance alone decides. On other data
-nothing is compared: another test split is another question, and a difference no news of the model.
+nothing is compared.
 """
 
 from collections.abc import Sequence
@@ -71,14 +70,9 @@ class Change:
 
 
 def judged(name: str, text: str, worse: float, tolerance: float, beyond_chance: bool) -> Change:
-    """The change of a number that has become worse by `worse`, or better where that is negative.
+    """The change of a number that has become worse by `worse`, in the number's unit; negative: better.
 
-    Args:
-        name: of the number.
-        text: from what to what.
-        worse: in the number's unit, as `tolerance`.
-        tolerance: how much is let pass.
-        beyond_chance: whether chance is ruled out; within the tolerance it does not matter.
+    `beyond_chance`: whether chance is ruled out; within the tolerance it does not matter.
     """
     verdict = SAME
     if abs(worse) > tolerance and beyond_chance:
@@ -151,7 +145,7 @@ def _parts(file: str, old: Accuracy, new: Accuracy, tolerance: Tolerance) -> lis
 
 
 def _drop_ins(old: Accuracy, new: Accuracy, tolerance: Tolerance) -> list[Change]:
-    """Drop-ins are held to the answers of their own networks: what they lose is theirs, and no chance."""
+    """Drop-ins are held to the answers of their own networks: what they lose is no chance."""
     changes = []
     for file, drop_in in old.drop_ins.items():
         if file in new.drop_ins:

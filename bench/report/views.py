@@ -1,4 +1,4 @@
-"""What the sections of the page show, taken from a report: chosen, grouped, put in order."""
+"""What the sections of the page show, taken from a report."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ from bench.measure.latency.measure import TimedVariant
 from bench.measure.subject import File
 from bench.report import words
 from bench.report.document import Report
+from bench.report.plots.accuracy import RIGHT_END, Chart, Point
 from bench.report.plots.bars import Stack
-from bench.report.plots.macs import RIGHT_END, Chart, Point
 from bench.report.published import PUBLISHED
 
 OF_ONE_CALL = ("--target", "--meter", "--compare", "--json", "--energy_seconds")
@@ -39,20 +39,12 @@ def command(report: Report, *more: str) -> str:
     return f"{shlex.join(kept)} {' '.join(more)}"
 
 
-@dataclass(frozen=True)
-class Rule:
-    """Checks that differ in nothing but the year, together."""
-
-    check: Check
-    years: list[int]
-
-
-def rules(checks: Sequence[Check]) -> list[Rule]:
-    """Each of them once."""
-    found: dict[tuple[object, ...], Rule] = {}
+def rules(checks: Sequence[Check]) -> list[tuple[Check, list[int]]]:
+    """Checks that differ in nothing but the year, together with their years."""
+    found: dict[tuple[object, ...], tuple[Check, list[int]]] = {}
     for check in checks:
         key = (check.rule, check.counting, check.value, check.limit, check.decides)
-        found.setdefault(key, Rule(check, [])).years.append(check.year)
+        found.setdefault(key, (check, []))[1].append(check.year)
     return list(found.values())
 
 
@@ -83,8 +75,7 @@ def deciding(checks: Sequence[Check]) -> list[Tile]:
 def over_in_file(checks: Sequence[Check]) -> list[Check]:
     """Counts of the file that would be over, though the rules' own counts are not."""
     broken = {check.rule for check in checks if check.decides and not check.passed}
-    found = [rule.check for rule in rules(checks)]
-    return [one for one in found if not one.decides and not one.passed and one.rule not in broken]
+    return [one for one, _ in rules(checks) if not one.decides and not one.passed and one.rule not in broken]
 
 
 def hotspots(compliance: Compliance) -> list[tuple[str, str, Provenance, Hotspot]]:
@@ -205,7 +196,6 @@ def slowest(report: Report) -> Slowest | None:
 
 
 def estimates(report: Report) -> list[TargetEstimate]:
-    """Every estimate that has a number."""
     return [one for target in report.targets for one in target.estimates if one.milliseconds.value is not None]
 
 
@@ -219,29 +209,19 @@ def reasons(target: TargetResult) -> list[str]:
     return list(dict.fromkeys(str(one.reason) for one in target.estimates if one.milliseconds.value is None))
 
 
-@dataclass(frozen=True)
-class Clocks:
-    """What a board's clocks did at one time, in words."""
-
-    when: str
-    governor: str
-    clock: str
-    temperature: str
-
-
-def states(board: BoardState) -> list[Clocks]:
-    """What a board's clocks did before, during and after; empty if it is silent."""
+def states(board: BoardState) -> list[tuple[str, str, str, str]]:
+    """When, governor, clock and temperature of a board before, during and after, in words; empty if it is silent."""
     found = []
     for when, state in (("before", board.before), ("after", board.after)):
         if state is not None:
             clock, heat = words.gigahertz(state.frequency_hz), words.celsius(state.temperature_c)
-            found.append(Clocks(when, state.governor or words.NONE, clock, heat))
-    if all({row.governor, row.clock, row.temperature} == {words.NONE} for row in found):
+            found.append((when, state.governor or words.NONE, clock, heat))
+    if all(set(row[1:]) == {words.NONE} for row in found):
         return []
     if board.during is not None:
         clock = words.gigahertz(board.during.lowest_frequency_hz)
         heat = words.celsius(board.during.highest_temperature_c)
-        found.insert(1, Clocks("between", "", f"down to {clock}", f"up to {heat}"))
+        found.insert(1, ("between", "", f"down to {clock}", f"up to {heat}"))
     return found
 
 

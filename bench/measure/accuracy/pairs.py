@@ -131,7 +131,6 @@ class Margins:
     clips: int
     """Of which they are taken."""
     first: list[float]
-    """Margins in the first file, nats."""
     second: list[float]
     right_first: list[bool]
     right_second: list[bool]
@@ -142,18 +141,15 @@ class Pair:
     """Two files on the whole test split."""
 
     first: str
-    """File name, as the next."""
     second: str
     both_right: int
     """Clips, as the next three."""
     only_first: int
-    """Right in the first, wrong in the second."""
     only_second: int
     both_wrong: int
     macro: Figure
-    """Difference of macro accuracy, first - second; paired bootstrap over moments."""
+    """Difference, first - second, as the next; paired bootstrap over moments."""
     log_loss: Figure
-    """The same of log loss."""
     p_value: Figure
     """Of McNemar's test, exact and two-sided."""
     same_top1: Figure
@@ -161,7 +157,6 @@ class Pair:
     agreement: Agreement
     agreement_by_device: dict[str, Agreement]
     agreement_by_class: dict[str, Agreement]
-    """By true class."""
     exact: Exact | None
     """None: one gives logits and the other probabilities."""
     margins: Margins
@@ -176,16 +171,7 @@ class Pair:
 def compared(
     first: str, second: str, answers: dict[str, Answers], sums: ClusterSums, *, clips: Clips, source: str
 ) -> Pair:
-    """Compare two files.
-
-    Args:
-        first: name of a file in `answers` and `sums`.
-        second: the same; differences are first - second.
-        answers: of both.
-        sums: of both.
-        clips: the data set they answered.
-        source: which of its clips, in words.
-    """
+    """Compare two files, by name in `answers` and `sums`, on the test split of `clips`, which `source` names."""
     one, other = answers[first], answers[second]
     test = clips.labelled("test")
     label = clips.label[test]
@@ -223,17 +209,13 @@ def compared(
 
 
 def p_value(only_first: int, only_second: int) -> float:
-    """Exact, two-sided p of McNemar's test.
+    """Exact, two-sided p of McNemar's test, from the clips that one file alone answers right.
 
-    Clips that both answer right, or both wrong, say nothing of a difference. If there is none, each of the n others is
-    as likely the first's as the second's, so the smaller count is binomial with p = 1/2: the p value is the probability
-    of a count as small or smaller, times two, and at most 1. Source: Q. McNemar, "Note on the sampling error of the
-    difference between correlated proportions or percentages", Psychometrika 12 (1947); the exact binomial form in place
-    of his chi-squared one, which is rough below some 25 clips. It takes clips for independent.
-
-    Args:
-        only_first: clips that the first alone answers right.
-        only_second: clips that the second alone answers right.
+    Without a difference, each of these n clips is as likely the first's as the second's, so the smaller count is
+    binomial with p = 1/2: the p value is the probability of a count as small or smaller, times two, and at most 1. It
+    takes clips for independent. Source: Q. McNemar, "Note on the sampling error of the difference between correlated
+    proportions or percentages", Psychometrika 12 (1947); the exact binomial form in place of his chi-squared one, which
+    is rough below some 25 clips.
     """
     n = only_first + only_second
     term = tail = 1  # of Pascal's row n, integers: no rounding before the last division
@@ -244,10 +226,9 @@ def p_value(only_first: int, only_second: int) -> float:
 
 
 def margins(first: np.ndarray, second: np.ndarray, label: np.ndarray) -> Margins:
-    """Margins of two files whose logits are (n, K) each; of more than POINTS clips, POINTS of them.
+    """Margins of two files, logits (n, K) each; of more than POINTS clips, POINTS of them.
 
-    They are taken at even steps from the clips in order of the second's margin, so that they lie as dense as all do,
-    and are the same ones every time.
+    They are taken at even steps from the clips in order of the second's margin: as dense as all, and always the same.
     """
     values = [_margin(logits, label) for logits in (first, second)]
     right = [logits.argmax(axis=1) == label for logits in (first, second)]

@@ -100,12 +100,7 @@ class _Reader:
 def _macs(kind: str, options: Any, operands: list[Any], weights: int, output: Tensor) -> int:
     """Multiply-accumulates; conv weights are OHWI, depthwise weights 1HWC, those in three dimensions DHWIO.
 
-    Args:
-        kind: of the operation.
-        options: its options.
-        operands: its inputs; None: an optional one that is left out.
-        weights: elements of its weights.
-        output: its first output.
+    `operands`: the inputs, None for an optional one that is left out; `weights`: elements of its weights.
     """
     match kind:
         case "MEAN":

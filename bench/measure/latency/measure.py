@@ -32,16 +32,15 @@ class TimedVariant(Variant):
     """One file in one way, and what it takes."""
 
     runtime: str
-    """Runtime and kernel family."""
     median: Figure
     p95: Figure
     """Without a number after too few runs, as the next."""
     p99: Figure
     drift: float
-    """Median of the later half of the runs over that of the earlier: 1 on a machine that did not change."""
+    """Median of the later half of the runs over that of the earlier."""
     runs: int
     converged: bool
-    """Whether the median is known as exactly as `max_rel_ci` and `max_drift` ask."""
+    """Whether `max_rel_ci` and `max_drift` are kept."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,6 @@ class Ratio:
 
     variant: Variant
     reference: str
-    """File name of the float twin."""
     quotient: Figure
 
 
@@ -63,7 +61,6 @@ class FirstInference:
     loading: Figure
     """From the path to allocated tensors."""
     first: Figure
-    """The first inference."""
     processes: int
 
 
@@ -72,7 +69,7 @@ class Latencies:
     """How fast the files are on this machine."""
 
     max_rel_ci: float
-    """Up to which half an interval, as a share of its median, a median counts as known."""
+    """Half an interval, as a share of its median, up to which a median counts as known."""
     max_drift: float
     """And up to which distance of the drift from 1."""
     seconds: float
@@ -82,13 +79,10 @@ class Latencies:
     variants: list[TimedVariant]
     ratios: list[Ratio]
     starts: dict[str, FirstInference]
-    """By file."""
+    """By file; the next by network, then by file again."""
     end_to_end: dict[str, EndToEnd]
-    """By network."""
     profiles: dict[str, Profile]
-    """By file."""
     skipped: list[Skipped]
-    """What was not timed, and why."""
 
     def usual(self, file: str) -> TimedVariant | None:
         """A file in its default kernels on one thread."""
@@ -110,7 +104,7 @@ def measure(
         files: by name, such as model.tflite or drop_in.onnx, which is the drop-in of model.onnx.
         thorough: those that are timed in all ways, profiled and timed from the waveform (where some are INT8, those);
             the others in the usual way alone. An INT8 file and the one float file of its format are twins.
-        sound: what one inference hears; none: that is not known, and the front-end is not timed.
+        sound: what one inference takes; none: that is not known, and the front-end is not timed.
         seconds: to spend; a little more where the least number of runs takes it.
         environments: folder of tflite-runtime's environment.
         cpu: this machine's processor, for the source of the figures.

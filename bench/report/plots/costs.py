@@ -33,13 +33,7 @@ HEIGHT = 170
 
 
 def latency(variants: Sequence[TimedVariant], targets: Sequence[TargetResult], files: Mapping[str, File]) -> Markup:
-    """Draw milliseconds of one inference on one thread: here by runtime, and on targets, measured or estimated.
-
-    Args:
-        variants: timed on this machine.
-        targets: results of other machines.
-        files: of the report, by name.
-    """
+    """Draw milliseconds of one inference on one thread: here by runtime, and on targets, measured or estimated."""
     rows = [_measured(one, files[one.file], one.runtime) for one in variants if one.threads == 1]
     order = list(dict.fromkeys(row.heading for row in rows))
     rows.sort(key=lambda row: order.index(row.heading))
