@@ -74,9 +74,6 @@ def _walk(node: object) -> Iterator[Figure]:
     elif is_dataclass(node):
         for field in fields(node):
             yield from _walk(getattr(node, field.name))
-    elif isinstance(node, dict):
-        for value in node.values():
-            yield from _walk(value)
-    elif isinstance(node, list | tuple):
-        for value in node:
+    elif isinstance(node, dict | list | tuple):
+        for value in node.values() if isinstance(node, dict) else node:
             yield from _walk(value)

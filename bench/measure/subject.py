@@ -39,7 +39,6 @@ class File:
     size: Figure
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
     integer: bool
-    """Whether it takes and gives integers."""
     drop_in: bool
     """Takes a waveform and gives scores, beside the network of a run that it was made of."""
 
@@ -55,9 +54,9 @@ class ModelUnderTest:
     reference: str | None
     """Its float twin; None: there is none."""
     mel: MelConfig | None
-    """Settings of the front-end; None: the networks take the waveform itself, or it is not known what they take."""
+    """None: the networks take the waveform itself, or it is not known what they take."""
     files: dict[str, File]
-    """By file name: the primary first, then what it is compared with, then variants."""
+    """The primary first, then what it is compared with, then variants."""
 
     @property
     def networks(self) -> list[str]:

@@ -9,17 +9,7 @@ from collections.abc import Sequence
 from math import inf
 
 from bench.measure.figure import QUOTED, Figure
-from bench.report.changes import (
-    IMPROVEMENT,
-    NOT_COMPARED,
-    REGRESSION,
-    SAME,
-    Change,
-    Tolerance,
-    accuracy,
-    apart,
-    judged,
-)
+from bench.report.changes import IMPROVEMENT, NOT_COMPARED, REGRESSION, SAME, Change, Tolerance, accuracy, apart, judged
 from bench.report.document import Report
 from tinyasc.errors import UserError
 from tinyasc.machine import Machine

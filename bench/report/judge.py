@@ -57,14 +57,15 @@ def judge(
     here = machine.describe()  # before the work, so that the load it reports is the others'
     card, paths, model = subject.card, subject.paths, subject.model
     parity = None if card is None else _parity(paths[model.primary].with_name("parity.json"))
-    heard = _window(subject, clips)
+    models = subject.load(model.files)
+    sample_rate = clips.sample_rate if clips is not None and model.mel is None else None
+    heard = window(models[model.primary].input.shape, model.mel, sample_rate)
     compliance = verdict.judge(
         paths[model.primary],
         card,
         heard,
         {paths[drop_in]: paths[network] for drop_in, network in model.drop_ins.items()},
     )
-    models = subject.load(model.files)
     accuracy = None if clips is None else _accuracy(subject, models, clips)
     data = None if clips is None else _data(subject, clips)
     sound = _sound(subject, clips, heard)
@@ -92,12 +93,6 @@ def judge(
         machine=here,
         parity=parity,
     )
-
-
-def _window(subject: Subject, clips: Clips | None) -> Window:
-    shape = subject.load([subject.model.primary])[subject.model.primary].input.shape
-    sample_rate = clips.sample_rate if clips is not None and subject.model.mel is None else None
-    return window(shape, subject.model.mel, sample_rate)
 
 
 def _accuracy(subject: Subject, models: Mapping[str, Model], clips: Clips) -> Accuracy:

@@ -162,7 +162,7 @@ def end_to_end(report: Report) -> list[Stack]:
     return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Slowest:
     """Where the primary file takes longest."""
 
@@ -179,20 +179,22 @@ def slowest(report: Report) -> Slowest | None:
     An estimate counts only for processors that nothing was measured on.
     """
     primary, known = report.model.primary, set()
-    found: list[tuple[float, str, str, Provenance, str]] = []
+    found: list[Slowest] = []
     for target in report.targets:
         for timed in target.latency:
             if timed.file == primary and timed.threads == 1:
                 known.add(target.board.processor)
                 source = f"{timed.runtime}, {timed.kernels}, {timed.runs} runs"
-                found.append((timed.median.value or 0.0, target.board.name, "median, one thread", MEASURED, source))
+                found.append(
+                    Slowest(timed.median.value or 0.0, target.board.name, "median, one thread", MEASURED, source)
+                )
     for target in report.targets:
         for one in target.estimates:
             time = one.milliseconds.value
             if one.file == primary and time is not None and target.board.processor not in known:
                 band = f"{words.span(one.milliseconds.interval)} ms, from counted instructions"
-                found.append((time, one.board, band, ESTIMATED, "; ".join(one.sources)))
-    return Slowest(*max(found)) if found else None
+                found.append(Slowest(time, one.board, band, ESTIMATED, "; ".join(one.sources)))
+    return max(found, default=None)
 
 
 def estimates(report: Report) -> list[TargetEstimate]:

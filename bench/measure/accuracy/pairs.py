@@ -182,6 +182,10 @@ def compared(
     def by(index: np.ndarray, names: list[str]) -> dict[str, Agreement]:
         return {names[value]: _agreement(same[index == value]) for value in np.unique(index)}
 
+    exact = None
+    if one.probabilities == other.probabilities:
+        identical = (one.logits == other.logits).all(axis=1).sum()
+        exact = Exact(int(identical), float(np.abs(one.logits - other.logits).max()))
     only = int((right & ~other_right).sum()), int((other_right & ~right).sum())
     gap = difference(sums, first, sums, second)
     both, place = f"{first} and {second} on the {source}", f"accuracy/{path_of(first)}/against/{path_of(second)}"
@@ -203,7 +207,7 @@ def compared(
         agreement=_agreement(same),
         agreement_by_device=by(clips.device[test], clips.devices),
         agreement_by_class=by(label, clips.labels),
-        exact=_exact(one.logits, other.logits) if one.probabilities == other.probabilities else None,
+        exact=exact,
         margins=margins(one.logits, other.logits, label),
     )
 
@@ -240,10 +244,6 @@ def margins(first: np.ndarray, second: np.ndarray, label: np.ndarray) -> Margins
 
 def _agreement(same: np.ndarray) -> Agreement:
     return Agreement(len(same), int(same.sum()))
-
-
-def _exact(first: np.ndarray, second: np.ndarray) -> Exact:
-    return Exact(int((first == second).all(axis=1).sum()), float(np.abs(first - second).max()))
 
 
 def _margin(logits: np.ndarray, label: np.ndarray) -> np.ndarray:

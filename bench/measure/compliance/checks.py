@@ -64,8 +64,7 @@ class Network:
     """The network as the rules count it, batch norms folded."""
 
     macs: Figure
-    """Multiply-accumulates for one second of sound; ESTIMATED where an inference is only taken for one, or some are not
-    counted."""
+    """Of one second of sound; ESTIMATED where an inference is only taken for one second, or some are not counted."""
     parameters: Figure
     """Weights and biases, zeros too. QUOTED from a model card, or MEASURED in the file where no card has counts."""
     macs_per_inference: int
@@ -179,6 +178,6 @@ def checks(cost: GraphCost, network: Network) -> list[Check]:
 
 
 def passed_years(found: list[Check]) -> dict[int, bool]:
-    """Year -> whether every deciding check of that year passed."""
+    """Year -> whether every deciding check passed."""
     deciding = [check for check in found if check.decides]
     return {year: all(c.passed for c in deciding if c.year == year) for year in sorted({c.year for c in deciding})}

@@ -54,7 +54,7 @@ class Violation:
     rule: str
     years: list[int]
     over: int
-    """How far above the limit, in the rule's unit."""
+    """In the rule's unit."""
     share: float | None
     """Value / limit; None: the limit is 0."""
     text: str
@@ -97,10 +97,9 @@ class Compliance:
     front_ends: dict[str, FrontEndCost]
     """By file name of the drop-in."""
     checks: list[Check]
-    """One for each year, rule and way of counting."""
     violations: list[Violation]
     hotspots: dict[str, list[Hotspot]]
-    """By MEASURES: the operations that cost most, the greatest first; empty where nothing costs anything."""
+    """By MEASURES, the greatest first."""
 
     @property
     def nearest(self) -> Check:

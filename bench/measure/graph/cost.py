@@ -78,7 +78,7 @@ class GraphCost:
 
     @property
     def zero_macs(self) -> int:
-        """Those of the MACs that multiply by a weight of 0: learned to be 0, or put there by the layout of the file."""
+        """Those of the MACs that multiply by a weight of 0, learned or put there by the layout of the file."""
         return sum(layer.zero_macs for layer in self.layers)
 
     @property

@@ -35,10 +35,7 @@ UNPACKING = ("DEQUANTIZE", "DENSIFY")
 UNCOUNTED = ("IF", "WHILE", "RFFT2D", "STABLEHLO_DOT_GENERAL", "STABLEHLO_CONVOLUTION", "STABLEHLO_COMPOSITE")
 UNCOUNTED += ("STABLEHLO_WHILE", "STABLEHLO_CASE", "STABLEHLO_CUSTOM_CALL")
 """Operations that may multiply and are not counted, as are all custom ones that have no place above."""
-GRAPHS_INSIDE = {
-    "IF": ("thenSubgraphIndex", "elseSubgraphIndex"),
-    "WHILE": ("condSubgraphIndex", "bodySubgraphIndex"),
-}
+GRAPHS_INSIDE = {"IF": ("thenSubgraphIndex", "elseSubgraphIndex"), "WHILE": ("condSubgraphIndex", "bodySubgraphIndex")}
 OPERATION_NAMES = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}
 TYPE_NAMES = {number: name for name, number in vars(schema.TensorType).items() if isinstance(number, int)}
 

@@ -175,12 +175,9 @@ def _timed(variant: Variant, latency: Latency, cpu: str) -> TimedVariant:
 
 def _start(file: str, start: Start, cpu: str) -> FirstInference:
     figure = Origin(f"latency/{path_of(file)}/start", f"{start.processes} fresh processes, one thread, {cpu}").figure
-    return FirstInference(
-        figure("importing", start.importing.value, "ms", start.importing.interval),
-        figure("loading", start.loading.value, "ms", start.loading.interval),
-        figure("first", start.first.value, "ms", start.first.interval),
-        start.processes,
-    )
+    medians = {"importing": start.importing, "loading": start.loading, "first": start.first}
+    parts = {name: figure(name, median.value, "ms", median.interval) for name, median in medians.items()}
+    return FirstInference(**parts, processes=start.processes)
 
 
 def _threads(variant: Variant) -> str:
@@ -218,16 +215,17 @@ def _twins(files: Collection[str], integer: Collection[str]) -> dict[str, str]:
 
 def _ratios(timed: Collection[Variant], twins: Mapping[str, str], timing: Timing, cpu: str) -> list[Ratio]:
     """Of every file over its float twin in the same way."""
-    both = [(one, replace(one, file=twins[one.file])) for one in timed if one.file in twins]
-    return [_ratio(one, twin, timing, cpu) for one, twin in both if twin in timed]
-
-
-def _ratio(variant: Variant, twin: Variant, timing: Timing, cpu: str) -> Ratio:
-    quotient = timing.quotient(variant.name, twin.name)
-    over = f"{path_of(variant.file)}_over_{path_of(twin.file).rpartition('/')[2]}"
-    path = "/".join(filter(None, ["latency", over, variant.way]))
-    source = f"median of paired quotients, {_threads(variant)}, {cpu}"
-    return Ratio(variant, twin.file, Figure(quotient.value, "ratio", MEASURED, source, quotient.interval, path))
+    ratios = []
+    for variant in timed:
+        twin = replace(variant, file=twins.get(variant.file, ""))
+        if twin in timed:
+            quotient = timing.quotient(variant.name, twin.name)
+            over = f"{path_of(variant.file)}_over_{path_of(twin.file).rpartition('/')[2]}"
+            path = "/".join(filter(None, ["latency", over, variant.way]))
+            source = f"median of paired quotients, {_threads(variant)}, {cpu}"
+            figure = Figure(quotient.value, "ratio", MEASURED, source, quotient.interval, path)
+            ratios.append(Ratio(variant, twin.file, figure))
+    return ratios
 
 
 def _from_the_waveform(

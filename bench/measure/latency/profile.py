@@ -3,13 +3,11 @@
 .tflite: the Python package of ai-edge-litert gives no access to a profiler (2.3: neither the interpreter nor
 `litert-benchmark` does), and XNNPACK runs all operations as one. So prefixes of the network are run, each as a file of
 its own, all in the same rounds; a step's time is the median over rounds of the difference between two neighbours.
-Nothing is cut between operations that are fused (`cuts`).
 
 .onnx: the profiler of ONNX Runtime writes one event per node and run, in whole microseconds; so a step is given as the
-mean of the middle half of its runs. Nodes are those of the graph as ONNX Runtime made it: what it fused is one of them,
-and it may add transpositions and reorderings of its own. A node is joined with a layer of the file by the name that it
-keeps the beginning of; a layer that no node is joined with was fused into another, as additions are into the
-convolution before them. The profiler takes time itself, and the more the shorter the operations are.
+mean of the middle half of its runs. Nodes are those of the graph as ONNX Runtime made it, with what it fused or added.
+A node is joined with a layer of the file by the name that it keeps the beginning of; a layer that no node is joined
+with was fused into another. The profiler takes time itself, and the more the shorter the operations are.
 
 The sum of all steps is held against the whole file, timed without any of this in the same rounds.
 """
@@ -48,7 +46,6 @@ PADDINGS = ("PAD", "PADV2")
 MOST_BYTES = 2**30
 """Of all prefixes together; each holds its weights."""
 EVENT = "_kernel_time"
-"""How the events of nodes end."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +55,12 @@ class Step:
     layers: list[int]
     """Places of the file's layers; none: something that the runtime put in."""
     operations: list[str]
-    """The format's names for them."""
     macs: int
     name: str
     """Of the last of them, or what the runtime calls it."""
     microseconds: float
     interval: tuple[float, float] | None
-    """95 % confidence interval."""
+    """95 %."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +68,6 @@ class Profile:
     """Of one file on one thread with default kernels."""
 
     method: str
-    """How it was measured, in a sentence."""
     steps: list[Step]
     call: float | None
     """Microseconds of the call around them; None: the method does not tell."""
@@ -156,15 +151,9 @@ def _half(median: Median) -> float:
 
 
 def cut(content: bytes, graph: Graph, count: int) -> bytes:
-    """Cut a file behind its first `count` operations; behind none, it only hands its input on.
+    """Cut a file, read as `graph`, behind its first `count` operations; behind none, it only hands its input on.
 
-    Args:
-        content: the whole file.
-        graph: what `read_tflite` reads in it.
-        count: of operations that are kept.
-
-    Returns:
-        A file with the same inputs; its outputs are all tensors that the rest of the network would read.
+    The inputs stay; outputs are all tensors that the rest of the network would read.
     """
     model: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
     model.signatureDefs = None  # they name the outputs of the whole

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.measure.latency import order_statistics, stopwatch
+from bench.measure.latency import order_statistics
 from bench.measure.latency.order_statistics import Median
 from bench.measure.latency.stopwatch import Stopwatch
-from deploy.runtime import Model
 
 MAX_REL_CI = 0.02
 """Half the 95 % interval of a median, as a share of it, from which on a latency counts as known."""
@@ -82,16 +81,8 @@ class Timing:
         return order_statistics.median(one[:both] / other[:both])
 
 
-def measure(models: Mapping[str, Model], seconds: float) -> Timing:
-    """Time models, by name, against one another; see `interleaved`."""
-    return interleaved({name: stopwatch.of_model(model) for name, model in models.items()}, seconds)
-
-
 def interleaved(
-    stopwatches: Mapping[str, Stopwatch],
-    seconds: float,
-    least: int = LEAST_ROUNDS,
-    enough: int | None = ENOUGH_ROUNDS,
+    stopwatches: Mapping[str, Stopwatch], seconds: float, least: int = LEAST_ROUNDS, enough: int | None = ENOUGH_ROUNDS
 ) -> Timing:
     """Time all against one another, until all are sure or the time is up.
 

@@ -117,9 +117,7 @@ def margins(found: pairs.Margins, first: str, second: str) -> Markup:
     values = [*found.first, *found.second, -1, 1]
     scale = Scale(min(values), max(values))
     canvas = Canvas(
-        f"Margin of the true class in {first} against {second}",
-        HEIGHT,
-        Margins(left=44, right=8, top=6, bottom=42),
+        f"Margin of the true class in {first} against {second}", HEIGHT, Margins(left=44, right=8, top=6, bottom=42)
     )
     for tick in scale.ticks(6):
         kind = "zero" if tick == 0 else "grid"
