@@ -31,8 +31,8 @@ class Answers:
     logits: np.ndarray
     """(n, K) float32, clips in the data set's order; ln p of a file that gives probabilities."""
     least: float | None = None
-    """None: logits. Else what a smaller probability counts as, since ln 0 is no number: half a step of an integer output,
-    the rounding of float32 of a float one (1.2e-7, as scikit-learn's log_loss has it)."""
+    """None: logits. Else what a smaller probability counts as, since ln 0 is no number: half a step of an integer
+    output, the rounding of float32 of a float one (1.2e-7, as scikit-learn's log_loss has it)."""
 
     @property
     def probabilities(self) -> bool:
