@@ -48,8 +48,8 @@ def judge(
         clips: data set whose test split is answered; none: accuracy is left out.
         command: command line that the report names.
         latency_seconds: time for the latencies, seconds.
-        energy_seconds: time under load for the energy of each network, seconds; none: energy is left out.
-        environments: folder with the environments of other people's runtimes, where they are.
+        energy_seconds: time under load of each network, seconds; none: energy is left out.
+        environments: folder with the environments of other people's runtimes.
 
     Raises:
         UserError: data that does not fit the files, a file that cannot be run or counted, or a damaged parity.json.

@@ -81,13 +81,9 @@ def judge(
     compared: Sequence[tuple[str, str]],
     drop_ins: Mapping[str, tuple[Model, str]] | None = None,
 ) -> Accuracy:
-    """Score every file on the test split, and compare some of them with one another.
+    """Score every file on the test split as `answers` reads it, and compare some of them with one another.
 
     Args:
-        models: by file name; all of them take the same input.
-        clips: the data set.
-        labels: class names in the order of the outputs.
-        mel: the front-end; none: the files take the waveform.
         train_devices: those of the training split; none: not known.
         compared: pairs of file names; differences are first - second.
         drop_ins: by file name: the drop-in, and the file name of its network.

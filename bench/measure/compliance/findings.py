@@ -110,11 +110,7 @@ class Compliance:
 def judge(file: Path, card: ModelCard | None, window: Window, drop_ins: Mapping[Path, Path]) -> Compliance:
     """Hold one file against the limits of every year.
 
-    Args:
-        file: .tflite or .onnx.
-        card: of its run, whose count of the network decides; none: the file is counted.
-        window: the sound of one inference.
-        drop_ins: drop-in -> the network it was made of.
+    The count of the network on its run's card decides, else that of the file. `drop_ins`: drop-in -> its network.
 
     Raises:
         UserError: a file that cannot be counted.

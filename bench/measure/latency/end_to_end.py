@@ -38,15 +38,7 @@ class EndToEnd:
 
 
 def measure(name: str, network: Path, drop_in: Path | None, sound: Sound, *, seconds: float, cpu: str) -> EndToEnd:
-    """Time a network with its front-end, and its drop-in where it has one.
-
-    Args:
-        name: of the network, for the paths of the figures.
-        network: .tflite or .onnx.
-        drop_in: its drop-in.
-        sound: what one inference takes.
-        seconds: to spend.
-        cpu: this machine's processor, for the source of the figures.
+    """Time a network, `name` in the paths of the figures, with its front-end, and its drop-in where it has one.
 
     Raises:
         UserError: a file that does not load, or takes something else than the front-end gives.

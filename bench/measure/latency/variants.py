@@ -65,11 +65,7 @@ def opened(
 ) -> tuple[dict[str, Stopwatch], list[Skipped]]:
     """Stopwatches by the variant's name, and what does not run.
 
-    Args:
-        asked: the variants.
-        files: paths by name.
-        python: of tflite-runtime's environment.
-        open_: ends the processes of tflite-runtime.
+    `python` is that of tflite-runtime's environment; `open_` ends its processes.
 
     Raises:
         UserError: a file that does not load in the usual way.

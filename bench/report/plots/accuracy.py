@@ -169,7 +169,14 @@ def accuracy_against_macs(chart: Chart) -> Markup:
     across = Scale(min([8e5, *(0.6 * macs for macs in costs)]), max([RIGHT_END, *(1.3 * macs for macs in costs)]), True)
     up = Scale(max(0.0, min(accuracies) - 0.05), min(1.0, max(accuracies) + 0.06))
     canvas = Canvas("Macro accuracy against multiply-accumulates", CHART, Margins(left=50, right=12, top=8, bottom=46))
-    _axes(canvas, across, up)
+    for tick in up.ticks(6):
+        y = CHART * (1 - up(tick))
+        canvas.line(0, y, 1, y, "grid")
+        canvas.text(0, y, percent(tick, 0), "tick", anchor="end", right=-8)
+    for tick in across.ticks():
+        canvas.line(across(tick), 0, across(tick), CHART, "grid")
+        canvas.text(across(tick), CHART + 14, short(tick), "tick", anchor="middle")
+    canvas.text(0.5, CHART + 34, "multiply-accumulates for one second of sound", "tick", anchor="middle")
     canvas.line(across(chart.limit), 0, across(chart.limit), CHART, "limit")
     canvas.text(across(chart.limit), CHART - 10, "limit", "bad", right=6)
     for name, accuracy in chart.lines.items():
@@ -190,17 +197,6 @@ def accuracy_against_macs(chart: Chart) -> Markup:
     for point, (x, y) in reversed(list(zip(chart.own, places, strict=False))):  # the first on top
         canvas.circle(x, y, 6.5, f"own {point.kind}", hint=_described(point))
     return canvas.markup()
-
-
-def _axes(canvas: Canvas, across: Scale, up: Scale) -> None:
-    for tick in up.ticks(6):
-        y = CHART * (1 - up(tick))
-        canvas.line(0, y, 1, y, "grid")
-        canvas.text(0, y, percent(tick, 0), "tick", anchor="end", right=-8)
-    for tick in across.ticks():
-        canvas.line(across(tick), 0, across(tick), CHART, "grid")
-        canvas.text(across(tick), CHART + 14, short(tick), "tick", anchor="middle")
-    canvas.text(0.5, CHART + 34, "multiply-accumulates for one second of sound", "tick", anchor="middle")
 
 
 def _described(point: Point) -> str:

@@ -46,16 +46,9 @@ def bars(
     left: int = 118,
     right: int = 66,
 ) -> Markup:
-    """Draw rows from top to bottom.
+    """Draw rows from top to bottom; below them the ticks of `scale`, as `write` writes them, and the words of `axis`.
 
-    Args:
-        title: what a screen reader says of the picture.
-        rows: from top to bottom.
-        scale: of the values; its ticks are written below.
-        write: a tick as text.
-        axis: words below the ticks.
-        left: pixels for the names.
-        right: pixels for the values.
+    `left` and `right`: pixels for the names and the values.
     """
     places, y, heading = [], 0.0, ""
     for row in rows:
