@@ -6,7 +6,7 @@ python -m bench --model FILE.tflite
 """
 
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 
 from bench.boards import on_target
@@ -15,14 +15,17 @@ from bench.boards.device.result import TargetResult
 from bench.boards.emulate import emulator as emulated
 from bench.boards.estimate.refit import renewed
 from bench.measure import environments as other_runtimes
-from bench.measure import judge as judging
 from bench.measure import records, subject
+from bench.measure.energy import findings as energy
 from bench.measure.energy import host as energy_of_host
 from bench.measure.energy import meter as power_meter
+from bench.measure.energy.findings import Energies
+from bench.measure.figure import Figure, path_of
 from bench.measure.latency.measure import SECONDS
 from bench.measure.subject import Subject
-from bench.report import assemble, document, page, table
 from bench.report import compare as reports
+from bench.report import document, page
+from bench.report import judge as judging
 from bench.report.changes import DEFAULT
 from bench.report.document import Report
 from tinyasc import artifact, recipe
@@ -31,6 +34,23 @@ from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
 
 REPORT, TARGETS = "report.json", "targets"
+SHOWN = {
+    "accuracy": "accuracy/{}/macro",
+    "log loss": "accuracy/{}/log_loss",
+    "  on devices heard in training": "accuracy/{}/group/seen/macro",
+    "  on unheard devices": "accuracy/{}/group/unseen/macro",
+    "  same answer as float": "accuracy/{}/against/{}/same_top1",
+    "file": "size/{}",
+    "constants in the file": "cost/{}/constant_bytes",
+    "peak activations": "memory/{}/peak_activations",
+    "arena in TFLite Micro": "memory/{}/arena_tflm",
+    "grows the process by": "memory/{}/resident_increment",
+    "latency": "latency/{}/median",
+    "  first inference": "latency/{}/start/first",
+}
+EARLIER = {"teacher accuracy": "accuracy/teacher/macro", "student accuracy": "accuracy/student/macro"}
+COUNTED = {"MACs of one second": "cost/network/macs", "parameters": "cost/network/parameters"}
+"""Figures of the summary: what each is called, and its path; {}: the primary file, then its float twin."""
 
 
 def judge(
@@ -92,16 +112,15 @@ def judge(
         clips = None if data is None else opened.enter_context(Clips(data))
         report = None if target is None and reading is None else _report_of(out, judged, clips)
         if report is None:
-            found = judging.judge(
+            report = judging.judge(
                 judged,
                 clips,
+                artifact.command_line(),
                 latency_seconds=latency_seconds,
                 energy_seconds=energy_seconds if target is None else None,
                 environments=environments,
             )
-            made = datetime.now(UTC).isoformat(timespec="seconds")
-            report = assemble.assemble(found, made, artifact.command_line())
-            page.write(assemble.with_targets(report, results), out)
+            page.write(replace(report, targets=results), out)
         if target is not None:
             measured = on_target.measure(
                 target,
@@ -113,15 +132,16 @@ def judge(
             )
             result.write(out / TARGETS / f"{measured.target}.json", measured)
             results = _results(out, judged)
-    report = assemble.with_targets(report, results)
+    report = replace(report, targets=results)
     if reading is not None:
-        activities = [one.activity for one in results]
-        report = assemble.with_meter(report, power_meter.of_results(reading, activities))
+        metered = power_meter.of_results(reading, [one.activity for one in results])
+        own = report.energy or Energies(None, None, [])
+        report = replace(report, energy=replace(own, meter=energy.of_meter(metered)))
     page.write(report, out)
     if json is not None:
         json.parent.mkdir(parents=True, exist_ok=True)
         artifact.atomic_write(json, records.encode(report))
-    print(table.of(report))
+    print(_summary(report))
     places = [out / "report.html", out / REPORT, *([json] if json is not None else [])]
     print("\nwrote " + ", ".join(map(str, places)))
     if old is not None:
@@ -152,6 +172,40 @@ def _results(out: Path, judged: Subject) -> list[TargetResult]:
     found = [result.read(path) for path in sorted((out / TARGETS).glob("*.json"))]
     hashes = {name: file.sha256 for name, file in judged.model.files.items()}
     return renewed([one for one in found if all(hashes.get(file) == sha256 for file, sha256 in one.models.items())])
+
+
+def _summary(report: Report) -> str:
+    """The verdict, and the figures that people ask for first, each with its provenance."""
+    model, figures = report.model, report.figures
+    primary, reference = path_of(model.primary), path_of(model.reference) if model.reference else ""
+    paths = {**EARLIER, **COUNTED} | {name: path.format(primary, reference) for name, path in SHOWN.items()}
+    title = model.files[model.primary].title
+    if model.reference:
+        twin = model.files[model.reference].title
+        paths[f"{twin} accuracy"] = f"accuracy/{reference}/macro"
+        paths[f"{twin} latency"] = f"latency/{reference}/median"
+        paths[f"  {title} / {twin}, latency"] = f"latency/{primary}_over_{reference.rpartition('/')[2]}"
+    for target in report.targets:
+        place = f"target/{target.target}/{primary}"
+        paths[f"{target.board.name}, latency"] = f"{place}/median"
+        paths[f"{target.board.name}, instructions"] = f"{place}/instructions"
+        paths[f"{target.board.name}, estimate"] = f"{place}/estimate"
+    lines = [f"\n{report.sentence}", *(one.text for one in report.compliance.violations), f"\n{title}:"]
+    for name, path in paths.items():
+        figure = figures.get(path)
+        if figure is not None and figure.value is not None:
+            lines.append(f"{name:44} {_value(figure.value, figure):>24}   {figure.provenance}")
+    return "\n".join(lines)
+
+
+def _value(value: float, figure: Figure) -> str:
+    unit, interval = figure.unit, figure.interval
+    if unit == "fraction":
+        return f"{100 * value:.1f} %" + (f" [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]" if interval else "")
+    if unit in ("ms", "ratio", "nats"):
+        between = f" [{interval[0]:.3g}, {interval[1]:.3g}]" if interval else ""
+        return f"{value:.3g}{' ' + unit if unit != 'ratio' else ''}{between}"
+    return f"{value:,.0f} {unit}"
 
 
 if __name__ == "__main__":

@@ -1,8 +1,4 @@
-"""A number of the report with its unit and its provenance, so that no figure stands unlabelled, or why there is none.
-
-A figure is a field of the report's tree, and the only place where its number stands; `figures` walks any part of the
-tree and gives those in it by path.
-"""
+"""Figures: numbers of the report with unit and provenance. Each stands in one place of the report's tree of records."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
@@ -27,7 +23,6 @@ class Figure:
     provenance: Provenance
     """MEASURED: by this run of the benchmark. ESTIMATED: by a model of the machine. QUOTED: from a document or card."""
     source: str
-    """The file, tool or document."""
     interval: tuple[float, float] | None = None
     """95 % confidence interval; of an estimated time its band, which is a judgement."""
     path: str = ""
@@ -43,7 +38,7 @@ class Unmeasured:
     """Something that could not be measured here."""
 
     reason: str
-    """One line that says why, and what to do about it where something can be done."""
+    """One line: why, and what to do about it where something can be done."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +61,9 @@ def figures(tree: object) -> dict[str, Figure]:
 
 
 def path_of(file: str) -> str:
-    """A file's part of the path of its figures: model_float.onnx -> onnx/float, model.tflite -> tflite/int8,
-    drop_in.tflite -> tflite/drop_in, kws.tflite -> tflite/kws."""
+    """A file's part of its figures' paths: model_float.onnx -> onnx/float, model.tflite -> tflite/int8, kws.tflite ->
+    tflite/kws.
+    """
     stem, suffix = file.rsplit(".", 1)
     return f"{suffix}/{'int8' if stem == 'model' else stem.removeprefix('model_')}"
 
@@ -78,9 +74,6 @@ def _walk(node: object) -> Iterator[Figure]:
     elif is_dataclass(node):
         for field in fields(node):
             yield from _walk(getattr(node, field.name))
-    elif isinstance(node, dict):
-        for value in node.values():
-            yield from _walk(value)
-    elif isinstance(node, list | tuple):
-        for value in node:
+    elif isinstance(node, dict | list | tuple):
+        for value in node.values() if isinstance(node, dict) else node:
             yield from _walk(value)

@@ -1,8 +1,7 @@
-"""Records of the benchmark as JSON: frozen dataclasses, written and read strictly.
+"""Records as JSON: frozen dataclasses, written and read strictly.
 
-msgspec does it: one small C extension without dependencies that takes plain dataclasses as they are, checks every type
-while it reads (with the place in the document), and makes the JSON Schema from the same types. pydantic would want base
-classes of its own and five packages.
+msgspec does it: one small C extension without dependencies that takes plain dataclasses, checks every type while it
+reads, and makes the JSON Schema from the same types. pydantic would want base classes of its own and five packages.
 """
 
 from typing import Any, TypeVar

@@ -1,7 +1,4 @@
-"""The model under test: an exported run with all its files, or one foreign .tflite or .onnx file.
-
-A run's model card says what it hears and answers. Of a foreign file the caller says it, as far as it is needed.
-"""
+"""The model under test: an exported run with all its files, or one foreign .tflite or .onnx file."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -39,14 +36,11 @@ class File:
     """One file that is benchmarked."""
 
     title: str
-    """What the report calls it."""
     size: Figure
-    """Bytes."""
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
     integer: bool
-    """Whether it takes and gives integers."""
     drop_in: bool
-    """Whether it stands beside the network of a run that it was made of: takes a waveform and gives scores."""
+    """Takes a waveform and gives scores, beside the network of a run that it was made of."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +49,14 @@ class ModelUnderTest:
 
     kind: Literal["run", "file"]
     name: str
-    """Of the run or the file, as a person calls it."""
     primary: str
     """The file that the verdict is about."""
     reference: str | None
     """Its float twin; None: there is none."""
     mel: MelConfig | None
-    """Settings of the front-end; None: the networks take the waveform itself, or it is not known what they take."""
+    """None: the networks take the waveform itself, or it is not known what they take."""
     files: dict[str, File]
-    """By file name: the primary first, then what it is compared with, then variants."""
+    """The primary first, then what it is compared with, then variants."""
 
     @property
     def networks(self) -> list[str]:
@@ -102,9 +95,8 @@ class Subject:
 
     model: ModelUnderTest
     card: ModelCard | None
-    """Of the run; None: a foreign file."""
+    """None: a foreign file."""
     paths: dict[str, Path]
-    """File name -> where it lies."""
 
     def load(self, names: Iterable[str]) -> dict[str, Model]:
         """These files in their default runtimes, on one thread."""
@@ -112,7 +104,7 @@ class Subject:
 
 
 def of(model: Path, reference: Path | None = None, mel: FrontEnd = None) -> Subject:
-    """What lies at `model`: an export run, or a file.
+    """Load the export run or file at `model`.
 
     Args:
         model: run folder, .tflite or .onnx.
@@ -120,8 +112,8 @@ def of(model: Path, reference: Path | None = None, mel: FrontEnd = None) -> Subj
         mel: front-end of a file; a run's card names its own.
 
     Raises:
-        UserError: neither, a run that lacks a network, a file that no runtime loads, or a reference or a front-end
-            for a run.
+        UserError: neither, a run that lacks a network, a file that no runtime loads, or a reference or a front-end for
+            a run.
     """
     if model.is_file() or (model.suffix in (".tflite", ".onnx") and not model.exists()):
         return _of_file(model, reference, mel)

@@ -1,24 +1,23 @@
-"""What became of one number of two reports, how much is let pass, and whether files answer worse than they did.
+"""Changes of one number of two reports: tolerances, and whether files answer worse than they did.
 
-All clips together: both reports keep right answers and losses by moment, so on one data set the same moments are drawn
-for the old and the new file (`bench.measure.accuracy.moments`). What is hard for both cancels out. A difference whose
-95 % interval leaves out 0 is more than the choice of test clips explains; what another seed of the training would have
-given is not asked.
+All clips together: the same moments are drawn for the old and the new file (`bench.measure.accuracy.pairs`). A
+difference whose 95 % interval leaves out 0 is more than the choice of test clips explains; what another seed of the
+training would have given is not asked.
 
 A class, device, group or city: there are some thirty, and a paired test of each at 95 % would raise a false alarm in
 most comparisons. So their intervals must lie apart altogether, which on the same clips is a much stricter demand. Parts
 of so few moments that their intervals say little are left out.
 
 Where all clips have no interval (a class was recorded at one moment alone), the tolerance alone decides. On other data
-nothing is compared: another test split is another question, and a difference no news of the model.
+nothing is compared.
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from math import inf, isnan, nan
+from math import inf, nan
 
 from bench.measure.accuracy.findings import Accuracy
-from bench.measure.accuracy.moments import FREEDOM, ClusterSums, difference
+from bench.measure.accuracy.pairs import FREEDOM, ClusterSums, difference
 from bench.measure.figure import Figure
 from bench.report.document import Report
 from tinyasc.errors import UserError
@@ -65,20 +64,14 @@ class Change:
     verdict: str
     """REGRESSION, IMPROVEMENT, SAME or NOT_COMPARED."""
     text: str
-    """One line: from what to what, or why it is not compared."""
     weight: float = 0.0
-    """How many tolerances it moved: by this the worst regression is found; infinite for a promise that is broken."""
+    """How many tolerances it moved; infinite for a promise that is broken."""
 
 
 def judged(name: str, text: str, worse: float, tolerance: float, beyond_chance: bool) -> Change:
-    """The change of a number that has become worse by `worse`, or better where that is negative.
+    """The change of a number that has become worse by `worse`, in the number's unit; negative: better.
 
-    Args:
-        name: of the number.
-        text: from what to what.
-        worse: in the number's unit, as `tolerance`.
-        tolerance: how much is let pass.
-        beyond_chance: whether chance is ruled out; within the tolerance it does not matter.
+    `beyond_chance`: whether chance is ruled out; within the tolerance it does not matter.
     """
     verdict = SAME
     if abs(worse) > tolerance and beyond_chance:
@@ -111,16 +104,15 @@ def accuracy(old: Report, new: Report, tolerance: Tolerance) -> list[Change]:
 
 
 def _whole(file: str, old: ClusterSums, new: ClusterSums, tolerance: Tolerance) -> list[Change]:
-    gap = difference(new, file, old, file)
-    before, after = old.whole(file), new.whole(file)
-    low, high = gap.macro_interval or (nan, nan)
-    text = f"{100 * before[0]:.1f} % -> {100 * after[0]:.1f} %, {_between(100 * low, 100 * high, 'points', 1)}"
-    chance = gap.macro_interval is not None and low <= 0 <= high
-    changes = [judged(f"{file}: macro accuracy", text, -gap.macro, tolerance.accuracy, not chance)]
-    low, high = gap.log_loss_interval or (nan, nan)
-    text = f"{before[1]:.3f} -> {after[1]:.3f}, {_between(low, high, 'nats', 3)}"
-    chance = gap.log_loss_interval is not None and low <= 0 <= high
-    return [*changes, judged(f"{file}: log loss", text, gap.log_loss, tolerance.log_loss, not chance)]
+    gap, before, after = difference(new, file, old, file), old.whole(file), new.whole(file)
+    points = None if gap.macro_interval is None else tuple(100 * end for end in gap.macro_interval)
+    macro = f"{100 * before[0]:.1f} % -> {100 * after[0]:.1f} %, {_between(points, 'points', 1)}"
+    loss = f"{before[1]:.3f} -> {after[1]:.3f}, {_between(gap.log_loss_interval, 'nats', 3)}"
+    zero = (0.0, 0.0)
+    return [
+        judged(f"{file}: macro accuracy", macro, -gap.macro, tolerance.accuracy, apart(gap.macro_interval, zero)),
+        judged(f"{file}: log loss", loss, gap.log_loss, tolerance.log_loss, apart(gap.log_loss_interval, zero)),
+    ]
 
 
 def _parts(file: str, old: Accuracy, new: Accuracy, tolerance: Tolerance) -> list[Change]:
@@ -139,10 +131,8 @@ def _parts(file: str, old: Accuracy, new: Accuracy, tolerance: Tolerance) -> lis
             beyond = apart(before.macro.interval, after.macro.interval)
             changes.append(judged(f"{place}, accuracy", text, lost, tolerance.part_accuracy, beyond))
             text = f"{_number(before.log_loss):.3f} -> {_number(after.log_loss):.3f}"
-            rise, beyond = (
-                _rise(before.log_loss, after.log_loss),
-                apart(before.log_loss.interval, after.log_loss.interval),
-            )
+            rise = _rise(before.log_loss, after.log_loss)
+            beyond = apart(before.log_loss.interval, after.log_loss.interval)
             changes.append(judged(f"{place}, log loss", text, rise, tolerance.part_log_loss, beyond))
     if few:
         text = f"{few} of its classes, devices, groups and cities have too few to tell a change from chance"
@@ -151,7 +141,7 @@ def _parts(file: str, old: Accuracy, new: Accuracy, tolerance: Tolerance) -> lis
 
 
 def _drop_ins(old: Accuracy, new: Accuracy, tolerance: Tolerance) -> list[Change]:
-    """Drop-ins are held to the answers of their own networks: what they lose is theirs, and no chance."""
+    """Drop-ins are held to the answers of their own networks: what they lose is no chance."""
     changes = []
     for file, drop_in in old.drop_ins.items():
         if file in new.drop_ins:
@@ -170,7 +160,7 @@ def _rise(before: Figure, after: Figure) -> float:
     return _number(after) - _number(before)
 
 
-def _between(low: float, high: float, unit: str, digits: int) -> str:
-    if isnan(low):
+def _between(interval: Sequence[float] | None, unit: str, digits: int) -> str:
+    if interval is None:
         return "no interval: a class has one moment alone"
-    return f"95 % interval of the difference {low:+.{digits}f} to {high:+.{digits}f} {unit}"
+    return f"95 % interval of the difference {interval[0]:+.{digits}f} to {interval[1]:+.{digits}f} {unit}"

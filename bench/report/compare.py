@@ -1,37 +1,22 @@
-"""Two whole reports: every change, a table of those that matter, and the worst.
+"""Comparison of two whole reports: every change, a table of those that matter, and the worst.
 
-What must never be lost: a year's limits that held, and files that gave the same numbers to the bit. What is counted is
-the same everywhere, also the instructions of an emulated board, which tell a slower file or runtime from a busy
-machine. What is timed, or depends on an allocator, is compared only if both reports were made on one kind of processor
-by the same versions of the runtimes, and then with a tolerance for noise.
+A year's limits that held, and files that gave the same numbers to the bit, must never be lost. What is counted is the
+same everywhere, also the instructions of an emulated board. What is timed, or depends on an allocator, is compared only
+if both reports were made on one kind of processor by the same versions of the runtimes, with a tolerance for noise.
 """
 
 from collections.abc import Sequence
 from math import inf
 
 from bench.measure.figure import QUOTED, Figure
-from bench.report.changes import (
-    IMPROVEMENT,
-    NOT_COMPARED,
-    REGRESSION,
-    SAME,
-    Change,
-    Tolerance,
-    accuracy,
-    apart,
-    judged,
-)
+from bench.report.changes import IMPROVEMENT, NOT_COMPARED, REGRESSION, SAME, Change, Tolerance, accuracy, apart, judged
 from bench.report.document import Report
 from tinyasc.errors import UserError
 from tinyasc.machine import Machine
 
 
 def changes(old: Report, new: Report, tolerance: Tolerance) -> list[Change]:
-    """What became of everything that two reports have in common.
-
-    Files are told apart by their names, figures by their paths. When a number counts as worse is said beside each
-    kind of it: `accuracy`, `costs`.
-    """
+    """Compare everything that two reports have in common: files by name, figures by path."""
     return [
         *_files(old, new),
         *_limits(old, new),
@@ -54,11 +39,7 @@ def table(found: Sequence[Change]) -> str:
 
 
 def need_no_regression(found: Sequence[Change]) -> None:
-    """For use in continuous integration.
-
-    Raises:
-        UserError: something has become worse; names the worst.
-    """
+    """Raise UserError, naming the worst, if something has become worse."""
     worse = [one for one in found if one.verdict == REGRESSION]
     if worse:
         worst = max(worse, key=lambda one: one.weight)
@@ -122,7 +103,7 @@ BESIDE = ("python", "numpy")
 
 
 def costs(old: Report, new: Report, tolerance: Tolerance) -> list[Change]:
-    """What became of every number, more of which is worse."""
+    """Compare every number more of which is worse."""
     figures = new.figures
     kinds = {path: kind for path, figure in old.figures.items() if (kind := _kind(figure, tolerance)) is not None}
     other = _other_machine(old.machine, new.machine)

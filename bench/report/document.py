@@ -1,7 +1,6 @@
 """`report.json`, format 3: one tree of records, read whole and only as its types have it (`page.write` writes it).
 
-The measuring rooms' own records are its branches; `Report.figures` walks it for tables and comparisons. `report.html`
-is made from it alone, so that a page can be made again, and two reports be compared. Its JSON Schema:
+The records of the measuring packages are its branches; `report.html` is made from it alone. Its JSON Schema:
 
 python -m bench.report.document > report.schema.json
 """
@@ -20,7 +19,6 @@ from bench.measure.compliance.findings import Compliance
 from bench.measure.energy.findings import Energies
 from bench.measure.figure import Figure, figures
 from bench.measure.graph.cost import Layer
-from bench.measure.judge import DataSet
 from bench.measure.latency.measure import Latencies
 from bench.measure.memory.findings import FileMemory
 from bench.measure.records import RecordError
@@ -42,6 +40,23 @@ class Ancestor:
     log_loss: Figure
     macs: Figure
     parameters: Figure
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The data set whose test split was answered."""
+
+    file: str
+    source: str
+    checksum: str
+    trained_on: str | None
+    """Checksum of the data set of the training; None: not known."""
+    train_devices: list[str] | None
+    """None: not known."""
+    test_clips: int
+    test_recordings: int
+    test_moments: int
+    made_up: bool
 
 
 @dataclass(frozen=True)
@@ -85,20 +100,18 @@ class Parity:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything that was found out."""
+    """Everything that was measured."""
 
     format: Literal[3] = FORMAT
     made: str
     """When this machine was measured, ISO 8601."""
     command: str
     sentence: str
-    """The verdict in words."""
     lineage: list[Ancestor]
     """Oldest first; empty of a foreign file."""
     model: ModelUnderTest
     compliance: Compliance
     layers: list[Layer]
-    """The primary file operation by operation."""
     accuracy: Accuracy | None
     """None: no data set was given."""
     latency: Latencies
@@ -106,9 +119,8 @@ class Report:
     energy: Energies | None
     """None: it was not asked for."""
     targets: list[TargetResult]
-    """Other machines, emulated and real."""
     card: ModelCard | None
-    """Of the export run, without its accuracy and its lineage."""
+    """Without its accuracy and its lineage."""
     data: DataSet | None
     machine: Machine
     parity: Parity | None
@@ -120,12 +132,12 @@ class Report:
 
     @property
     def answered(self) -> FileAccuracy | None:
-        """How well the primary file answers."""
+        """Accuracy of the primary file."""
         return None if self.accuracy is None else self.accuracy.files.get(self.model.primary)
 
     @property
     def twin(self) -> FileAccuracy | None:
-        """How well its float twin answers."""
+        """Accuracy of its float twin."""
         return None if self.accuracy is None else self.accuracy.files.get(self.model.reference or "")
 
     @property

@@ -1,10 +1,11 @@
-"""The page: `report.html`, made from the report alone, so that it can be made again from `report.json`.
+"""The page: `report.html`, made from the report alone.
 
 One document, complete in itself: style, pictures and words inside, nothing to load and nothing to run. A section is a
 template of templates/sections; a part that was not measured is one line that names the command that measures it.
 """
 
 from functools import cache
+from inspect import isfunction
 from pathlib import Path
 
 import jinja2
@@ -13,11 +14,7 @@ from markupsafe import Markup
 from bench.measure import records
 from bench.report import views, words
 from bench.report.document import Report
-from bench.report.plots.accuracy import MOST_CLASSES, commonest, confusion, margins, parts
-from bench.report.plots.bars import colours, stacked
-from bench.report.plots.latency import latency
-from bench.report.plots.macs import accuracy_against_macs
-from bench.report.plots.operations import activations, layers, profile
+from bench.report.plots import accuracy, bars, costs
 from tinyasc.artifact import atomic_write
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -37,53 +34,14 @@ SECTIONS = {
     "again": "How to get this again",
 }
 """Template -> heading, in the order of the page."""
-PICTURES = {"most_classes": MOST_CLASSES} | {
-    picture.__name__: picture
-    for picture in (
-        accuracy_against_macs,
-        activations,
-        colours,
-        commonest,
-        confusion,
-        latency,
-        layers,
-        margins,
-        parts,
-        profile,
-        stacked,
-    )
-}
-WRITERS = {
-    writer.__name__: writer
-    for writer in (
-        words.celsius,
-        words.figure,
-        words.figure_interval,
-        words.gigahertz,
-        words.interval,
-        words.joule_span,
-        words.joules,
-        words.kilobytes,
-        words.milliseconds,
-        words.number,
-        words.percent,
-        words.short,
-        words.signed,
-        words.span,
-        words.thousands,
-        words.three_digits,
-        words.watt_hours,
-        words.watts,
-        words.years,
-    )
-}
+PLOTS = {"accuracy": accuracy, "bars": bars, "costs": costs}
+WRITERS = {name: writer for name, writer in vars(words).items() if isfunction(writer) and not name.startswith("_")}
 
 
 def write(report: Report, out: Path) -> None:
     """Write report.html and report.json into `out`, each whole or not at all.
 
-    report.json comes last: where it is, the report is complete (it is what make looks at). What would not be read again
-    is not written.
+    report.json comes last: make takes the report as complete where it is. What would not be read again is not written.
     """
     content = records.encode(report)
     html = render(records.decode(content, Report))
@@ -108,6 +66,5 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,  # a name that is misspelt is an error, not an empty place
     )
     environment.filters |= WRITERS
-    environment.globals["views"] = views
-    environment.globals["pictures"] = PICTURES
+    environment.globals |= {"views": views, "plots": PLOTS}
     return environment

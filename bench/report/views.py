@@ -1,4 +1,4 @@
-"""What the sections of the page show, taken from a report: chosen, grouped, put in order."""
+"""What the sections of the page show, taken from a report."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from bench.boards.device.result import BoardState, TargetEstimate, TargetResult
 from bench.measure.accuracy.findings import DropInAccuracy, PartAccuracy
-from bench.measure.accuracy.moments import FREEDOM
-from bench.measure.accuracy.pairs import Pair
+from bench.measure.accuracy.pairs import FREEDOM, Pair
 from bench.measure.compliance.checks import Check
 from bench.measure.compliance.findings import MEASURES, Compliance, Hotspot, listed
 from bench.measure.figure import ESTIMATED, MEASURED, QUOTED, Figure, Provenance
@@ -15,8 +14,8 @@ from bench.measure.latency.measure import TimedVariant
 from bench.measure.subject import File
 from bench.report import words
 from bench.report.document import Report
+from bench.report.plots.accuracy import RIGHT_END, Chart, Point
 from bench.report.plots.bars import Stack
-from bench.report.plots.macs import RIGHT_END, Chart, Point
 from bench.report.published import PUBLISHED
 
 OF_ONE_CALL = ("--target", "--meter", "--compare", "--json", "--energy_seconds")
@@ -40,20 +39,12 @@ def command(report: Report, *more: str) -> str:
     return f"{shlex.join(kept)} {' '.join(more)}"
 
 
-@dataclass(frozen=True)
-class Rule:
-    """Checks that differ in nothing but the year, together."""
-
-    check: Check
-    years: list[int]
-
-
-def rules(checks: Sequence[Check]) -> list[Rule]:
-    """Each of them once."""
-    found: dict[tuple[object, ...], Rule] = {}
+def rules(checks: Sequence[Check]) -> list[tuple[Check, list[int]]]:
+    """Checks that differ in nothing but the year, together with their years."""
+    found: dict[tuple[object, ...], tuple[Check, list[int]]] = {}
     for check in checks:
         key = (check.rule, check.counting, check.value, check.limit, check.decides)
-        found.setdefault(key, Rule(check, [])).years.append(check.year)
+        found.setdefault(key, (check, []))[1].append(check.year)
     return list(found.values())
 
 
@@ -84,8 +75,7 @@ def deciding(checks: Sequence[Check]) -> list[Tile]:
 def over_in_file(checks: Sequence[Check]) -> list[Check]:
     """Counts of the file that would be over, though the rules' own counts are not."""
     broken = {check.rule for check in checks if check.decides and not check.passed}
-    found = [rule.check for rule in rules(checks)]
-    return [one for one in found if not one.decides and not one.passed and one.rule not in broken]
+    return [one for one, _ in rules(checks) if not one.decides and not one.passed and one.rule not in broken]
 
 
 def hotspots(compliance: Compliance) -> list[tuple[str, str, Provenance, Hotspot]]:
@@ -172,7 +162,7 @@ def end_to_end(report: Report) -> list[Stack]:
     return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Slowest:
     """Where the primary file takes longest."""
 
@@ -189,24 +179,25 @@ def slowest(report: Report) -> Slowest | None:
     An estimate counts only for processors that nothing was measured on.
     """
     primary, known = report.model.primary, set()
-    found: list[tuple[float, str, str, Provenance, str]] = []
+    found: list[Slowest] = []
     for target in report.targets:
         for timed in target.latency:
             if timed.file == primary and timed.threads == 1:
                 known.add(target.board.processor)
                 source = f"{timed.runtime}, {timed.kernels}, {timed.runs} runs"
-                found.append((timed.median.value or 0.0, target.board.name, "median, one thread", MEASURED, source))
+                found.append(
+                    Slowest(timed.median.value or 0.0, target.board.name, "median, one thread", MEASURED, source)
+                )
     for target in report.targets:
         for one in target.estimates:
             time = one.milliseconds.value
             if one.file == primary and time is not None and target.board.processor not in known:
                 band = f"{words.span(one.milliseconds.interval)} ms, from counted instructions"
-                found.append((time, one.board, band, ESTIMATED, "; ".join(one.sources)))
-    return Slowest(*max(found)) if found else None
+                found.append(Slowest(time, one.board, band, ESTIMATED, "; ".join(one.sources)))
+    return max(found, default=None)
 
 
 def estimates(report: Report) -> list[TargetEstimate]:
-    """Every estimate that has a number."""
     return [one for target in report.targets for one in target.estimates if one.milliseconds.value is not None]
 
 
@@ -220,29 +211,19 @@ def reasons(target: TargetResult) -> list[str]:
     return list(dict.fromkeys(str(one.reason) for one in target.estimates if one.milliseconds.value is None))
 
 
-@dataclass(frozen=True)
-class Clocks:
-    """What a board's clocks did at one time, in words."""
-
-    when: str
-    governor: str
-    clock: str
-    temperature: str
-
-
-def states(board: BoardState) -> list[Clocks]:
-    """What a board's clocks did before, during and after; empty if it is silent."""
+def states(board: BoardState) -> list[tuple[str, str, str, str]]:
+    """When, governor, clock and temperature of a board before, during and after, in words; empty if it is silent."""
     found = []
     for when, state in (("before", board.before), ("after", board.after)):
         if state is not None:
             clock, heat = words.gigahertz(state.frequency_hz), words.celsius(state.temperature_c)
-            found.append(Clocks(when, state.governor or words.NONE, clock, heat))
-    if all({row.governor, row.clock, row.temperature} == {words.NONE} for row in found):
+            found.append((when, state.governor or words.NONE, clock, heat))
+    if all(set(row[1:]) == {words.NONE} for row in found):
         return []
     if board.during is not None:
         clock = words.gigahertz(board.during.lowest_frequency_hz)
         heat = words.celsius(board.during.highest_temperature_c)
-        found.insert(1, Clocks("between", "", f"down to {clock}", f"up to {heat}"))
+        found.insert(1, ("between", "", f"down to {clock}", f"up to {heat}"))
     return found
 
 

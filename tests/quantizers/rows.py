@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from bench.measure.latency import rounds as latency
+from bench.measure.latency import stopwatch
 from compress.opening import BATCH, OpenRun
 from deploy import runtime
 from deploy.runtime import Model
@@ -162,7 +163,8 @@ def _off_the_simulator(answers: list[Logits], simulator: Model | None, reference
 
 
 def _timed(model: Model, real: Path, seconds: float) -> FileFigures:
-    timing = latency.measure({"this": model, "float": runtime.load(real)}, seconds)
+    models = {"this": model, "float": runtime.load(real)}
+    timing = latency.interleaved({name: stopwatch.of_model(one) for name, one in models.items()}, seconds)
     milliseconds = timing.latency("this").median
     return FileFigures(model.bytes, model.kernels, milliseconds, timing.quotient("this", "float").value)
 

@@ -7,10 +7,9 @@ from typing import Any
 import msgspec
 
 from bench.measure.figure import QUOTED, path_of
-from bench.measure.judge import DataSet
 from bench.measure.records import decode, encode
 from bench.measure.subject import File, ModelUnderTest
-from bench.report.document import Ancestor, DropInParity, FileParity, Parity, Report
+from bench.report.document import Ancestor, DataSet, DropInParity, FileParity, Parity, Report
 from tests.support import tiny_results
 from tests.support.tiny_rooms import LABELS, LAYERS, SHA, accuracy, compliance, energy, figure, latency, memory
 from tinyasc.artifact import ModelCard

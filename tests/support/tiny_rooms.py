@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 from bench.measure.accuracy.findings import Accuracy, DropInAccuracy, FileAccuracy, PartAccuracy
-from bench.measure.accuracy.moments import ClusterSums
-from bench.measure.accuracy.pairs import Agreement, Exact, Margins, Pair
+from bench.measure.accuracy.pairs import Agreement, ClusterSums, Exact, Margins, Pair
 from bench.measure.compliance.checks import Check, Network, Window
 from bench.measure.compliance.findings import Compliance, FileCost, FrontEndCost, Hotspot, Violation, Year
 from bench.measure.energy.findings import BASELINE, Energies, FileEnergy, HostEnergy, InferenceEnergy, MeteredEnergy

@@ -227,7 +227,7 @@ def median_interval(blocks: np.ndarray) -> Interval:
 
     Runs of one block share the moment: whole blocks are drawn, as moments would come anew (percentile bootstrap). Of n
     blocks a draw varies by (n - 1) / n of what it should, so draws are spread by sqrt(n / (n - 1)), as
-    `bench.measure.accuracy.moments` does. Simulated, blocks of one moment each: of 20 it holds the true median in 92 to
+    `bench.measure.accuracy.pairs` does. Simulated, blocks of one moment each: of 20 it holds the true median in 92 to
     93 of 100 cases, of 10 in 88 to 94. Moments longer than a block make it too narrow, as they would any interval.
     """
     count, median = len(blocks), np.median(blocks)

@@ -1,8 +1,7 @@
-"""What the shipped files themselves answer: every clip of the test split through `deploy.runtime`, one by one.
+"""Logits of the shipped files for every clip of the test split, through `deploy.runtime`.
 
-A file may give logits, or end in a softmax and give probabilities. -ln of a probability is that clip's loss, so what is
-kept of such a file is ln p: its softmax gives the probabilities again, where a second softmax of the probabilities
-themselves would make every file look unsure. Which of the two it is, is read from the outputs.
+A file may give logits, or end in a softmax and give probabilities; which of the two is read from its outputs. Of
+probabilities ln p is kept: its softmax gives them again, where a second softmax would make every file look unsure.
 
 Shape legend: n test clips, K classes.
 """
@@ -32,12 +31,11 @@ class Answers:
     logits: np.ndarray
     """(n, K) float32, clips in the data set's order; ln p of a file that gives probabilities."""
     least: float | None = None
-    """None: the file gives logits. Else what a probability below it counts as, since ln 0 is no number: half a step of
-    an integer output, the rounding of float32 of a float one (1.2e-7, as scikit-learn's log_loss has it)."""
+    """None: logits. Else what a smaller probability counts as, since ln 0 is no number: half a step of an integer
+    output, the rounding of float32 of a float one (1.2e-7, as scikit-learn's log_loss has it)."""
 
     @property
     def probabilities(self) -> bool:
-        """Whether the file gives probabilities."""
         return self.least is not None
 
     @property
@@ -47,17 +45,17 @@ class Answers:
 
 
 def answers(models: Mapping[str, Model], clips: Clips, labels: list[str], mel: FrontEnd) -> dict[str, Answers]:
-    """What every model answers on the test split, by the name it is given here.
+    """Let every model, by name, answer the test split.
 
     Args:
-        models: by name; all of them hear the same.
+        models: by name; all of them take the same input.
         clips: the data set.
-        labels: class names in the order of the models' outputs; of a file that does not say, the data set's.
+        labels: class names in the order of the models' outputs.
         mel: their front-end; none: they take the waveform.
 
     Raises:
-        UserError: the data set has other labels, another sample rate or clips of another length than the models take,
-            or no labelled test clips; or a model gives another number of outputs, or one that is no number.
+        UserError: labels, sample rate or clip length of the data set do not fit, it has no labelled test clips, or a
+            model gives another number of outputs, or one that is no number.
     """
     _need_fitting(models, clips, labels, mel)
     indices = clips.labelled("test")
@@ -82,11 +80,9 @@ def answers(models: Mapping[str, Model], clips: Clips, labels: list[str], mel: F
 
 
 def as_logits(outputs: np.ndarray, step: float | None) -> Answers:
-    """What a model's outputs (n, K) are: probabilities where none is negative and each clip's sum to 1, else logits.
+    """Tell what outputs (n, K) are: probabilities where none is negative and each clip's sum to 1, else logits.
 
-    Args:
-        outputs: float32 (n, K).
-        step: of an integer output, which rounds every probability by up to half of it; none: a float output.
+    `step`: of an integer output, which rounds every probability by up to half of it; None: a float output.
     """
     rounding = ROUNDING if step is None else max(ROUNDING, outputs.shape[1] * step / 2)
     if (outputs < 0).any() or (np.abs(outputs.sum(axis=1) - 1) > rounding).any():

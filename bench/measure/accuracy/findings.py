@@ -1,7 +1,4 @@
-"""How good some files are on one data set, as the report holds it.
-
-Shape legend: n test clips, K classes.
-"""
+"""Accuracy of files on one data set, as the report holds it. Shape legend: n test clips, K classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +7,9 @@ from typing import Literal
 import numpy as np
 from tqdm import tqdm
 
-from bench.measure.accuracy import moments, pairs
+from bench.measure.accuracy import pairs
 from bench.measure.accuracy.answers import BATCH, Answers, answers
-from bench.measure.accuracy.moments import ClusterSums
-from bench.measure.accuracy.pairs import Pair
+from bench.measure.accuracy.pairs import ClusterSums, Pair
 from bench.measure.figure import Figure, Origin, path_of
 from deploy.runtime import Model
 from tinyasc import metrics
@@ -44,7 +40,6 @@ class FileAccuracy:
     least: float | None
     """What a smaller probability counts as; None: the file gives logits."""
     whole: PartAccuracy
-    """All clips."""
     parts: dict[str, dict[str, PartAccuracy]]
     """By BREAKDOWNS and name."""
     confusion: list[list[int]]
@@ -56,12 +51,10 @@ class DropInAccuracy:
     """Whether a drop-in answers as the network it was made of does behind `tinyasc`'s own front-end."""
 
     network: str
-    """File name."""
     same: int
     """Test clips that both answer alike."""
     clips: int
     same_answers: Figure
-    """The share."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +69,6 @@ class Accuracy:
     pairs: list[Pair]
     drop_ins: dict[str, DropInAccuracy]
     sums: ClusterSums
-    """What two reports are compared by."""
 
 
 def judge(
@@ -89,14 +81,10 @@ def judge(
     compared: Sequence[tuple[str, str]],
     drop_ins: Mapping[str, tuple[Model, str]] | None = None,
 ) -> Accuracy:
-    """Let every file answer the test split, score it, and compare some of them with one another.
+    """Score every file on the test split as `answers` reads it, and compare some of them with one another.
 
     Args:
-        models: by file name; all of them hear the same.
-        clips: the data set.
-        labels: class names in the order of the outputs; of a file that does not say, `clips.labels`.
-        mel: the front-end; none: the files take the waveform.
-        train_devices: those heard in training; none: not known.
+        train_devices: those of the training split; none: not known.
         compared: pairs of file names; differences are first - second.
         drop_ins: by file name: the drop-in, and the file name of its network.
 
@@ -107,7 +95,7 @@ def judge(
     test = clips.labelled("test")
     source = f"test split of {clips.path.name}"
     logits = {file: one.logits for file, one in answered.items()}
-    sums = moments.summed(logits, clips.label[test], clips.moment[test])
+    sums = pairs.summed(logits, clips.label[test], clips.moment[test])
     scores = {file: metrics.score_test(one, clips, train_devices) for file, one in logits.items()}
     return Accuracy(
         labels=labels,
@@ -122,25 +110,19 @@ def judge(
 def same_answers(
     drop_ins: Mapping[str, tuple[Model, str]], clips: Clips, logits: Mapping[str, np.ndarray]
 ) -> dict[str, DropInAccuracy]:
-    """How often each drop-in gives its own network's answer.
-
-    Args:
-        drop_ins: by file name: the drop-in, and the file name of its network.
-        clips: the data set.
-        logits: of the networks on its labelled test clips, (n, K) by file name.
-    """
+    """Count how often each drop-in gives its own network's answer; logits (n, K) by network, the rest as of `judge`."""
     same, indices = dict.fromkeys(drop_ins, 0), clips.labelled("test")
     for start in tqdm(range(0, len(indices) if drop_ins else 0, BATCH), desc="drop-in", unit="batch"):
         waveforms = clips.waveform(indices[start : start + BATCH])
         for file, (model, network) in drop_ins.items():
             expected = logits[network][start : start + BATCH].argmax(axis=1)
             same[file] += int((model.scores(waveforms).argmax(axis=1) == expected).sum())
-    return {file: _drop_in(file, drop_ins[file][1], count, len(indices)) for file, count in same.items()}
-
-
-def _drop_in(file: str, network: str, same: int, clips: int) -> DropInAccuracy:
-    origin = Origin(f"accuracy/{path_of(file)}", f"{file} against {network} on {clips:,} test clips")
-    return DropInAccuracy(network, same, clips, origin.figure("same_answers", same / clips, "fraction"))
+    found = {}
+    for file, (_, network) in drop_ins.items():
+        origin = Origin(f"accuracy/{path_of(file)}", f"{file} against {network} on {len(indices):,} test clips")
+        share = origin.figure("same_answers", same[file] / len(indices), "fraction")
+        found[file] = DropInAccuracy(network, same[file], len(indices), share)
+    return found
 
 
 def _file(file: str, answered: Answers, score: Score, clips: str) -> FileAccuracy:

@@ -1,6 +1,11 @@
 """Two files on the same clips: how often they agree, which is better, and whether that is more than chance.
 
-Shape legend: n test clips, K classes.
+The clips of one moment (`Clips.moment`) are the same seconds by several devices, cut into pieces; they are answered
+alike, and a test that takes them for independent is too sure. So whole moments are drawn, the same ones for both files
+(a paired bootstrap): what is hard for both cancels out. A report keeps right answers and losses summed by moment, so
+that two reports on one data set can be compared without the clips.
+
+Shape legend: n test clips, K classes, p points, M moments of each class, S classes that occur, B bootstrap draws.
 """
 
 from dataclasses import dataclass
@@ -8,14 +13,92 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.measure.accuracy.answers import Answers
-from bench.measure.accuracy.moments import ClusterSums
 from bench.measure.figure import Figure, Origin, path_of
+from tinyasc import bootstrap, metrics
+from tinyasc.bootstrap import Interval
 from tinyasc.clips import Clips
 
+FREEDOM = 10
+"""Moments of a part beyond one a class, below which an interval drawn over them says little."""
 POINTS = 500
 """At most so many clips have their margins kept."""
 DIGITS = 3
 """Decimals of a margin."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much one file is above another on the same clips. Intervals: 95 %, paired bootstrap over moments."""
+
+    macro: float
+    """Of macro accuracy, a fraction."""
+    macro_interval: Interval | None
+    """None: a class has one moment alone, which says nothing about others."""
+    log_loss: float
+    """Of log loss, nats."""
+    log_loss_interval: Interval | None
+
+
+@dataclass(frozen=True)
+class ClusterSums:
+    """The test split by moment, and what each file made of it."""
+
+    label: list[int]
+    """(M,) class of each."""
+    clips: list[int]
+    """(M,) how many it has."""
+    right: dict[str, list[int]]
+    """By file: (M,) clips that it answers right."""
+    loss: dict[str, list[float]]
+    """By file: (M,) sum of -ln p(true class) over its clips, nats."""
+
+    def whole(self, file: str) -> tuple[float, float]:
+        """Macro accuracy and log loss of all clips."""
+        columns = (self.clips, self.right[file], self.loss[file])
+        macro, log_loss = _means(_by_class(np.asarray(self.label), *map(np.asarray, columns)))
+        return float(macro[0]), float(log_loss[0])
+
+
+def summed(logits: dict[str, np.ndarray], label: np.ndarray, moment: np.ndarray) -> ClusterSums:
+    """Sum the answers of each file by moment: logits (n, K) by file, integers (n,) and (n,)."""
+    label_M, cluster = metrics.clusters(label, moment)
+    right, loss = {}, {}
+    for file, scores in logits.items():
+        right[file] = np.bincount(cluster, weights=scores.argmax(axis=1) == label).astype(int).tolist()
+        loss[file] = np.bincount(cluster, weights=metrics.losses(scores, label)).tolist()
+    return ClusterSums(label_M.tolist(), np.bincount(cluster).tolist(), right, loss)
+
+
+def difference(first: ClusterSums, file: str, second: ClusterSums, other: str) -> Difference:
+    """How much a file of the first is above another of the second; both have the same moments.
+
+    Drawn as `tinyasc.metrics.score_part` draws, within each class as many moments as it has. From few of them a
+    bootstrap is too narrow: a class of m moments varies by (m - 1) / m of what it should. Whether two files differ is
+    decided here, so the draws are spread by sqrt(M / (M - S)), which makes up for it where classes have equally many
+    (J. N. K. Rao and C. F. J. Wu, "Resampling inference with complex survey data", JASA 83, 1988).
+    """
+    label, clips = np.asarray(first.label), np.asarray(first.clips)
+    right = np.subtract(first.right[file], second.right[other])
+    loss = np.subtract(first.loss[file], second.loss[other])
+    found = [float(one[0]) for one in _means(_by_class(label, clips, right, loss))]
+    intervals: list[Interval | None] = [None, None]
+    moments, classes = len(label), np.unique(label, return_counts=True)[1]
+    if classes.min() > 1:
+        draws = _means(bootstrap.resampled(np.stack([clips, right, loss], axis=1), label))
+        spread = np.sqrt(moments / (moments - len(classes)))
+        intervals = [bootstrap.interval(one + spread * (one_B - one)) for one, one_B in zip(found, draws, strict=True)]
+    return Difference(found[0], intervals[0], found[1], intervals[1])
+
+
+def _by_class(label: np.ndarray, *totals: np.ndarray) -> np.ndarray:
+    """Sums of (M,) each by class, as one draw: (1, S, C)."""
+    return np.stack([[column[label == one].sum() for column in totals] for one in np.unique(label)])[None]
+
+
+def _means(totals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums (B, S, 3) of clips, right answers and losses -> macro accuracy and log loss, (B,) each."""
+    clips, right, loss = np.moveaxis(totals, -1, 0)
+    return (right / clips).mean(axis=1), loss.sum(axis=1) / clips.sum(axis=1)
 
 
 @dataclass(frozen=True)
@@ -48,7 +131,6 @@ class Margins:
     clips: int
     """Of which they are taken."""
     first: list[float]
-    """Margins in the first file, nats."""
     second: list[float]
     right_first: list[bool]
     right_second: list[bool]
@@ -59,18 +141,15 @@ class Pair:
     """Two files on the whole test split."""
 
     first: str
-    """File name, as the next."""
     second: str
     both_right: int
     """Clips, as the next three."""
     only_first: int
-    """Right in the first, wrong in the second."""
     only_second: int
     both_wrong: int
     macro: Figure
-    """Difference of macro accuracy, first - second; paired bootstrap over moments."""
+    """Difference, first - second, as the next; paired bootstrap over moments."""
     log_loss: Figure
-    """The same of log loss."""
     p_value: Figure
     """Of McNemar's test, exact and two-sided."""
     same_top1: Figure
@@ -78,7 +157,6 @@ class Pair:
     agreement: Agreement
     agreement_by_device: dict[str, Agreement]
     agreement_by_class: dict[str, Agreement]
-    """By true class."""
     exact: Exact | None
     """None: one gives logits and the other probabilities."""
     margins: Margins
@@ -93,16 +171,7 @@ class Pair:
 def compared(
     first: str, second: str, answers: dict[str, Answers], sums: ClusterSums, *, clips: Clips, source: str
 ) -> Pair:
-    """Compare two files.
-
-    Args:
-        first: name of a file in `answers` and `sums`.
-        second: the same; differences are first - second.
-        answers: of both.
-        sums: of both.
-        clips: the data set they answered.
-        source: which of its clips, in words.
-    """
+    """Compare two files, by name in `answers` and `sums`, on the test split of `clips`, which `source` names."""
     one, other = answers[first], answers[second]
     test = clips.labelled("test")
     label = clips.label[test]
@@ -113,8 +182,12 @@ def compared(
     def by(index: np.ndarray, names: list[str]) -> dict[str, Agreement]:
         return {names[value]: _agreement(same[index == value]) for value in np.unique(index)}
 
+    exact = None
+    if one.probabilities == other.probabilities:
+        identical = (one.logits == other.logits).all(axis=1).sum()
+        exact = Exact(int(identical), float(np.abs(one.logits - other.logits).max()))
     only = int((right & ~other_right).sum()), int((other_right & ~right).sum())
-    gap = sums.difference(first, second)
+    gap = difference(sums, first, sums, second)
     both, place = f"{first} and {second} on the {source}", f"accuracy/{path_of(first)}/against/{path_of(second)}"
     drawn, tested = (
         Origin(place, f"{both}, paired bootstrap over moments"),
@@ -134,23 +207,19 @@ def compared(
         agreement=_agreement(same),
         agreement_by_device=by(clips.device[test], clips.devices),
         agreement_by_class=by(label, clips.labels),
-        exact=_exact(one.logits, other.logits) if one.probabilities == other.probabilities else None,
+        exact=exact,
         margins=margins(one.logits, other.logits, label),
     )
 
 
 def p_value(only_first: int, only_second: int) -> float:
-    """Exact, two-sided p of McNemar's test.
+    """Exact, two-sided p of McNemar's test, from the clips that one file alone answers right.
 
-    Clips that both answer right, or both wrong, say nothing of a difference. If there is none, each of the n others is
-    as likely the first's as the second's, so the smaller count is binomial with p = 1/2: the p value is the probability
-    of a count as small or smaller, times two, and at most 1. Source: Q. McNemar, "Note on the sampling error of the
-    difference between correlated proportions or percentages", Psychometrika 12 (1947); the exact binomial form in place
-    of his chi-squared one, which is rough below some 25 clips. It takes clips for independent.
-
-    Args:
-        only_first: clips that the first alone answers right.
-        only_second: clips that the second alone answers right.
+    Without a difference, each of these n clips is as likely the first's as the second's, so the smaller count is
+    binomial with p = 1/2: the p value is the probability of a count as small or smaller, times two, and at most 1. It
+    takes clips for independent. Source: Q. McNemar, "Note on the sampling error of the difference between correlated
+    proportions or percentages", Psychometrika 12 (1947); the exact binomial form in place of his chi-squared one, which
+    is rough below some 25 clips.
     """
     n = only_first + only_second
     term = tail = 1  # of Pascal's row n, integers: no rounding before the last division
@@ -161,10 +230,9 @@ def p_value(only_first: int, only_second: int) -> float:
 
 
 def margins(first: np.ndarray, second: np.ndarray, label: np.ndarray) -> Margins:
-    """Margins of two files whose logits are (n, K) each; of more than POINTS clips, POINTS of them.
+    """Margins of two files, logits (n, K) each; of more than POINTS clips, POINTS of them.
 
-    They are taken at even steps from the clips in order of the second's margin, so that they lie as dense as all do,
-    and are the same ones every time.
+    They are taken at even steps from the clips in order of the second's margin: as dense as all, and always the same.
     """
     values = [_margin(logits, label) for logits in (first, second)]
     right = [logits.argmax(axis=1) == label for logits in (first, second)]
@@ -176,10 +244,6 @@ def margins(first: np.ndarray, second: np.ndarray, label: np.ndarray) -> Margins
 
 def _agreement(same: np.ndarray) -> Agreement:
     return Agreement(len(same), int(same.sum()))
-
-
-def _exact(first: np.ndarray, second: np.ndarray) -> Exact:
-    return Exact(int((first == second).all(axis=1).sum()), float(np.abs(first - second).max()))
 
 
 def _margin(logits: np.ndarray, label: np.ndarray) -> np.ndarray:

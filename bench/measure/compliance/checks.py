@@ -1,10 +1,9 @@
-"""Whether a model fits the limits of DCASE Task 1, year by year, with the counting rule of every number.
+"""Limits of DCASE Task 1, year by year, with the counting rule of every number.
 
 The rules count the network: every parameter at its precision, and the MACs of one second of sound. Those counts decide.
-In the deciding memory every parameter of an INT8 network takes one byte, its biases too, as the challenge's parameter
-count has it (torchinfo's count x 1 byte). As stored, biases are int32 and take four: that count does not decide and
-stands beside it, as the challenge's counter for .tflite files (NeSsi) finds it in the file, with shapes, pooling that
-is written as a convolution, and zeros that make a layer faster.
+In the deciding memory every parameter of an INT8 network takes one byte, its biases too (torchinfo's count x 1 byte).
+As stored, biases are int32 and take four: that count stands beside it, as the challenge's counter for .tflite files
+(NeSsi) finds it in the file, with shapes, pooling that is written as a convolution, and zeros that make a layer faster.
 """
 
 from dataclasses import dataclass
@@ -34,13 +33,13 @@ class Window:
 
 
 def window(shape: tuple[int, ...], mel: FrontEnd, sample_rate: int | None) -> Window:
-    """What an input of this shape is in seconds.
+    """Seconds of sound in an input of this shape, dimensions of 1 or not.
 
     Frames tell the length to within a hop. Where it may be a whole number of seconds it is; else each frame stands for
     one hop.
 
     Args:
-        shape: of the model's input, with or without dimensions of 1.
+        shape: of the model's input.
         mel: its front-end; none: it takes the waveform, or is not known.
         sample_rate: of a waveform, Hz; none: not known.
     """
@@ -65,13 +64,11 @@ class Network:
     """The network as the rules count it, batch norms folded."""
 
     macs: Figure
-    """Multiply-accumulates for one second of sound; ESTIMATED where an inference is only taken for one, or some are not
-    counted."""
+    """Of one second of sound; ESTIMATED where an inference is only taken for one second, or some are not counted."""
     parameters: Figure
     """Weights and biases, zeros too. QUOTED from a model card, or MEASURED in the file where no card has counts."""
     macs_per_inference: int
     window: Window
-    """What one inference hears."""
     uncounted: str = ""
     """Operations whose MACs are not in the count, which is a lower bound then: "If (2 times), MyOp (1 time)"."""
 
@@ -82,16 +79,14 @@ class Check:
 
     year: int
     rule: str
-    """What is limited."""
     counting: str
-    """How `value` was counted."""
     value: int
     limit: int
     unit: str
     provenance: Provenance
     """MEASURED, QUOTED or, where the length of an inference is not known, ESTIMATED."""
     decides: bool
-    """Whether the year is passed or failed by it; the others are the file's own counts, for information."""
+    """False: a count of the file, for information."""
 
     @property
     def share(self) -> float:
@@ -102,27 +97,16 @@ class Check:
     def passed(self) -> bool:
         return self.value <= self.limit
 
-    @property
-    def over(self) -> int:
-        """How far the value is above the limit, 0 where it is not."""
-        return max(0, self.value - self.limit)
-
 
 def network_of(cost: GraphCost, card: ModelCard | None, window: Window) -> Network:
     """The counts of the newest card in the line that has them, else those of the file."""
-    entries = [] if card is None else [*card.lineage, {"stage": card.stage, "cost": card.cost}]
-    for entry in reversed(entries):
+    parameters, macs, missing = cost.parameters, cost.macs, uncounted(cost)
+    provenance, source = MEASURED, "counted in the graph of the file"
+    for entry in [] if card is None else [*card.lineage, {"stage": card.stage, "cost": card.cost}]:
         counted = entry.get("cost") or {}
         if "deployed_parameters" in counted and "deployed_macs" in counted:
-            source = f"model card of the {entry['stage']} run"
-            return _network(counted["deployed_parameters"], counted["deployed_macs"], QUOTED, source, window=window)
-    source = "counted in the graph of the file"
-    return _network(cost.parameters, cost.macs, MEASURED, source, window=window, missing=uncounted(cost))
-
-
-def _network(
-    parameters: int, macs: int, provenance: Provenance, source: str, *, window: Window, missing: str = ""
-) -> Network:
+            parameters, macs, missing = counted["deployed_parameters"], counted["deployed_macs"], ""
+            provenance, source = QUOTED, f"model card of the {entry['stage']} run"
     of_macs = ESTIMATED if window.seconds is None or missing else provenance
     words = source + macs_words(window, missing)
     return Network(
@@ -135,7 +119,6 @@ def _network(
 
 
 def per_second(macs: int, window: Window) -> int:
-    """MACs of one inference as those of one second of sound."""
     return ceil(macs / (window.seconds or 1))
 
 
@@ -195,6 +178,6 @@ def checks(cost: GraphCost, network: Network) -> list[Check]:
 
 
 def passed_years(found: list[Check]) -> dict[int, bool]:
-    """Year -> whether every deciding check of that year passed."""
+    """Year -> whether every deciding check passed."""
     deciding = [check for check in found if check.decides]
     return {year: all(c.passed for c in deciding if c.year == year) for year in sorted({c.year for c in deciding})}

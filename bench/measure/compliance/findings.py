@@ -1,4 +1,4 @@
-"""The verdict on one file: which limits it keeps, what is over, by how much, and which operations cost most."""
+"""The verdict on one file: limits kept and broken, by how much, and the operations that cost most."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,9 +30,8 @@ class Hotspot:
     """One operation and what it takes."""
 
     place: int
-    """Its place in running order, from 0."""
+    """In running order, from 0."""
     operation: str
-    """The format's name for it, for example CONV_2D."""
     name: str
     """Of its first output."""
     value: int
@@ -55,7 +54,7 @@ class Violation:
     rule: str
     years: list[int]
     over: int
-    """How far above the limit, in the rule's unit."""
+    """In the rule's unit."""
     share: float | None
     """Value / limit; None: the limit is 0."""
     text: str
@@ -76,13 +75,9 @@ class FileCost:
 
 @dataclass(frozen=True)
 class FrontEndCost:
-    """What a drop-in has above the network it was made of: the spectrogram, and the softmax at its end.
-
-    It is no part of the rules, which bind the network: for information.
-    """
+    """What a drop-in has above the network it was made of, for information: spectrogram and softmax bind no rule."""
 
     network: str
-    """File name."""
     macs: Figure
     parameters: Figure
     constant_bytes: Figure
@@ -94,7 +89,6 @@ class Compliance:
     """The verdict on one file."""
 
     file: str
-    """Its name."""
     words: str
     """Fits or breaks which years' limits, in words, behind "the model"."""
     years: dict[int, Year]
@@ -103,10 +97,9 @@ class Compliance:
     front_ends: dict[str, FrontEndCost]
     """By file name of the drop-in."""
     checks: list[Check]
-    """One for each year, rule and way of counting."""
     violations: list[Violation]
     hotspots: dict[str, list[Hotspot]]
-    """By MEASURES: the operations that cost most, the greatest first; empty where nothing costs anything."""
+    """By MEASURES, the greatest first."""
 
     @property
     def nearest(self) -> Check:
@@ -117,11 +110,7 @@ class Compliance:
 def judge(file: Path, card: ModelCard | None, window: Window, drop_ins: Mapping[Path, Path]) -> Compliance:
     """Hold one file against the limits of every year.
 
-    Args:
-        file: .tflite or .onnx.
-        card: of its run, whose count of the network decides; none: the file is counted.
-        window: the sound that one inference hears.
-        drop_ins: drop-in -> the network it was made of, where there are any.
+    The count of the network on its run's card decides, else that of the file. `drop_ins`: drop-in -> its network.
 
     Raises:
         UserError: a file that cannot be counted.
@@ -158,11 +147,9 @@ def hotspots(cost: GraphCost, rule: str) -> list[Hotspot]:
 
 
 def fits(passed: Mapping[int, bool], uncounted: str = "") -> str:
-    """What comes behind "the model": fits or breaks which years' limits.
+    """What comes behind "the model": fits or breaks which years' limits, by year in ascending order.
 
-    Args:
-        passed: by year in ascending order.
-        uncounted: operations that are missing from the MACs, in words; "": none.
+    `uncounted`: operations that are missing from the MACs, in words; "": none.
     """
     if uncounted and any(passed.values()):
         return f"{fits(passed)} as far as it was counted: its MACs are a lower bound without {uncounted}"
@@ -175,12 +162,7 @@ def fits(passed: Mapping[int, bool], uncounted: str = "") -> str:
 
 
 def violations(checks: Sequence[Check], operations: Mapping[str, Sequence[Hotspot]]) -> list[Violation]:
-    """Each broken rule once, with the operation that takes most of it in the file.
-
-    Args:
-        checks: of every year.
-        operations: hotspots by rule.
-    """
+    """Each broken rule once, with the operation that takes most of it in the file (`operations`: hotspots by rule)."""
     years: dict[tuple[str, str, int, int], list[int]] = {}
     for check in checks:
         if check.decides and not check.passed:

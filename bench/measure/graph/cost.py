@@ -39,17 +39,14 @@ class Layer:
     """Name of its first output; "": it has none, and only sets a state."""
     output_shape: tuple[int, ...]
     output_type: str
-    """Tensor type of that output, for example INT8."""
     macs: int
-    """Multiply-accumulate operations for one inference; 0 where they are not counted."""
+    """Of one inference; 0 where they are not counted."""
     weights: int
-    """Elements of its weight constants."""
     biases: int
-    """Elements of its bias."""
     weight_bytes: int
     bias_bytes: int
     structure_bytes: int
-    """Bytes of shapes, axes and paddings."""
+    """Of shapes, axes and paddings."""
     live_bytes: int
     """Bytes of all activations that must exist while it runs: inputs, outputs and what later layers still need."""
     zero_macs: int = 0
@@ -81,7 +78,7 @@ class GraphCost:
 
     @property
     def zero_macs(self) -> int:
-        """Those of the MACs that multiply by a weight of 0: learned to be 0, or put there by the layout of the file."""
+        """Those of the MACs that multiply by a weight of 0, learned or put there by the layout of the file."""
         return sum(layer.zero_macs for layer in self.layers)
 
     @property

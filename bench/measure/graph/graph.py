@@ -40,7 +40,6 @@ class Operation:
     """One operation, with what a runtime does in the same step (activation function, requantization)."""
 
     kind: str
-    """The format's name for it, for example CONV_2D or Conv."""
     inputs: tuple[Key, ...]
     """Without optional ones that are left out."""
     outputs: tuple[Key, ...]

@@ -78,10 +78,7 @@ def operands_of(node: onnx.NodeProto) -> Operands:
 def macs(node: onnx.NodeProto, operands: list[Tensor | None], output: Tensor) -> int | None:
     """Multiply-accumulates; weights of convolutions are OIHW. None: they are not counted.
 
-    Args:
-        node: the operation.
-        operands: its inputs; None: an optional one that is left out.
-        output: its first result.
+    `operands`: the inputs, None for an optional one that is left out; `output`: the first result.
     """
     first, second, *_ = (operand or Tensor("", (0,), "") for operand in (*operands, None, None))
     weights = [one for place in operands_of(node).weights if (one := operands[place]) is not None]

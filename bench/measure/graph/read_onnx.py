@@ -1,12 +1,9 @@
-"""Reads the operations of an .onnx file, float or INT8 (QDQ, QOperator, dynamic), with their multiply-accumulates as
-those of a .tflite.
+"""Reads the operations of an .onnx file, float or INT8 (QDQ, QOperator, dynamic), with their multiply-accumulates.
 
 What a runtime does in one step is one operation, as it is in a .tflite: QuantizeLinear and DequantizeLinear around an
 operation, a ReLU or Clip behind it. Scales and zero points are no constants there either. A constant that is only
-turned, reshaped or widened before it is used is the constant itself.
-
-ONNX infers most types and shapes. What it does not find, behind operators of other domains or shapes that are computed,
-is seen in one inference of ONNX Runtime.
+turned, reshaped or widened before it is used is the constant itself. Types and shapes that ONNX does not infer, behind
+operators of other domains or shapes that are computed, are seen in one inference of ONNX Runtime.
 """
 
 from collections import Counter

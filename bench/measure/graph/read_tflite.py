@@ -35,10 +35,7 @@ UNPACKING = ("DEQUANTIZE", "DENSIFY")
 UNCOUNTED = ("IF", "WHILE", "RFFT2D", "STABLEHLO_DOT_GENERAL", "STABLEHLO_CONVOLUTION", "STABLEHLO_COMPOSITE")
 UNCOUNTED += ("STABLEHLO_WHILE", "STABLEHLO_CASE", "STABLEHLO_CUSTOM_CALL")
 """Operations that may multiply and are not counted, as are all custom ones that have no place above."""
-GRAPHS_INSIDE = {
-    "IF": ("thenSubgraphIndex", "elseSubgraphIndex"),
-    "WHILE": ("condSubgraphIndex", "bodySubgraphIndex"),
-}
+GRAPHS_INSIDE = {"IF": ("thenSubgraphIndex", "elseSubgraphIndex"), "WHILE": ("condSubgraphIndex", "bodySubgraphIndex")}
 OPERATION_NAMES = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}
 TYPE_NAMES = {number: name for name, number in vars(schema.TensorType).items() if isinstance(number, int)}
 
@@ -100,12 +97,7 @@ class _Reader:
 def _macs(kind: str, options: Any, operands: list[Any], weights: int, output: Tensor) -> int:
     """Multiply-accumulates; conv weights are OHWI, depthwise weights 1HWC, those in three dimensions DHWIO.
 
-    Args:
-        kind: of the operation.
-        options: its options.
-        operands: its inputs; None: an optional one that is left out.
-        weights: elements of its weights.
-        output: its first output.
+    `operands`: the inputs, None for an optional one that is left out; `weights`: elements of its weights.
     """
     match kind:
         case "MEAN":

@@ -23,7 +23,6 @@ class Sound:
 
     samples: int
     front_end: FrontEnd
-    """Settings of what the network takes."""
 
 
 @dataclass(frozen=True)
@@ -33,23 +32,13 @@ class EndToEnd:
     parts: dict[str, Figure]
     """By PARTS; "whole" is one call of all of them, not their sum."""
     front_end_share: Figure
-    """Of the whole, a fraction."""
     drop_in_milliseconds: float | None
     """Median of the drop-in's one call."""
     drop_in_over_whole: Figure | None
-    """Quotient of the drop-in's time and the whole's."""
 
 
 def measure(name: str, network: Path, drop_in: Path | None, sound: Sound, *, seconds: float, cpu: str) -> EndToEnd:
-    """Time a network with its front-end, and its drop-in.
-
-    Args:
-        name: of the network, for the paths of the figures.
-        network: .tflite or .onnx.
-        drop_in: its drop-in, where it has one.
-        sound: what one inference hears.
-        seconds: to spend.
-        cpu: this machine's processor, for the source of the figures.
+    """Time a network, `name` in the paths of the figures, with its front-end, and its drop-in where it has one.
 
     Raises:
         UserError: a file that does not load, or takes something else than the front-end gives.

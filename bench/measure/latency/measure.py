@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from bench.measure import environments as other_runtimes
 from bench.measure.figure import MEASURED, Figure, Origin, path_of
-from bench.measure.latency import end_to_end, profile_onnx, profile_tflite, rounds, start, variants
+from bench.measure.latency import end_to_end, profile, rounds, start, variants
 from bench.measure.latency.end_to_end import EndToEnd, Sound
 from bench.measure.latency.profile import Profile
 from bench.measure.latency.rounds import LEAST_ROUNDS, Latency, Timing, interleaved
@@ -32,16 +32,15 @@ class TimedVariant(Variant):
     """One file in one way, and what it takes."""
 
     runtime: str
-    """Runtime and kernel family."""
     median: Figure
     p95: Figure
     """Without a number after too few runs, as the next."""
     p99: Figure
     drift: float
-    """Median of the later half of the runs over that of the earlier: 1 on a machine that did not change."""
+    """Median of the later half of the runs over that of the earlier."""
     runs: int
     converged: bool
-    """Whether the median is known as exactly as `max_rel_ci` and `max_drift` ask."""
+    """Whether `max_rel_ci` and `max_drift` are kept."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,6 @@ class Ratio:
 
     variant: Variant
     reference: str
-    """File name of the float twin."""
     quotient: Figure
 
 
@@ -63,7 +61,6 @@ class FirstInference:
     loading: Figure
     """From the path to allocated tensors."""
     first: Figure
-    """The first inference."""
     processes: int
 
 
@@ -72,7 +69,7 @@ class Latencies:
     """How fast the files are on this machine."""
 
     max_rel_ci: float
-    """Up to which half an interval, as a share of its median, a median counts as known."""
+    """Half an interval, as a share of its median, up to which a median counts as known."""
     max_drift: float
     """And up to which distance of the drift from 1."""
     seconds: float
@@ -82,13 +79,10 @@ class Latencies:
     variants: list[TimedVariant]
     ratios: list[Ratio]
     starts: dict[str, FirstInference]
-    """By file."""
+    """By file; the next by network, then by file again."""
     end_to_end: dict[str, EndToEnd]
-    """By network."""
     profiles: dict[str, Profile]
-    """By file."""
     skipped: list[Skipped]
-    """What was not timed, and why."""
 
     def usual(self, file: str) -> TimedVariant | None:
         """A file in its default kernels on one thread."""
@@ -110,7 +104,7 @@ def measure(
         files: by name, such as model.tflite or drop_in.onnx, which is the drop-in of model.onnx.
         thorough: those that are timed in all ways, profiled and timed from the waveform (where some are INT8, those);
             the others in the usual way alone. An INT8 file and the one float file of its format are twins.
-        sound: what one inference hears; none: that is not known, and the front-end is not timed.
+        sound: what one inference takes; none: that is not known, and the front-end is not timed.
         seconds: to spend; a little more where the least number of runs takes it.
         environments: folder of tflite-runtime's environment.
         cpu: this machine's processor, for the source of the figures.
@@ -181,12 +175,9 @@ def _timed(variant: Variant, latency: Latency, cpu: str) -> TimedVariant:
 
 def _start(file: str, start: Start, cpu: str) -> FirstInference:
     figure = Origin(f"latency/{path_of(file)}/start", f"{start.processes} fresh processes, one thread, {cpu}").figure
-    return FirstInference(
-        figure("importing", start.importing.value, "ms", start.importing.interval),
-        figure("loading", start.loading.value, "ms", start.loading.interval),
-        figure("first", start.first.value, "ms", start.first.interval),
-        start.processes,
-    )
+    medians = {"importing": start.importing, "loading": start.loading, "first": start.first}
+    parts = {name: figure(name, median.value, "ms", median.interval) for name, median in medians.items()}
+    return FirstInference(**parts, processes=start.processes)
 
 
 def _threads(variant: Variant) -> str:
@@ -224,16 +215,17 @@ def _twins(files: Collection[str], integer: Collection[str]) -> dict[str, str]:
 
 def _ratios(timed: Collection[Variant], twins: Mapping[str, str], timing: Timing, cpu: str) -> list[Ratio]:
     """Of every file over its float twin in the same way."""
-    both = [(one, replace(one, file=twins[one.file])) for one in timed if one.file in twins]
-    return [_ratio(one, twin, timing, cpu) for one, twin in both if twin in timed]
-
-
-def _ratio(variant: Variant, twin: Variant, timing: Timing, cpu: str) -> Ratio:
-    quotient = timing.quotient(variant.name, twin.name)
-    over = f"{path_of(variant.file)}_over_{path_of(twin.file).rpartition('/')[2]}"
-    path = "/".join(filter(None, ["latency", over, variant.way]))
-    source = f"median of paired quotients, {_threads(variant)}, {cpu}"
-    return Ratio(variant, twin.file, Figure(quotient.value, "ratio", MEASURED, source, quotient.interval, path))
+    ratios = []
+    for variant in timed:
+        twin = replace(variant, file=twins.get(variant.file, ""))
+        if twin in timed:
+            quotient = timing.quotient(variant.name, twin.name)
+            over = f"{path_of(variant.file)}_over_{path_of(twin.file).rpartition('/')[2]}"
+            path = "/".join(filter(None, ["latency", over, variant.way]))
+            source = f"median of paired quotients, {_threads(variant)}, {cpu}"
+            figure = Figure(quotient.value, "ratio", MEASURED, source, quotient.interval, path)
+            ratios.append(Ratio(variant, twin.file, figure))
+    return ratios
 
 
 def _from_the_waveform(
@@ -249,7 +241,6 @@ def _from_the_waveform(
 def _profiles(files: Mapping[str, Path], seconds: float) -> tuple[dict[str, Profile], list[Skipped]]:
     found, skipped = {}, []
     for name, path in files.items():
-        profile = profile_tflite if path.suffix == ".tflite" else profile_onnx
         try:
             found[name] = profile.measure(path, seconds / len(files))
         except UserError as error:

@@ -1,4 +1,4 @@
-"""What a sample says about a median or a percentile, whatever its distribution.
+"""Medians and percentiles of a sample with what it says about them, whatever its distribution.
 
 Between the k-th smallest and the k-th largest of n independent values lies the median of their distribution unless
 fewer than k of them fall on one of its sides: with probability 1 - 2 P(Bin(n, 1/2) < k). Source: H. A. David and H. N.

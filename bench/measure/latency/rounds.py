@@ -1,12 +1,12 @@
-"""Latencies that hold on a noisy machine: everything is timed in the same, interleaved rounds, until it is sure.
+"""Interleaved timing that holds on a noisy machine.
 
 A round times every stopwatch once, in an order drawn anew, so that slow phases of a shared machine hit all alike;
 ratios are medians over rounds of paired quotients. A stopwatch leaves the rounds when the 95 % interval of its median
-is narrow enough, or when it has used up its share of the time, which is the same for all. The interval is looked at
-seldom, after half as many rounds again each time, so that looking often does not make it look surer than it is. It
-takes rounds to be independent; where the machine slowed down for long in between they are not, so what drifted does
-not count as known, however narrow its interval. And it is of these minutes: on a shared machine the same files had
-medians an eighth apart from one run to the next, each within 1 % by its interval, and ratios within 1 %.
+is narrow enough, or when it has used up its share of the time. The interval is looked at seldom, after half as many
+rounds again each time, so that looking often does not make it look surer than it is. It takes rounds to be independent;
+where the machine slowed down for long in between they are not, so what drifted does not count as known. And it is of
+these minutes: on a shared machine the same files had medians an eighth apart from one run to the next, each within 1 %
+by its interval, and ratios within 1 %.
 """
 
 import gc
@@ -16,10 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.measure.latency import order_statistics, stopwatch
+from bench.measure.latency import order_statistics
 from bench.measure.latency.order_statistics import Median
 from bench.measure.latency.stopwatch import Stopwatch
-from deploy.runtime import Model
 
 MAX_REL_CI = 0.02
 """Half the 95 % interval of a median, as a share of it, from which on a latency counts as known."""
@@ -27,9 +26,8 @@ MAX_DRIFT = 0.05
 """How far the medians of the earlier and the later half may be apart then, as a share. Their distance has twice the
 standard error of the whole's median, 2 % where that is as MAX_REL_CI asks; this is two and a half times as much."""
 WARM_UP_RUNS = 20
-"""Times each is run before the clock counts: kernels are chosen and caches filled in the first ones."""
+"""Kernels are chosen and caches filled in the first ones."""
 WARM_UP_SECONDS = 0.3
-"""But no longer than this."""
 LEAST_ROUNDS = 60
 """Made however little time there is: enough for a 95th percentile."""
 ENOUGH_ROUNDS = 300
@@ -47,14 +45,12 @@ class Latency:
     p95: float | None
     """95th percentile; None after too few runs."""
     p99: float | None
-    """99th percentile; None after too few runs."""
     drift: float
-    """Median of the later half of the runs over that of the earlier: 1 on a machine that did not change."""
+    """Median of the later half of the runs over that of the earlier."""
     runs: int
     converged: bool
     """Whether the interval is as narrow as MAX_REL_CI asks, and the drift as small as MAX_DRIFT."""
     kernels: str
-    """Runtime and kernel family."""
 
 
 @dataclass(frozen=True)
@@ -85,24 +81,16 @@ class Timing:
         return order_statistics.median(one[:both] / other[:both])
 
 
-def measure(models: Mapping[str, Model], seconds: float) -> Timing:
-    """Time models, by name, against one another; see `interleaved`."""
-    return interleaved({name: stopwatch.of_model(model) for name, model in models.items()}, seconds)
-
-
 def interleaved(
-    stopwatches: Mapping[str, Stopwatch],
-    seconds: float,
-    least: int = LEAST_ROUNDS,
-    enough: int | None = ENOUGH_ROUNDS,
+    stopwatches: Mapping[str, Stopwatch], seconds: float, least: int = LEAST_ROUNDS, enough: int | None = ENOUGH_ROUNDS
 ) -> Timing:
     """Time all against one another, until all are sure or the time is up.
 
     Args:
         stopwatches: by name.
-        seconds: time to spend, warm-up included.
+        seconds: to spend, warm-up included.
         least: rounds that are made however long they take.
-        enough: rounds after which a stopwatch that is sure may leave; None: nobody leaves, and all have as many rounds.
+        enough: rounds after which a stopwatch that is sure may leave; None: none leaves, all have as many rounds.
     """
     start = time.perf_counter()
     generator = np.random.default_rng(0)

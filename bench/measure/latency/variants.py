@@ -1,6 +1,5 @@
 """In which ways a file is timed: with which kernels, on how many threads.
 
-A way is part of a figure's name where it is not the usual one, default kernels on one thread: built_in/2_threads.
 Built-in kernels round differently from XNNPACK: they are timed here, their answers are not judged.
 """
 
@@ -31,7 +30,7 @@ class Variant:
 
     @property
     def way(self) -> str:
-        """Empty for the usual one, else what it differs by, such as "built_in/2_threads"."""
+        """ "" for default kernels on one thread, else what differs, as in its figures' paths: "built_in/2_threads"."""
         parts = [self.kernels] if self.kernels != "default" else []
         return "/".join([*parts, *([f"{self.threads}_threads"] if self.threads != 1 else [])])
 
@@ -51,14 +50,7 @@ class Skipped:
 def variants(
     files: Collection[str], thorough: Collection[str], threads: Sequence[int], tflite_runtime: bool
 ) -> list[Variant]:
-    """Every file in the usual way, and the thorough ones in all ways that there are for them.
-
-    Args:
-        files: names.
-        thorough: those of them that are timed in all ways.
-        threads: numbers of threads to try.
-        tflite_runtime: whether it is there.
-    """
+    """Every file in the usual way, and the thorough ones in all ways that there are for them."""
     kernels: list[Kernels] = ["default", "built_in", *(["tflite_runtime"] if tflite_runtime else [])]
     return [
         Variant(file, one, count)
@@ -73,11 +65,7 @@ def opened(
 ) -> tuple[dict[str, Stopwatch], list[Skipped]]:
     """Stopwatches by the variant's name, and what does not run.
 
-    Args:
-        asked: the variants.
-        files: paths by name.
-        python: of tflite-runtime's environment.
-        open_: what the processes of tflite-runtime end with.
+    `python` is that of tflite-runtime's environment; `open_` ends its processes.
 
     Raises:
         UserError: a file that does not load in the usual way.

@@ -1,14 +1,16 @@
-"""How well the files answer: part by part with intervals, class against class, and clip by clip in two files."""
+"""Accuracy: part by part with intervals, class against class, clip by clip in two files, and against MACs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from bench.measure.accuracy import pairs
 from bench.measure.accuracy.findings import PartAccuracy
+from bench.measure.figure import QUOTED, Provenance
 from bench.report.plots.bars import Bar, bars
 from bench.report.plots.canvas import Canvas, Margins, Scale, fitted
-from bench.report.words import interval, percent
+from bench.report.words import interval, percent, short
 
 HEARD, NOT_HEARD = "heard in training", "not heard in training"
 ROW, LEFT = 27, 118
@@ -19,6 +21,27 @@ MOST_CLASSES = 16
 """More do not fit beside one another on a phone; the list of the commonest confusions stands alone then."""
 HEIGHT = 300
 """Pixels of the picture of margins."""
+CHART, NARROW = 330, 270
+"""Pixels of the chart: its height, and its width on a phone, at which labels are kept apart."""
+RIGHT_END = 1.15e8
+"""Where the axis ends; a full PaSST lies far beyond."""
+AROUND = (
+    (0, -13),
+    (0, 13),
+    (13, 0),
+    (-13, 0),
+    (11, -11),
+    (-11, -11),
+    (11, 11),
+    (-11, 11),
+    (0, -25),
+    (0, 25),
+    (25, 0),
+    (-25, 0),
+)
+"""Where a point's number may stand, pixels right and down of it, best first."""
+APART = 14
+"""Least distance between two labels' middles, or of a label from another point, pixels."""
 
 
 def parts(
@@ -29,11 +52,7 @@ def parts(
 ) -> Markup:
     """Draw the macro accuracy of parts of the test clips, with intervals, and the float twin as a mark.
 
-    Args:
-        kind: of the parts, for the title: device, class or city.
-        found: by name.
-        reference: the same of the float twin.
-        heard: names that the model heard in training, which stand first; none: not told apart.
+    `heard`: names of the training split, which stand first; None: not told apart.
     """
     names = list(found) if heard is None else sorted(found, key=lambda name: name not in heard)
     rows = []
@@ -98,9 +117,7 @@ def margins(found: pairs.Margins, first: str, second: str) -> Markup:
     values = [*found.first, *found.second, -1, 1]
     scale = Scale(min(values), max(values))
     canvas = Canvas(
-        f"Margin of the true class in {first} against {second}",
-        HEIGHT,
-        Margins(left=44, right=8, top=6, bottom=42),
+        f"Margin of the true class in {first} against {second}", HEIGHT, Margins(left=44, right=8, top=6, bottom=42)
     )
     for tick in scale.ticks(6):
         kind = "zero" if tick == 0 else "grid"
@@ -117,3 +134,89 @@ def margins(found: pairs.Margins, first: str, second: str) -> Markup:
         if places:
             canvas.dots(places, kind)
     return canvas.markup()
+
+
+@dataclass(frozen=True)
+class Point:
+    """One model."""
+
+    name: str
+    macs: float
+    accuracy: float
+    kind: str = "published"
+    """Class of style.css."""
+    provenance: Provenance = QUOTED
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What the picture shows."""
+
+    own: Sequence[Point]
+    published: Sequence[Point]
+    lines: Mapping[str, float]
+    """Accuracies of models whose cost is unknown or off the axis, by name."""
+    at: Mapping[str, float]
+    """MACs of models whose accuracy is unknown, by name."""
+    limit: float
+
+
+def accuracy_against_macs(chart: Chart) -> Markup:
+    """Draw the chart."""
+    points = [*chart.own, *chart.published]
+    accuracies = [point.accuracy for point in points] + list(chart.lines.values())
+    costs = [max(1.0, macs) for macs in (*(point.macs for point in chart.own), *chart.at.values())]
+    across = Scale(min([8e5, *(0.6 * macs for macs in costs)]), max([RIGHT_END, *(1.3 * macs for macs in costs)]), True)
+    up = Scale(max(0.0, min(accuracies) - 0.05), min(1.0, max(accuracies) + 0.06))
+    canvas = Canvas("Macro accuracy against multiply-accumulates", CHART, Margins(left=50, right=12, top=8, bottom=46))
+    for tick in up.ticks(6):
+        y = CHART * (1 - up(tick))
+        canvas.line(0, y, 1, y, "grid")
+        canvas.text(0, y, percent(tick, 0), "tick", anchor="end", right=-8)
+    for tick in across.ticks():
+        canvas.line(across(tick), 0, across(tick), CHART, "grid")
+        canvas.text(across(tick), CHART + 14, short(tick), "tick", anchor="middle")
+    canvas.text(0.5, CHART + 34, "multiply-accumulates for one second of sound", "tick", anchor="middle")
+    canvas.line(across(chart.limit), 0, across(chart.limit), CHART, "limit")
+    canvas.text(across(chart.limit), CHART - 10, "limit", "bad", right=6)
+    for name, accuracy in chart.lines.items():
+        y = CHART * (1 - up(accuracy))
+        canvas.line(0, y, 1, y, "level")
+        canvas.text(0, y - 9, f"{name} {percent(accuracy)}", "faint", right=6)
+    for name, macs in chart.at.items():
+        x = across(macs)
+        canvas.line(x, 0, x, CHART, "level")
+        anchor, right = ("end", -6) if x > 0.5 else ("start", 6)
+        canvas.text(x, 10, f"{name}, {short(macs)} MACs", "over", anchor=anchor, right=right)
+    places = [(across(point.macs), CHART * (1 - up(point.accuracy))) for point in points]
+    behind = list(zip(chart.published, places[len(chart.own) :], strict=True))
+    for number, (point, (x, y)) in enumerate(behind, start=1):
+        canvas.circle(x, y, 4.5, "published", hint=f"{number}. {_described(point)}")
+    for number, ((_, (x, y)), (right, down)) in enumerate(zip(behind, _apart(places, len(chart.own)), strict=True), 1):
+        canvas.text(x, y + down, str(number), "faint over", anchor="middle", right=right)
+    for point, (x, y) in reversed(list(zip(chart.own, places, strict=False))):  # the first on top
+        canvas.circle(x, y, 6.5, f"own {point.kind}", hint=_described(point))
+    return canvas.markup()
+
+
+def _described(point: Point) -> str:
+    return f"{point.name}: {percent(point.accuracy)}, {short(point.macs)} MACs"
+
+
+def _apart(places: Sequence[tuple[float, float]], first: int) -> list[tuple[float, float]]:
+    """For each place from `first` on, where its label stands: where it hits no point and no label before it."""
+    points = [(NARROW * x, y) for x, y in places]
+    labels: list[tuple[float, float]] = []
+    chosen = []
+    for x, y in points[first:]:
+
+        def room(offset: tuple[float, float], x: float = x, y: float = y) -> float:
+            spots = [other for other in points if other != (x, y)] + labels
+            nearest = min((max(abs(x + offset[0] - a), abs(y + offset[1] - b)) for a, b in spots), default=APART)
+            inside = 0 <= x + offset[0] <= NARROW and 0 <= y + offset[1] <= CHART
+            return min(nearest, APART) if inside else -1
+
+        best = max(AROUND, key=room)  # the first of equals: the nearest
+        labels.append((x + best[0], y + best[1]))
+        chosen.append(best)
+    return chosen

@@ -1,4 +1,4 @@
-"""Horizontal bars, a row each: the shape of most pictures of the page, and bars that are sums of parts."""
+"""Horizontal bars, a row each, and stacked bars."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ from bench.report.words import percent
 ROW, THICK, HEADING = 26, 15, 24
 """Pixels: from bar to bar, of a bar, and of a heading between bars."""
 STACK_ROW, STACK_THICK = 42, 16
-"""Pixels."""
 COLOURS = 8
 """Classes part-0 to part-7 of style.css."""
 
@@ -27,11 +26,11 @@ class Bar:
     kind: str
     """Class of style.css: int8, float, unseen or drop-in."""
     span: tuple[float, float] | None = None
-    """Interval or percentile range, drawn as a line over the bar."""
+    """Interval or percentile range, drawn as a line."""
     tick: float | None = None
-    """A second value to compare with, drawn as a mark."""
+    """A second value, drawn as a mark."""
     estimated: bool = False
-    """Drawn hollow, its span as a hatched band around a mark: nobody measured it."""
+    """Drawn hollow, its span as a hatched band around a mark."""
     hint: str = ""
     heading: str = ""
     """Written above the first bar of several that share it."""
@@ -47,16 +46,9 @@ def bars(
     left: int = 118,
     right: int = 66,
 ) -> Markup:
-    """The picture.
+    """Draw rows from top to bottom; below them the ticks of `scale`, as `write` writes them, and the words of `axis`.
 
-    Args:
-        title: what a screen reader says of the picture.
-        rows: from top to bottom.
-        scale: of the values; its ticks are written below.
-        write: a tick as text.
-        axis: words below the ticks.
-        left: pixels for the names.
-        right: pixels for the values.
+    `left` and `right`: pixels for the names and the values.
     """
     places, y, heading = [], 0.0, ""
     for row in rows:
@@ -108,13 +100,11 @@ class Stack:
 
     name: str
     parts: Mapping[str, float]
-    """In the order in which they are drawn."""
     text: str
-    """Written behind the bar."""
 
 
 def stacked(title: str, rows: Sequence[Stack]) -> Markup:
-    """The picture; equal names of parts have equal colours, numbered as in `colours`."""
+    """Draw stacked bars; equal names of parts have equal colours, numbered as in `colours`."""
     colour = colours(rows)
     longest = max((sum(row.parts.values()) for row in rows), default=0) or 1
     canvas = Canvas(title, STACK_ROW * len(rows), Margins(left=1, right=74, top=2, bottom=2))

@@ -1,8 +1,8 @@
 """A picture that is as wide as its place on the page: across in fractions of the plot, down in pixels.
 
 A drawing with a viewBox shrinks its words with it, to five pixels on a phone. Here positions across are per cent of the
-plot's width, which the browser works out, and words keep their size on every screen. Labels stand outside of the plot,
-in margins that style.css keeps free. Colours are classes of style.css, so that they follow light and dark.
+plot's width, and words keep their size on every screen. Labels stand outside of the plot, in margins that style.css
+keeps free. Colours are classes of style.css, so that they follow light and dark.
 """
 
 import math

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.measure.accuracy import findings, moments, pairs
+from bench.measure.accuracy import findings, pairs
 from bench.measure.accuracy.answers import Answers, answers, as_logits
 from bench.measure.figure import figures, path_of
 from bench.measure.records import decode, encode
@@ -114,7 +114,7 @@ def test_a_pair_by_hand() -> None:
     clips = clips_of(label, moment, np.zeros((6, 3), np.float32))
     first, second = logits_of(np.array([0, 1, 1, 1, 2, 0])), logits_of(np.array([0, 0, 1, 0, 1, 0]), 3.0)
     logits = {"i.onnx": first, "f.onnx": second}
-    sums = moments.summed(logits, clips.label, clips.moment)
+    sums = pairs.summed(logits, clips.label, clips.moment)
     found = pairs.compared(
         "i.onnx", "f.onnx", {name: Answers(one) for name, one in logits.items()}, sums, clips=clips, source="clips"
     )
@@ -131,6 +131,10 @@ def test_a_pair_by_hand() -> None:
     assert other.exact is None
 
 
+def gap_of(sums: pairs.ClusterSums) -> pairs.Difference:
+    return pairs.difference(sums, "f", sums, "s")
+
+
 @pytest.mark.parametrize(
     ("places", "least"),
     [
@@ -142,7 +146,7 @@ def test_the_paired_interval_holds_the_true_difference_as_often_as_it_says(place
     held = 0
     for seed in range(100):
         label, moment, logits = drawn(seed, (0.6, 0.5), places)
-        low, high = moments.summed(logits, label, moment).difference("f", "s").macro_interval or (0, 0)
+        low, high = gap_of(pairs.summed(logits, label, moment)).macro_interval or (0, 0)
         held += low <= 0.1 <= high
     assert least <= held <= 100
 
@@ -150,10 +154,8 @@ def test_the_paired_interval_holds_the_true_difference_as_often_as_it_says(place
 def test_clips_of_one_moment_make_mcnemar_sure_but_not_the_bootstrap() -> None:
     label, moment, logits = drawn(0, (0.58, 0.52))
     nine = [np.repeat(values, 9, axis=0) for values in (label, moment)]  # the same sound by nine devices
-    once = moments.summed(logits, label, moment).difference("f", "s")
-    often = moments.summed({name: np.repeat(one, 9, axis=0) for name, one in logits.items()}, *nine).difference(
-        "f", "s"
-    )
+    once = gap_of(pairs.summed(logits, label, moment))
+    often = gap_of(pairs.summed({name: np.repeat(one, 9, axis=0) for name, one in logits.items()}, *nine))
     assert often.macro_interval == pytest.approx(once.macro_interval)
     assert often.log_loss_interval == pytest.approx(once.log_loss_interval)
     first, second = (logits[name].argmax(axis=1) == label for name in "fs")
@@ -164,16 +166,16 @@ def test_clips_of_one_moment_make_mcnemar_sure_but_not_the_bootstrap() -> None:
 
 def test_sums_by_moment_give_the_scores_and_survive_the_report() -> None:
     label, moment, logits = drawn(3, (0.7, 0.4))
-    sums = moments.summed(logits, label, moment)
-    again = decode(encode(sums), moments.ClusterSums)
+    sums = pairs.summed(logits, label, moment)
+    again = decode(encode(sums), pairs.ClusterSums)
     for file, one in logits.items():
         correct, loss = one.argmax(axis=1) == label, metrics.losses(one, label)
         part = metrics.score_part(correct, loss, label, moment, 3)
         assert sums.whole(file) == pytest.approx((part.macro, part.log_loss))
-        nothing = moments.difference(again, file, again, file)
+        nothing = pairs.difference(again, file, again, file)
         assert (nothing.macro, nothing.macro_interval, nothing.log_loss_interval) == (0, (0, 0), (0, 0))
-        perfect = moments.ClusterSums(sums.label, sums.clips, {"p": sums.clips}, {"p": [0.0] * 120})
-        gap = moments.difference(perfect, "p", again, file)  # against a constant its own interval, turned round
+        perfect = pairs.ClusterSums(sums.label, sums.clips, {"p": sums.clips}, {"p": [0.0] * 120})
+        gap = pairs.difference(perfect, "p", again, file)  # against a constant its own interval, turned round
         spread = np.sqrt(40 / 39)
         own = [part.macro + spread * (end - part.macro) for end in part.interval or ()]
         assert gap.macro_interval == pytest.approx((1 - own[1], 1 - own[0]))

@@ -16,7 +16,7 @@ from bench.boards.device.result import TargetResult
 from bench.measure import records, subject
 from bench.measure.energy.meter import Phase
 from bench.measure.figure import QUOTED, Figure, path_of
-from bench.report import assemble, document, page
+from bench.report import document, page
 from bench.report.document import Report
 from tests.support import tiny_results
 from tests.support.tiny_report import edited
@@ -172,7 +172,7 @@ def test_targets_of_these_very_files_join_the_report(
     assert second.made == first.made  # this machine was not measured again
     assert [one.target for one in second.targets] == ["old", "pi4"]
     assert second.figures["target/pi4/tflite/float/instructions"].provenance == "measured"
-    assert assemble.with_targets(second, []) == assemble.with_targets(first, [])
+    assert replace(second, targets=[]) == replace(first, targets=[])
     assert judge(run, "--out", out, "--target", "pi4", "--data", judged / "data.h5") == 0
     assert report(out).answered is not None  # data that the report did not know: made again
     (out / "targets/old.json").write_text("{")

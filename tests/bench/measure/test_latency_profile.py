@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from bench.measure.graph import cost
 from bench.measure.graph.graph import Graph, Key, Operation
 from bench.measure.graph.read_tflite import read_tflite
-from bench.measure.latency import profile_onnx, profile_tflite
+from bench.measure.latency import profile as profiles
 from bench.measure.latency.profile import Profile, Step
 from deploy import runtime
 from tests.support import tiny_models
@@ -34,7 +34,7 @@ def test_a_prefix_gives_what_the_whole_computes_by_then(tflite: Path) -> None:
     expected = {graph.tensors[key].name: whole.get_tensor(key) for key in range(len(graph.tensors))}
     live = [["image"], ["padded"], ["first"], ["first", "second"], ["added"], ["last"], ["logits"]]
     for count, names in enumerate(live):
-        cut = profile_tflite.cut(content, graph, count)
+        cut = profiles.cut(content, graph, count)
         assert len(read_tflite(cut).operations) == count
         interpreter, _ = runtime.tflite_interpreter(tflite, kernels="built-in", content=cut)
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], raw)
@@ -64,21 +64,21 @@ def test_nothing_is_cut_between_what_is_fused(
     operations: list[tuple[str, list[Key], Key]], cuts: list[int], live: list[Key]
 ) -> None:
     graph = Graph({}, tuple(operation(*one) for one in operations), (0,), (9,))
-    assert profile_tflite.cuts(graph) == cuts
-    assert list(profile_tflite.live(graph, 3)) == live
+    assert profiles.cuts(graph) == cuts
+    assert list(profiles.live(graph, 3)) == live
 
 
 def test_steps_of_a_tflite_hold_every_layer_once(tflite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    profile, layers = profile_tflite.measure(tflite, seconds=0.0), cost.read(tflite).layers
+    profile, layers = profiles.measure(tflite, seconds=0.0), cost.read(tflite).layers
     assert [step.layers for step in profile.steps] == [[0, 1], [2], [3], [4], [5]]
     assert [step.name for step in profile.steps] == ["first", "second", "added", "last", "logits"]
     assert [layers[step.layers[-1]].name for step in profile.steps] == [step.name for step in profile.steps]
-    assert profile.runs == profile_tflite.LEAST_ROUNDS
+    assert profile.runs == profiles.LEAST_ROUNDS
     assert profile.call is not None
     assert profile.call > 0
-    monkeypatch.setattr(profile_tflite, "MOST_BYTES", 10)
+    monkeypatch.setattr(profiles, "MOST_BYTES", 10)
     with pytest.raises(UserError, match=r"model\.tflite: 6 prefixes of [\d,]+ bytes take too much memory"):
-        profile_tflite.measure(tflite, seconds=0.0)
+        profiles.measure(tflite, seconds=0.0)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_profile_adds_up_or_not(steps: list[float], whole: float, noise: float
 @pytest.mark.parametrize("integer", [False, True])
 def test_nodes_of_onnx_runtime_are_joined_with_layers(tmp_path: Path, integer: bool) -> None:
     write_onnx(path := tmp_path / "model.onnx", integer)
-    profile, layers = profile_onnx.measure(path, seconds=0.0), cost.read(path).layers
+    profile, layers = profiles.measure(path, seconds=0.0), cost.read(path).layers
     joined = [place for step in profile.steps for place in step.layers]
     assert set(joined) == set(range(len(layers)))
     assert [layer.operation for layer in layers if layer.macs] == ["Conv", "Conv", "GlobalAveragePool"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench.measure.accuracy.findings import Accuracy
-from bench.measure.accuracy.moments import ClusterSums
+from bench.measure.accuracy.pairs import ClusterSums
 from bench.measure.compliance.findings import Violation
 from bench.report import compare as reports
 from bench.report.changes import DEFAULT, IMPROVEMENT, NOT_COMPARED, REGRESSION, SAME, Tolerance, apart

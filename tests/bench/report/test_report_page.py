@@ -17,9 +17,9 @@ from bench.measure.figure import MEASURED, Figure
 from bench.measure.latency.profile import Profile, Step
 from bench.report import page, views, words
 from bench.report.document import Report
-from bench.report.plots import macs
+from bench.report.plots import accuracy as plots
 from bench.report.plots.canvas import Scale, fitted
-from bench.report.plots.operations import profile
+from bench.report.plots.costs import profile
 from tests.support import tiny_report
 from tests.support.tiny_report import edited
 
@@ -210,8 +210,8 @@ def test_long_names_are_cut_to_their_margin() -> None:
 def test_numbers_of_published_systems_stand_apart() -> None:
     chart = views.on_the_map(tiny_report.run())
     places = [(0.3, 100.0), (0.31, 101.0), (0.3, 100.0), (0.32, 104.0), (0.9, 20.0)]
-    offsets = macs._apart(places, 0)
-    labels = [(macs.NARROW * x + right, y + down) for (x, y), (right, down) in zip(places, offsets, strict=True)]
+    offsets = plots._apart(places, 0)
+    labels = [(plots.NARROW * x + right, y + down) for (x, y), (right, down) in zip(places, offsets, strict=True)]
     for place, one in enumerate(labels):
         for other in labels[:place]:
             assert max(abs(one[0] - other[0]), abs(one[1] - other[1])) >= 11
