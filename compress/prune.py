@@ -29,9 +29,8 @@ from tinyasc.runs.setup import ComputeConfig
 from train.data.augment import AugmentConfig
 from train.data.selection import ExamplesConfig
 from train.fit.config import FitConfig
-from train.fit.float_stage import train_float
 from train.fit.history import RECIPE
-from train.fit.stage import Job
+from train.fit.stage import Job, train_float
 from train.fit.task import partial_of
 from train.targets import objectives
 from train.targets.distillation import DistillationConfig

@@ -68,7 +68,6 @@ def import_checkpoint(
     names: list[str] = labels or [*dcase.SCENES]
     if len(set(names)) != n_classes or len(names) != n_classes:
         raise UserError(f"{checkpoint} tells {n_classes} classes apart: name each of them with --labels")
-    size = SIZES[form]
     mel = MEL_CONFIGS[form]
     card = ModelCard(
         stage="student",
@@ -76,7 +75,7 @@ def import_checkpoint(
         config=models.resolve(arch, config),
         mel=asdict(mel),
         labels=names,
-        cost=cost.measure(network, (1, 1, *front_end.shape(mel, size.samples))).to_dict(),
+        cost=cost.measure(network, (1, 1, *front_end.shape(mel, SIZES[form].samples))).to_dict(),
         accuracy={},
         # what it was trained on is not in the file
         data={
@@ -98,12 +97,7 @@ def import_checkpoint(
 
 
 def _rebuild(found: dict[str, Tensor], form: str, path: Path) -> tuple[nn.Module, dict[str, Any], int]:
-    """The network that holds the tensors of a checkpoint, its settings, and its number of classes.
-
-    Args:
-        found: tensors by the names of the published format.
-        form: cp_mobile or baseline_2024, which decides about strides and front-end.
-        path: of the checkpoint, for errors.
+    """The network that holds the tensors of a checkpoint of a published form, its settings, and its number of classes.
 
     Raises:
         UserError: a tensor is missing, unknown, or of another shape than its neighbours ask for.

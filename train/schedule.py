@@ -110,13 +110,7 @@ def _span(begin: float, end: float) -> str:
 
 
 def draw(fit: FitConfig, steps_per_epoch: float, title: str) -> Figure:
-    """Learning rate on a linear axis, and beside it on a logarithmic one where its range needs that.
-
-    Args:
-        fit: length, highest rate and schedule.
-        steps_per_epoch: updates of the weights in an epoch.
-        title: above it.
-    """
+    """Draw the learning rate on a linear axis, and beside it on a logarithmic one where its range needs that."""
     epochs = [fit.epochs * point / POINTS for point in range(POINTS + 1)]
     rates = [fit.learning_rate * factor(fit.schedule, epoch, steps_per_epoch, fit.epochs) for epoch in epochs]
     highest = max(rates)

@@ -25,8 +25,7 @@ from tinyasc.weights import locate
 from train.data.augment import AugmentConfig
 from train.data.selection import ExamplesConfig
 from train.fit.config import FitConfig
-from train.fit.float_stage import objective_of, open_training, train_float
-from train.fit.stage import Job
+from train.fit.stage import Job, objective_of, open_training, train_float
 from train.targets import stored
 from train.targets.adversarial import OFF, AdversarialConfig
 

@@ -19,7 +19,7 @@ from tinyasc.runs import trained
 from tinyasc.runs.scores import predict
 from train.compare import compare
 from train.evaluate import evaluate
-from train.fit import float_stage
+from train.fit import stage
 from train.student import train_student
 from train.targets import stored
 from train.teacher import train_teacher
@@ -119,7 +119,7 @@ def test_student_learns_and_the_same_seed_gives_the_same_bytes(folder, capsys):
 
 
 def test_answers_that_are_not_finite_are_refused_in_one_line(folder, capfd, monkeypatch):
-    monkeypatch.setattr(float_stage, "predict", lambda network, mel, clips, indices: np.full((len(indices), 2), np.inf))
+    monkeypatch.setattr(stage, "predict", lambda network, mel, clips, indices: np.full((len(indices), 2), np.inf))
     one = ["--fit.epochs", "1", "--fit.schedule", "[]"]
     assert recipe.run(train_student, arguments(folder, "student", "wild", *one)) == 1
     said = capfd.readouterr().err.strip().splitlines()[-1]

@@ -9,8 +9,7 @@ import torch
 from tinyasc import recipe
 from tinyasc.clips import Clips
 from tinyasc.mel import MelConfig
-from train.preview import PREVIEWS, chosen, preview, rows
-from train.report.preview_picture import loudest_moment
+from train.preview import PREVIEWS, chosen, loudest_moment, preview, rows
 
 
 @pytest.fixture

@@ -24,14 +24,9 @@ FEW = 10
 
 
 def predict(model: nn.Module, mel: FrontEnd, clips: Clips, indices: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
-    """Compute the logits of some clips: float32 (n, K), in the order of `indices`.
+    """Compute the logits of clips: float32 (n, K), in the order of `indices` int64 (n,).
 
-    Args:
-        model: (B, 1, F, T) -> (B, K); runs in eval mode and is left in the mode it was in.
-        mel: settings of the model's front-end.
-        clips: the data set.
-        indices: int64 (n,), the clips wanted.
-        batch_size: clips at a time.
+    The model, (B, 1, F, T) -> (B, K), runs in eval mode and is left in the mode it was in; `mel` is its front end.
     """
     device = next(model.parameters()).device
     features = front_end(mel).to(device)

@@ -69,10 +69,6 @@ class _Autocast(MixedPrecision):
 def setup_fabric(compute: ComputeConfig, seed: int = 0) -> Fabric:
     """Choose where to compute and make torch repeatable there. Call once, before any work.
 
-    Args:
-        compute: what computes, and how; the threads are part of a recipe.
-        seed: what the command will draw from.
-
     Returns:
         Fabric, whose `device` holds from now on; further processes start later (`launch`).
 

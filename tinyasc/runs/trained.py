@@ -31,12 +31,8 @@ def save_state(path: Path, state: Mapping[str, Tensor]) -> None:
 def load(run: Path, *stages: str) -> tuple[nn.Module, FrontEnd, ModelCard]:
     """The network of a run on the CPU in eval mode, the settings of its front-end, and its card.
 
-    Args:
-        run: a teacher or student run folder.
-        *stages: of which the run must be one, if it matters.
-
     Raises:
-        UserError: no such run, files that its card does not vouch for, or a run that holds no float network.
+        UserError: no such run or none of `stages`, files that its card does not vouch for, or no float network in it.
     """
     card = artifact.load_card(run, *stages)
     if card.architecture == ENSEMBLE:
@@ -49,11 +45,7 @@ def load(run: Path, *stages: str) -> tuple[nn.Module, FrontEnd, ModelCard]:
 
 
 def check_fits(card: ModelCard, clips: Clips) -> None:
-    """Check that a run names the classes of a data set, in their order, and takes sound of its rate.
-
-    Raises:
-        UserError: it does not.
-    """
+    """Raise UserError unless a run names a data set's classes, in their order, and takes sound of its rate."""
     _check_labels(card, clips)
     rate = (card.config if card.mel is None else card.mel).get("sample_rate", clips.sample_rate)
     if rate != clips.sample_rate:
@@ -71,13 +63,9 @@ def _check_labels(card: ModelCard, clips: Clips) -> None:
 
 
 def check_data(card: ModelCard, run: Path, clips: Clips, subset: str) -> None:
-    """A student is trained further on what it was trained on; of an imported one that is not known.
+    """Check that the student at `run` is trained further on the clips it was trained on.
 
-    Args:
-        card: of the student.
-        run: its folder.
-        clips: the data set to train on.
-        subset: the clips of it.
+    Of an imported one they are not known, which is printed.
 
     Raises:
         UserError: it was trained on other clips, or knows other classes.

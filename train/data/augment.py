@@ -55,15 +55,10 @@ class Augmenter:
         sample_rate: int,
         cached: bool = False,
     ) -> None:
-        """Read what the changes need, e.g. the impulse responses.
+        """Read what the changes need, e.g. the impulse responses; sample_rate in Hz.
 
-        Args:
-            config: the changes.
-            front_end: settings of the spectrograms; none for networks that take the waveform.
-            devices: names of the data set's devices.
-            sample_rate: of its clips, Hz.
-            cached: the features are computed once and kept. Then no change of the waveform is possible, and time_roll
-                becomes a roll of the features by whole frames.
+        Of cached features, computed once and kept, no change of the waveform is possible; time_roll becomes a roll of
+        the features by whole frames.
 
         Raises:
             UserError: the changes do not fit the data set, the front end or one another.
@@ -83,14 +78,9 @@ class Augmenter:
         self._augmentations = [kind(config, Context(front_end, devices, sample_rate)) for kind in kinds]
 
     def waveform(self, waveform: Tensor, device: Tensor) -> Tensor:
-        """Change the sound; `waveform` itself where nothing does.
+        """Change the sound (B, S); `waveform` itself where nothing does. The result is not clipped to full scale.
 
-        Args:
-            waveform: float (B, S).
-            device: int64 (B,), on the CPU, the clips' recording devices.
-
-        Returns:
-            (B, S), not clipped to full scale.
+        `device` int64 (B,), on the CPU, are the clips' recording devices.
         """
         for augmentation in self._augmentations:
             if isinstance(augmentation, WaveformAugmentation):
@@ -108,14 +98,7 @@ class Augmenter:
         return edges
 
     def features(self, features: Tensor) -> tuple[Tensor, Mix]:
-        """Change the features, and mix those of different clips.
-
-        Args:
-            features: (B, 1, F, T), left as they are.
-
-        Returns:
-            The changed features, and the mix that their targets need too.
-        """
+        """Change features (B, 1, F, T) and mix those of different clips; also the mix that their targets need too."""
         mix = Mix()
         for augmentation in self._augmentations:
             if isinstance(augmentation, SpectrogramAugmentation):

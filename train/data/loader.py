@@ -72,8 +72,7 @@ class Batches:
             processes: how many share every step.
 
         Raises:
-            UserError: there are no such clips, they have no labels, they cannot be shared out, or sound is to be kept
-                that the cache never reads.
+            UserError: such clips, labels or shares do not exist, or sound is to be kept that the cache never reads.
         """
         if keep_waveform and examples.cache:
             raise UserError("cache keeps spectrograms, and this training needs the sound as well: take cache false")
@@ -119,12 +118,8 @@ class Batches:
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """Compute the batches of epoch number `epoch`, from 0, that are this process's: `parts` for each step.
 
-        Nothing random is drawn before a batch is asked for, so one may begin amid an epoch with torch's random state
-        as it was there.
-
-        Args:
-            epoch: its number.
-            first_step: the steps before it are left out.
+        Nothing random is drawn before a batch is asked for, so one may begin at `first_step`, amid an epoch, with
+        torch's random state as it was there.
         """
         self.prepare()
         windows = self.slicing.epoch(epoch)  # which clips, where their windows begin, in the epoch's order

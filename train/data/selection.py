@@ -43,12 +43,7 @@ class ExamplesConfig:
 
 
 def train_val_split(clips: Clips, examples: ExamplesConfig, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Select the clips that a run trains on, and those it holds out: int64 (n,) each, ascending.
-
-    Args:
-        clips: the data set.
-        examples: which of its clips.
-        seed: of what is held out.
+    """Select the clips that a run trains on, and those it holds out by the seed: int64 (n,) each, ascending.
 
     Raises:
         UserError: there are no such clips, they have no labels, or none can be held out.
@@ -61,16 +56,11 @@ def train_val_split(clips: Clips, examples: ExamplesConfig, seed: int) -> tuple[
 def hold_out(clips: Clips, indices: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Hold out some places of each label, drawn from the seed: no network can know one by heart, as in TAU's own split.
 
-    A place is TAU's city and location; where a file's name does not tell it, its recording.
-
-    Args:
-        clips: the data set.
-        indices: int64 (n,), ascending: the training clips.
-        share: of each label's places; at least one of each label is held out, and one is left.
-        seed: of the choice.
+    A place is TAU's city and location; where a file's name does not tell it, its recording. Of each label at least one
+    is held out, and one is left.
 
     Returns:
-        int64, ascending: the clips held out; none with share 0.
+        int64, ascending: those of the training clips `indices` that are held out; none with share 0.
 
     Raises:
         UserError: a label has one place only.
@@ -112,14 +102,7 @@ class Slicing:
     """The clips `indices` of a data set, one epoch after the other, all from the seed."""
 
     def __init__(self, clips: Clips, indices: np.ndarray, windows_per_recording: int, seed: int) -> None:
-        """Nothing is read.
-
-        Args:
-            clips: the data set.
-            indices: int64 (n,), ascending: the clips to use.
-            windows_per_recording: random windows of each unbroken recording in an epoch; 0: every clip once.
-            seed: of order and windows.
-        """
+        """Nothing is read; `indices` int64 (n,), ascending. Without random windows every clip comes once an epoch."""
         self.clips, self.indices, self.seed = clips, indices, seed
         self.windows_per_recording = windows_per_recording
         first, last = clips.window_range(indices)

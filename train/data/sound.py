@@ -35,7 +35,6 @@ class SoundSource(Protocol):
 
     def prepare(self) -> None:
         """Read what is kept for all batches to come."""
-        ...
 
     def read(self, starts: list[np.ndarray]) -> Iterator[Tensor]:
         """Read windows batch by batch, from their starts int64 (B,): float32 (B, S) in [-1, 1) on the device."""
@@ -43,13 +42,7 @@ class SoundSource(Protocol):
 
 
 def sound_source(clips: Clips, indices: np.ndarray, device: torch.device) -> SoundSource:
-    """The fastest source that there is room for.
-
-    Args:
-        clips: the data set.
-        indices: int64 (n,), the clips whose sound is wanted.
-        device: where it is wanted.
-    """
+    """The fastest source of the clips `indices` int64 (n,) that there is room for on `device`."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         needed = 2 * len(indices) * clips.samples

@@ -25,9 +25,7 @@ class Checkpoints:
     """The two latest checkpoints of an unfinished run."""
 
     def __init__(self, folder: Path) -> None:
-        """Args:
-        folder: of the unfinished run; made with the first checkpoint.
-        """
+        """Nothing is written yet; `folder` is made with the first checkpoint."""
         self.folder = folder
         self.newest, self.before = folder / "checkpoint.pt", folder / "checkpoint_before.pt"
         self._new = folder / "checkpoint.new"  # whole; it is there between the renames of a save

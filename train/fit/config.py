@@ -128,13 +128,11 @@ class FitConfig:
 
 
 class Stretch(NamedTuple):
-    """A phase, or one cosine of it, at its place in a run."""
+    """A phase, or one cosine of it, at its place in a run: `begin` and `end` in epochs."""
 
     shape: Shape
     begin: float
-    """Epochs."""
     end: float
-    """Epochs."""
     first: float
     """Level where it sets out; an exponential one sets out from wherever its formula says."""
     last: float
@@ -153,11 +151,7 @@ class Stretch(NamedTuple):
 
 
 def check(schedule: Sequence[Phase]) -> None:
-    """Whether phases make a schedule.
-
-    Raises:
-        UserError: one without a length is not the last.
-    """
+    """Raise UserError where a phase without a length is not the last."""
     for number, phase in enumerate(schedule[:-1], 1):
         if phase.open:
             raise UserError(
@@ -167,13 +161,7 @@ def check(schedule: Sequence[Phase]) -> None:
 
 
 def stretches(schedule: Sequence[Phase], steps_per_epoch: float, epochs: float) -> Iterator[Stretch]:
-    """The phases at their places, restarted cosines one by one; the last need not end where the run does.
-
-    Args:
-        schedule: the phases (`check`).
-        steps_per_epoch: updates of the weights in an epoch.
-        epochs: length of the run.
-    """
+    """Yield checked phases at their places, restarted cosines one by one; the last need not end where the run does."""
     begin, level = 0.0, None
     for phase in schedule:
         first = level if level is not None else 0.0 if phase.shape == "linear" else 1.0
@@ -187,13 +175,9 @@ def stretches(schedule: Sequence[Phase], steps_per_epoch: float, epochs: float) 
 
 
 def factor(schedule: Sequence[Phase], epoch: float, steps_per_epoch: float, epochs: float) -> float:
-    """Learning rate over `fit.learning_rate`; an empty schedule is 1 throughout.
+    """Learning rate over `fit.learning_rate` at an epoch, e.g. 2.5 in the middle of the third.
 
-    Args:
-        schedule: the phases (`check`).
-        epoch: where the run is, e.g. 2.5 in the middle of the third epoch.
-        steps_per_epoch: updates of the weights in an epoch, for phases that count them.
-        epochs: length of the run, for a last phase without a length.
+    An empty schedule is 1 throughout; `epochs` is the length of the run, for a last phase without a length.
     """
     level = 1.0
     for stretch in stretches(schedule, steps_per_epoch, epochs):

@@ -54,11 +54,7 @@ def write_recipe(folder: Path) -> None:
 
 
 def check_tensorboard() -> None:
-    """Whether TensorBoard's files can be written.
-
-    Raises:
-        UserError: its package is not installed.
-    """
+    """Raise UserError where TensorBoard's package is not installed."""
     try:
         import tensorboard  # type: ignore[import-not-found]  # noqa: F401, PLC0415
     except ImportError:
@@ -72,9 +68,7 @@ class Board:
     """Rows for TensorBoard, in event files of a folder of their own."""
 
     def __init__(self, folder: Path) -> None:
-        """Args:
-        folder: of the run; the files are below it.
-        """
+        """Nothing is written yet; the files will lie below the run's `folder`."""
         self._folder, self._writer = folder / TENSORBOARD, None
 
     def add(self, row: Row) -> None:
@@ -93,13 +87,11 @@ class Board:
 def draw_curves(
     histories: Mapping[str, History], path: Path, groups: Mapping[str, str] | None = None, *, total: bool = True
 ) -> None:
-    """Draw the histories of runs together and write the picture (PNG), whole or not at all.
+    """Draw the histories of runs, by name, together; write the PNG whole or not at all.
 
-    Args:
-        histories: name -> its rows; runs without a finished epoch are left out, and without others nothing is written.
-        path: the picture.
-        groups: name of a run -> name that it goes by in the legend: runs of one group (seeds) share a colour.
-        total: draw the total loss, which is to be compared only where all runs minimise the same.
+    Runs without a finished epoch are left out, and without others nothing is written. `groups` has the names of the
+    legend: runs that share one (seeds) share a colour. `total` says whether to draw total losses, which can be
+    compared only where all runs minimise the same.
     """
     histories = {name: history for name, history in histories.items() if history}
     if not histories:

@@ -20,22 +20,8 @@ MOMENTUM = 0.9
 class Learner:
     """An objective on the devices of a Fabric, with all that changes while it learns."""
 
-    def __init__(
-        self,
-        fabric: Fabric,
-        objective: Objective,
-        config: FitConfig,
-        *,
-        compiled: bool = False,
-    ) -> None:
-        """Moves the objective to its device; trained in place.
-
-        Args:
-            fabric: launched.
-            objective: what is trained.
-            config: optimiser, parts of a step, longest gradient, moving average.
-            compiled: compile the network.
-        """
+    def __init__(self, fabric: Fabric, objective: Objective, config: FitConfig, *, compiled: bool = False) -> None:
+        """Move the objective to its device, where it is trained in place; `fabric` is launched."""
         self.fabric, self.objective = fabric, objective
         self.parts, self._clip_norm = config.accumulate, config.clip_norm
         objective.to(fabric.device)
@@ -59,12 +45,7 @@ class Learner:
         return self.objective.network if self._average is None else self._average.module
 
     def step(self, batches: Iterator[Batch], rate: float, note: Callable[[Losses, Batch], None]) -> int:
-        """One update of the weights.
-
-        Args:
-            batches: as many as the step has parts are taken.
-            rate: learning rate.
-            note: told what each part gave.
+        """Update the weights once, at a learning rate; takes a batch for each part, and tells `note` what it gave.
 
         Returns:
             Clips of this process.
@@ -122,13 +103,10 @@ class Learner:
 def make_optimizer(
     name: str, parameters: Iterable[nn.Parameter], weight_decay: float, *, fused: bool = True
 ) -> Optimizer:
-    """Make an optimiser of all parameters to be trained; the learning rate is set before every step (`set_rate`).
+    """Make an optimiser of the parameters that need a gradient; the learning rate is set before every step.
 
-    Args:
-        name: one of `config.OPTIMIZERS`.
-        parameters: those that need no gradient stay as they are.
-        weight_decay: an L2 penalty (adam, sgd) or apart from the gradient (adamw; Loshchilov and Hutter, 2019).
-        fused: all parameters in one pass, which takes a fifth of the time on a CPU and one kernel on a GPU.
+    weight_decay is an L2 penalty (adam, sgd) or apart from the gradient (adamw; Loshchilov and Hutter, 2019). fused
+    takes all parameters in one pass: a fifth of the time on a CPU, one kernel on a GPU.
     """
     trained = [parameter for parameter in parameters if parameter.requires_grad]
     if name == "sgd":

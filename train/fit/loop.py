@@ -5,10 +5,9 @@ depends on: weights, optimiser, average, the random state of every process, the 
 it. So the same command goes on there, and on a CPU ends with the same weights, bit for bit, as a run that was never
 stopped.
 
-Fabric brings devices, processes and precision to a loop that stays here to be read: one loop that says in plain steps
-what is random, what is kept and what a checkpoint holds, which Lightning's Trainer would hide behind callbacks and
-hooks. Accelerate brings as much, but starts further processes only through a command of its own; Fabric starts them
-from the same command line, on one machine and, under SLURM or torchrun, on several.
+Fabric brings devices, processes and precision to a loop that stays here to be read; Lightning's Trainer would hide it
+behind callbacks. Accelerate starts further processes only through a command of its own; Fabric starts them from the
+same command line, on one machine and, under SLURM or torchrun, on several.
 """
 
 import math
@@ -22,12 +21,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from tinyasc.errors import UserError
-from train.data.loader import Batch
 from train.fit.checkpoint import Checkpoints, random_state, set_random_state
 from train.fit.history import CURVES, Board, Row, draw_curves, write_history, write_recipe
-from train.fit.monitor import Meter, Progress, Stop, gather
+from train.fit.monitor import Meter, Stop, gather
 from train.fit.task import Task
-from train.targets.objective import Losses
 
 LOOK = 20
 """Steps after which a GPU is waited for, and processes agree whether to go on."""
@@ -46,11 +43,7 @@ class Fitted:
 
 
 def fit(fabric: Fabric, task: Task) -> Fitted | None:
-    """Train, from the beginning or from where the run of this task was stopped.
-
-    Args:
-        fabric: launched (`tinyasc.runs.setup.launch`).
-        task: what to train.
+    """Train, from the beginning or from where the run of this task was stopped; `fabric` is launched.
 
     Returns:
         What the first process has in the end; None in the others.
@@ -90,19 +83,21 @@ class _Course:
             self._load(state)
         self._saved = time.monotonic()
 
-    def progress(self) -> Progress:
-        """The bar, as far as the run is."""
+    def progress(self) -> tqdm:
+        """A bar over all clips of the run; the time left goes by the mean speed since it went on."""
         clips = self.task.batches.clips_per_epoch
         done = self.epoch * clips + self.step * self.task.batches.batch_size
-        return Progress(self.task.config.epochs * clips, done, shown=self.fabric.is_global_zero)
+        return tqdm(
+            total=self.task.config.epochs * clips,
+            initial=done,
+            smoothing=0,
+            unit=" clips",
+            bar_format="{desc} {percentage:3.0f}%|{bar:20}| {elapsed}<{remaining}, {rate_fmt}{postfix}",
+            disable=not self.fabric.is_global_zero,
+        )
 
-    def train_epoch(self, stop: Stop, progress: Progress) -> None:
-        """The steps of the epoch that are left.
-
-        Raises:
-            UserError: the loss, or what it left of the weights, is not finite.
-            KeyboardInterrupt: stopped.
-        """
+    def train_epoch(self, stop: Stop, progress: tqdm) -> None:
+        """Take the steps of the epoch that are left; raises as `fit`."""
         task, batches, rank = self.task, self.task.batches, self.fabric.global_rank
         torch.manual_seed(task.seed * 1_000_003 + self.epoch + 1_000_000_007 * rank)
         if self._random is not None:
@@ -110,22 +105,19 @@ class _Course:
             self._random = None
         task.objective.train()
         task.before_epoch(self.epoch)
-        progress.epoch(self.epoch + 1, task.config.epochs)
+        progress.set_description(f"epoch {self.epoch + 1}/{task.config.epochs}", refresh=False)
         started = time.perf_counter() - self.seconds
         parts = batches.epoch(self.epoch, self.step)
         while self.step < len(batches):
             rate = task.set_place(self.epoch, self.step)
-            clips = self.learner.step(parts, rate, self._note)
+            clips = self.learner.step(parts, rate, lambda losses, batch: self.meter.add(self.step, losses, batch))
             self.step += 1
-            progress.add(clips * self.fabric.world_size)
+            progress.update(clips * self.fabric.world_size)
             self.seconds = time.perf_counter() - started
             self._look(stop, progress, rate)
         self.seconds = time.perf_counter() - started  # a GPU was waited for
 
-    def _note(self, losses: Losses, batch: Batch) -> None:
-        self.meter.add(self.step, losses, batch)
-
-    def _look(self, stop: Stop, progress: Progress, rate: float) -> None:
+    def _look(self, stop: Stop, progress: tqdm, rate: float) -> None:
         """Look at the loss, save and stop: at once where nobody has to be waited for, else every LOOK steps."""
         alone, last = self.fabric.world_size == 1, self.step == len(self.task.batches)
         due = time.monotonic() - self._saved > 60 * self.task.config.checkpoint_minutes
@@ -135,7 +127,9 @@ class _Course:
         found = gather(self.fabric, (self.meter.read(), stop.asked, due))
         if wrong := [step for step, _, _ in found if step is not None]:
             self._refuse("the loss is", min(wrong))
-        progress.show(self.meter.means(), rate)
+        means = self.meter.means()
+        text = f"loss {means['loss']:.4f}, accuracy {means['accuracy']:.1%}, rate {rate:.2e}"
+        progress.set_postfix_str(text, refresh=False)
         stopped = any(asked for _, asked, _ in found)
         saved = stopped or found[0][2]
         # A loss is of the weights before its step: what the last one made of them, no loss has seen when they are kept.
@@ -149,12 +143,7 @@ class _Course:
             self._interrupt()
 
     def finish_epoch(self, stop: Stop) -> None:
-        """The row of the epoch, the score of its weights, a checkpoint.
-
-        Raises:
-            UserError: the score is not finite.
-            KeyboardInterrupt: stopped.
-        """
+        """Score the weights of the epoch, add its row to the history, save a checkpoint; raises as `fit`."""
         meter = Meter.of(*gather(self.fabric, self.meter.state()))
         row: Row = {
             "epoch": self.epoch + 1,

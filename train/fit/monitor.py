@@ -1,17 +1,15 @@
-"""What the loop keeps an eye on: the means of an epoch, the bar, signals, and what the other processes have.
+"""What the loop keeps an eye on: the means of an epoch, signals, and what the other processes have.
 
 Shapes: B clips of a batch.
 """
 
 import signal
-from collections.abc import Mapping
 from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
-from tqdm import tqdm
 
 from train.data.loader import Batch
 from train.targets.objective import Losses
@@ -34,12 +32,9 @@ class Meter:
         self._names: list[str] = []
 
     def add(self, step: int, losses: Losses, batch: Batch) -> None:
-        """Note what a batch gave; nothing is read yet.
+        """Note what a batch gave in a step of the epoch; nothing is read yet.
 
-        Args:
-            step: of the epoch.
-            losses: of the batch.
-            batch: with its labels; where clips are mixed, a label is the larger share's.
+        Where clips are mixed, accuracy goes by the label of the larger share.
         """
         correct = (losses.logits.detach().argmax(1) == batch.label).float().mean()
         values = {"loss": losses.total, "accuracy": correct}
@@ -79,48 +74,6 @@ class Meter:
             for name, value in state["sums"].items():
                 meter._sums[name] = meter._sums.get(name, 0.0) + value
         return meter
-
-
-class Progress:
-    """A bar over all clips of a run: loss, accuracy, learning rate, clips a second, time left.
-
-    The time left is that of the whole run, at the mean speed since it went on.
-    """
-
-    def __init__(self, clips: int, done: int, *, shown: bool) -> None:
-        """Args:
-        clips: of all epochs.
-        done: of them, in a run that goes on.
-        shown: whether this process shows it.
-        """
-        self._bar = tqdm(
-            total=clips,
-            initial=done,
-            smoothing=0,
-            unit=" clips",
-            bar_format="{desc} {percentage:3.0f}%|{bar:20}| {elapsed}<{remaining}, {rate_fmt}{postfix}",
-            disable=not shown,
-        )
-
-    def __enter__(self) -> "Progress":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
-        self._bar.close()
-
-    def epoch(self, number: int, epochs: int) -> None:
-        """Epoch `number` of `epochs` begins, from 1."""
-        self._bar.set_description(f"epoch {number}/{epochs}", refresh=False)
-
-    def add(self, clips: int) -> None:
-        """So many clips are done."""
-        self._bar.update(clips)
-
-    def show(self, means: Mapping[str, float], rate: float) -> None:
-        """Loss and accuracy of the epoch so far, and the learning rate."""
-        self._bar.set_postfix_str(
-            f"loss {means['loss']:.4f}, accuracy {means['accuracy']:.1%}, rate {rate:.2e}", refresh=False
-        )
 
 
 class Stop:

@@ -1,11 +1,12 @@
-"""What all training stages have in common: fit, score, and write one run folder.
+"""Training stages: fit, score, and write one run folder (`train`), of a float network (`train_float`) or another.
 
 Shapes: n clips, K classes.
 """
 
 import hashlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,22 +16,26 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from tinyasc import artifact, metrics, models, recipe
+from tinyasc import artifact, cost, front_end, metrics, models, recipe
 from tinyasc.artifact import ModelCard, Run, new_run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
+from tinyasc.runs import trained
 from tinyasc.runs.scores import predict, summary
-from tinyasc.runs.setup import ComputeConfig, launch
+from tinyasc.runs.setup import ComputeConfig, launch, setup_fabric
 from train.data.augment import AugmentConfig, Augmenter
 from train.data.loader import Batches
-from train.data.selection import ExamplesConfig
+from train.data.selection import ExamplesConfig, train_val_split
 from train.fit import history
 from train.fit.config import FitConfig
 from train.fit.history import CSV, CURVES, JSON_LINES, TENSORBOARD, Row
 from train.fit.loop import fit
 from train.fit.task import Task, dry_run, partial_of
-from train.targets.objective import Objective
+from train.targets import objectives
+from train.targets.adversarial import AdversarialConfig
+from train.targets.distillation import DistillationConfig
+from train.targets.objective import Objective, Teacher
 
 
 @dataclass(frozen=True)
@@ -40,21 +45,14 @@ class Job:
     stage: str
     """teacher, student or qat."""
     architecture: str
-    """A name in tinyasc.models."""
     model: dict[str, Any]
-    """Settings of the architecture."""
     mel: MelConfig | None
     """Front-end; none: the network takes the waveform."""
     fit: FitConfig
-    """Length and pace."""
     examples: ExamplesConfig
-    """Which clips it trains on."""
     augmentation: AugmentConfig
-    """Random changes of them."""
     compute: ComputeConfig
-    """What computes it."""
     seed: int
-    """Of every random choice."""
     parents: Sequence[Path] = ()
     """Run folders that this one builds on."""
     weights: Path | None = None
@@ -89,13 +87,7 @@ class Parts:
 def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, fabric: Fabric, parts: Parts) -> None:
     """Train a network in place on the train split, score it on the test split, write the run folder `out`.
 
-    Args:
-        job: what to train.
-        network: (B, 1, F, T) -> (B, K).
-        clips: the data set.
-        out: run folder to write; `OUT.partial` holds the checkpoints until it is there.
-        fabric: where to train; launched here, when nothing speaks against the run any more.
-        parts: what the stage does in its own way.
+    `OUT.partial` holds the checkpoints until that is there. `fabric` is launched when nothing speaks against the run.
 
     Raises:
         UserError: data that does not fit the recipe, or an `out` that is no run folder.
@@ -146,11 +138,7 @@ def train(job: Job, network: nn.Module, clips: Clips, out: Path, *, fabric: Fabr
 
 
 def _finite(logits: np.ndarray, task: Task) -> np.ndarray:
-    """The logits, if all are finite: weights that are, may be so large that what they give is not.
-
-    Raises:
-        UserError: they are not.
-    """
+    """The logits; raises UserError where they are not finite, which those of finite weights may be."""
     if not np.isfinite(logits).all():
         raise UserError(
             "what the trained network answers to the test clips is not finite: lower --fit.learning_rate; "
@@ -202,3 +190,95 @@ def _identity(job: Job, clips: Clips, device: torch.device) -> str:
     given = [artifact.file_sha256(file) for file in files]
     parts = [job, clips.checksum, parents, given, torch.__version__, device.type, recipe.resolved()]
     return hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()
+
+
+@contextmanager
+def open_training(job: Job, data: Path) -> Iterator[tuple[Clips, Fabric]]:
+    """Begin a training command: open the data set and set up what computes.
+
+    Raises:
+        UserError: no such architecture, data set, seed or device.
+    """
+    models.resolve(job.architecture, job.model)
+    with Clips(data) as clips:
+        yield clips, setup_fabric(job.compute, job.seed)
+
+
+def objective_of(
+    job: Job,
+    clips: Clips,
+    adversarial: AdversarialConfig,
+    *,
+    label_smoothing: float = 0.0,
+    distillation: DistillationConfig | None = None,
+    teacher: Teacher | None = None,
+) -> Callable[[nn.Module], Objective]:
+    """Describe an objective to `train_float`: arguments as for `objectives.build`, with what job and data set add."""
+
+    def build(network: nn.Module) -> Objective:
+        train, _ = train_val_split(clips, job.examples, job.seed)
+        return objectives.build(
+            network,
+            label_smoothing=label_smoothing,
+            distillation=distillation,
+            teacher=teacher,
+            adversarial=adversarial,
+            classifier=models.ARCHITECTURES[job.architecture].classifier,
+            device=clips.device[train],
+        )
+
+    return build
+
+
+def train_float(
+    job: Job,
+    clips: Clips,
+    out: Path,
+    fabric: Fabric,
+    objective: Callable[[nn.Module], Objective],
+    *,
+    initialize: Callable[[nn.Module], None] = lambda network: None,
+    finish: Callable[[Run, nn.Module], None] = lambda run, network: None,
+    files: Sequence[str] = (),
+) -> None:
+    """Build a float network, train it on the train split, score it on the test split, write the run folder `out`.
+
+    `objective` puts the network into what is trained; `initialize` is called with the new network. `finish` adds more
+    `files` to the run being written, from the trained network.
+
+    Raises:
+        UserError: data that does not fit the recipe, or an `out` that is no run folder.
+    """
+    torch.manual_seed(job.seed)
+    network = models.build(job.architecture, job.model, len(clips.labels))
+    counted = _measured(job, network, clips)
+    initialize(network)
+
+    def write(run: Run, others: dict[str, dict[str, Tensor]]) -> None:
+        trained.save(run.path(trained.FILE), network)
+        for name, state in others.items():
+            trained.save_state(run.path(f"{name}.safetensors"), state)
+        finish(run, network)
+
+    parts = Parts(
+        objective=objective(network),
+        logits_of=lambda indices: predict(network, job.mel, clips, indices),
+        write=write,
+        files=[trained.FILE, *(f"{name}.safetensors" for name in job.not_kept), *files],
+        cost=counted.to_dict(),
+    )
+    train(job, network, clips, out, fabric=fabric, parts=parts)
+
+
+def _measured(job: Job, network: nn.Module, clips: Clips) -> cost.Cost:
+    """What a network costs on a clip of the data set; raises UserError, before any work, where it does not take one."""
+    models.check_front_end(job.architecture, job.mel)
+    rate = models.resolve(job.architecture, job.model).get("sample_rate", clips.sample_rate)
+    if rate != clips.sample_rate:
+        raise UserError(f"{clips.path} has {clips.sample_rate} Hz, the network is for {rate}: set --model.sample_rate")
+    rows, columns = front_end.shape(job.mel, clips.samples)
+    try:
+        return cost.measure(network, (1, 1, rows, columns))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{job.architecture} with these settings cannot take {rows} x {columns} ({reason})") from None

@@ -35,15 +35,12 @@ class Task:
     batches: Batches
     """The training clips, as far as they are this process's."""
     config: FitConfig
-    """Length and pace."""
     partial: Path
     """Folder of the checkpoints and of the history while training goes on (`partial_of`)."""
     identity: str
     """Everything that the result depends on, as text."""
     seed: int
-    """Of every random draw."""
     compiled: bool = False
-    """Compile the network."""
     validate: Callable[[nn.Module], Row] | None = None
     """A network with the weights so far -> columns of the history, among them validation_accuracy and
     validation_log_loss."""
@@ -73,16 +70,7 @@ def partial_of(out: Path) -> Path:
 
 
 def dry_run(fabric: Fabric, task: Task, *, title: str, out: Path, files: list[str], scored: int) -> None:
-    """Train for a few steps and print what the whole run would take.
-
-    Args:
-        fabric: launched.
-        task: what would be trained.
-        title: stage and architecture.
-        out: run folder that would be written.
-        files: its own files.
-        scored: clips of the test split.
-    """
+    """Train for a few steps and print what the run `out` would take: its `files`, and `scored` test clips."""
     batches, config = task.batches, task.config
     started = time.perf_counter()
     batches.prepare()

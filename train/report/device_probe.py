@@ -40,14 +40,10 @@ class Probe:
 
 
 def measure(network: nn.Module, classifier: str, mel: FrontEnd, clips: Clips, indices: np.ndarray) -> Probe | None:
-    """Probe the embedding of a network.
+    """Probe the embedding of a network (B, 1, F, T) -> (B, K), which runs in eval mode and keeps the mode it was in.
 
-    Args:
-        network: (B, 1, F, T) -> (B, K); runs in eval mode and is left in the mode it was in.
-        classifier: name of the network's classifier (`tinyasc.models.Architecture`).
-        mel: settings of the network's front end.
-        clips: the data set.
-        indices: int64 (n,), ascending, labelled: the clips to look at, e.g. those that were trained on.
+    `classifier` names its classifier (`tinyasc.models.Architecture`); `indices` int64 (n,), ascending, are labelled
+    clips, e.g. those that were trained on.
 
     Returns:
         The result, which repeats to the bit on one kind of CPU; none where the clips are of one device.

@@ -47,12 +47,7 @@ class Devices(Term):
     """
 
     def __init__(self, embedding: Embedding, device: np.ndarray, config: AdversarialConfig) -> None:
-        """Draws the classifier from torch's random state.
-
-        Args:
-            embedding: of the network.
-            device: int64 (n,), the devices of all training clips, as batches number them.
-            config: width and course.
+        """Draw the classifier from torch's random state; `device` int64 (n,) are those of all training clips.
 
         Raises:
             UserError: all clips are of one device.

@@ -79,10 +79,7 @@ class SoftTargets(Term):
     """
 
     def __init__(self, temperature: float, reduction: Reduction) -> None:
-        """Args:
-        temperature: softens both sides.
-        reduction: mean over all B K elements, or over the B clips.
-        """
+        """The reduction is the mean over all B K elements, or over the B clips."""
         super().__init__()
         self.temperature, self.reduction = temperature, reduction
 
@@ -112,12 +109,7 @@ class DecoupledTargets(Term):
     """temperature^2 (target_weight TCKD + non_target_weight NCKD), mean over clips; it comes in over the warm-up."""
 
     def __init__(self, temperature: float, target_weight: float, non_target_weight: float, warm_up: float) -> None:
-        """Args:
-        temperature: softens both sides.
-        target_weight: alpha.
-        non_target_weight: beta.
-        warm_up: epochs over which the term grows linearly to its full weight.
-        """
+        """The weights are alpha and beta; over warm_up epochs the term grows linearly to its full weight."""
         super().__init__()
         self.temperature, self.warm_up = temperature, warm_up
         self.target_weight, self.non_target_weight = target_weight, non_target_weight
@@ -132,12 +124,7 @@ class DecoupledTargets(Term):
 
 
 def decoupled(student: Tensor, teacher: Tensor) -> Decoupled:
-    """TCKD and NCKD of each clip for each class as its target.
-
-    Args:
-        student: (B, K), log probabilities.
-        teacher: (B, K), probabilities.
-    """
+    """TCKD and NCKD of each clip for each class as its target, from log probabilities and probabilities (B, K)."""
     log_teacher = teacher.clamp_min(torch.finfo(teacher.dtype).tiny).log()
     itself = torch.eye(teacher.shape[1], dtype=torch.bool, device=teacher.device)  # (target, K)
     # log(1 - p_t), but exact where p_t is close to 1: (B, target)
@@ -159,10 +146,7 @@ class Features(Term):
     """
 
     def __init__(self, embedding: Embedding, teacher_channels: int) -> None:
-        """Args:
-        embedding: of the student.
-        teacher_channels: E.
-        """
+        """Draw the projection from C to `teacher_channels`, E."""
         super().__init__()
         self.embedding = embedding
         self.projection = nn.Linear(embedding.channels, teacher_channels)

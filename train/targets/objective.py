@@ -35,9 +35,7 @@ class Objective(nn.Module, ABC):
     """
 
     def __init__(self, network: nn.Module) -> None:
-        """Args:
-        network: (B, 1, F, T) -> (B, K), what is kept after training.
-        """
+        """Hold the network (B, 1, F, T) -> (B, K), which is kept after training."""
         super().__init__()
         self.network = network
         self.epoch = 0.0
@@ -76,7 +74,6 @@ class Step(NamedTuple):
     """What the terms go by: a batch, what the network and the teacher said, and how far training is."""
 
     batch: Batch
-    """The clips."""
     logits: Tensor
     """(B, K), the network's answers."""
     teacher: Answers | None
@@ -84,7 +81,6 @@ class Step(NamedTuple):
     epoch: float
     """Epochs done, e.g. 2.5 in the middle of the third."""
     epochs: int
-    """Length of the run."""
 
 
 class Term(nn.Module, ABC):
@@ -101,11 +97,7 @@ class WeightedSum(Objective):
     def __init__(
         self, network: nn.Module, terms: Mapping[str, tuple[float, Term]], teacher: Teacher | None = None
     ) -> None:
-        """Args:
-        network: (B, 1, F, T) -> (B, K).
-        terms: weight and term by name.
-        teacher: whom the terms listen to; it is not trained, kept or counted among the parameters.
-        """
+        """`terms` are weights and terms by name; the teacher is not trained, kept or counted among the parameters."""
         super().__init__(network)
         self.terms = nn.ModuleDict({name: term for name, (_, term) in terms.items()})
         self.weights = {name: weight for name, (weight, _) in terms.items()}
@@ -128,12 +120,7 @@ class Labels(Term):
     """Cross entropy with the labels, which are mixed where the clips are; mean over clips."""
 
     def __init__(self, smoothing: float = 0.0) -> None:
-        """Args:
-        smoothing: share of each target that is spread over all classes (Szegedy et al., 2016).
-
-        Raises:
-            UserError: it is no such share.
-        """
+        """Spread a share of each target over all classes (Szegedy et al., 2016); UserError where it is none of 0..1."""
         super().__init__()
         if not 0 <= smoothing < 1:
             raise UserError(f"label_smoothing is {smoothing}: take a share of 0 (none) or more, below 1")
@@ -158,10 +145,7 @@ class Embedding:
     """
 
     def __init__(self, network: nn.Module, classifier: str) -> None:
-        """Args:
-        network: its classifier gets (B, C) or (B, C, ...).
-        classifier: name of that module (`tinyasc.models.Architecture`).
-        """
+        """Listen to the module named `classifier` (`tinyasc.models.Architecture`), which gets (B, C) or (B, C, ...)."""
         module = network.get_submodule(classifier)
         self.channels = _channels(module)
         """C."""

@@ -21,14 +21,9 @@ def build(
 ) -> Objective:
     """The objective of a stage; heads that only training needs are drawn from torch's random state.
 
-    Args:
-        network: (B, 1, F, T) -> (B, K).
-        label_smoothing: share of each label that is spread over all classes.
-        distillation: how to listen to the teacher.
-        teacher: whom to listen to (`train.targets.teachers`); none = the labels alone.
-        adversarial: how hard to forget the devices; none = not at all.
-        classifier: name of the network's classifier (`tinyasc.models.Architecture`); none = its embedding is not known.
-        device: int64 (n,), the devices of all training clips; adversarial needs them.
+    Without a teacher or adversarial weight it is the labels alone. `classifier` names the network's classifier
+    (`tinyasc.models.Architecture`); none: its embedding is not known. Adversarial needs it, and `device` int64 (n,),
+    that of all training clips.
 
     Raises:
         UserError: an objective that this network or its data have no place for.

@@ -36,18 +36,13 @@ LEAST = 1e-10
 
 @dataclass(frozen=True)
 class Logits:
-    """What such a file holds."""
+    """Such a file: clip numbers int64 (n,), their names, logits float32 (n, K), the data set's checksum, K labels."""
 
     index: np.ndarray
-    """int64 (n,)."""
     file: list[str]
-    """(n,)."""
     logits: np.ndarray
-    """float32 (n, K)."""
     checksum: str
-    """Of the data set."""
     labels: list[str]
-    """(K,)."""
 
 
 def write(
@@ -59,16 +54,7 @@ def write(
     teachers: Sequence[Any] = (),
     average: str = "none",
 ) -> None:
-    """Keep logits (n, K) of the clips `index` (n,), ascending, of a data set.
-
-    Args:
-        path: file to write.
-        clips: the data set.
-        index: int64 (n,).
-        logits: (n, K).
-        teachers: what was averaged, if anything was.
-        average: how.
-    """
+    """Keep logits (n, K) of the clips `index` int64 (n,), ascending; where teachers were averaged, which and how."""
     with h5py.File(path, "w") as file:
         file["index"] = index.astype(np.int64)
         file["file"] = [clips.files[number] for number in index]
@@ -108,16 +94,11 @@ def read(path: Path) -> Logits:
 
 
 def load(path: Path, clips: Clips, wanted: np.ndarray) -> np.ndarray:
-    """A teacher's logits for a data set: float32 (N, K), not a number where it gave none.
-
-    Args:
-        path: a teacher's run folder, or a file of logits.
-        clips: the data set.
-        wanted: int64 (n,), the clips that logits are needed of.
+    """A teacher's logits for a data set, of a run folder or a file: float32 (N, K), not a number where it gave none.
 
     Raises:
         UserError: no such file (`read`), logits of other classes, of another data set or of clips that it does not
-            have, or wanted clips are missing.
+            have, or clips of `wanted` int64 (n,) are missing.
     """
     found = read(path)
     if found.labels != clips.labels:
@@ -154,14 +135,7 @@ class Stored:
     channels, needs_waveform = 0, False
 
     def __init__(self, path: Path, clips: Clips, wanted: np.ndarray, device: torch.device) -> None:
-        """See `load`.
-
-        Args:
-            path: a teacher's run folder, or a file of logits.
-            clips: the data set.
-            wanted: int64 (n,), the clips that batches will have.
-            device: of the batches.
-        """
+        """Load what batches of the clips `wanted` will need (`load`) onto their device."""
         self.logits = torch.from_numpy(load(path, clips, wanted)).to(device)  # (N, K)
 
     def __call__(self, batch: Batch) -> Answers:
@@ -172,13 +146,10 @@ class Stored:
 def load_output_csv(path: Path, clips: Clips, wanted: np.ndarray) -> np.ndarray:
     """Read the logarithms of the probabilities as logits: float32 (N, K), not a number where there are none.
 
-    Args:
-        path: the file; rows of other files than the data set's do not matter.
-        clips: the data set; its files are found by their whole name, or by the name without folders.
-        wanted: int64 (n,), the clips that answers are needed of.
+    Files are found by their whole name, or by the name without folders; those of no clip do not matter.
 
     Raises:
-        UserError: another form, other classes, a file twice, no probabilities, or wanted clips are missing.
+        UserError: another form, other classes, a file twice, no probabilities, or clips of `wanted` are missing.
     """
     probabilities = np.full((len(clips), len(clips.labels)), np.nan)
     known = _numbers(clips)

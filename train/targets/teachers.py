@@ -34,14 +34,7 @@ STAGES = ("teacher", "student")
 def open_teacher(
     run: Path | None, distillation: DistillationConfig, clips: Clips, examples: ExamplesConfig, device: torch.device
 ) -> Teacher | None:
-    """A verified teacher run, ready to be asked; none without one.
-
-    Args:
-        run: its folder.
-        distillation: whether it answers out of its file or live.
-        clips: the data set of the student.
-        examples: which of its clips the student trains on.
-        device: of the batches.
+    """Open a verified teacher run, out of its file or live, for the examples of a student's data set; none without one.
 
     Raises:
         UserError: no such teacher, or one that does not fit the data set or the examples.
@@ -67,14 +60,7 @@ class Live:
     needs_waveform = True
 
     def __init__(self, run: Path, clips: Clips, device: torch.device) -> None:
-        """Args:
-            run: folder of a verified teacher or student run.
-            clips: the data set.
-            device: of the batches.
-
-        Raises:
-            UserError: it is of other classes or another sample rate.
-        """
+        """Load a verified teacher or student run; UserError where it is of other classes or another sample rate."""
         network, mel, card = trained.load(run, *STAGES)
         trained.check_fits(card, clips)
         self._embedding = Embedding(network, models.ARCHITECTURES[card.architecture].classifier)
@@ -106,11 +92,6 @@ class LiveEnsemble:
 
 def live(run: Path, clips: Clips, device: torch.device) -> Teacher:
     """A teacher or student run, or all members of an ensemble's, ready to hear batches.
-
-    Args:
-        run: its folder.
-        clips: the data set.
-        device: of the batches.
 
     Raises:
         UserError: no such run, one that does not fit the data set, or an ensemble with members that are files, gone, or
@@ -144,14 +125,9 @@ def _member(ensemble: Path, described: dict[str, Any]) -> Path:
 
 
 def averaged(logits: Sequence[Tensor], average: Average) -> Tensor:
-    """One answer of several, all counting alike.
+    """Average the logits (B, K) of several teachers, all counting alike: (B, K).
 
-    Args:
-        logits: (B, K) of each teacher.
-        average: of the probabilities, given back as their logarithms; or of the logits as they are.
-
-    Returns:
-        (B, K) logits.
+    The average is of the probabilities, given back as their logarithms, or of the logits as they are.
     """
     together = torch.stack(list(logits))  # (teachers, B, K)
     if average == "logits":

@@ -88,24 +88,12 @@ class Augmentation(ABC):
     """How it is shown."""
 
     def __init__(self, config: Any, context: Context) -> None:
-        """Read all that batches will need; here only the settings, `self.config`.
-
-        Args:
-            config: its settings, a `Config`.
-            context: the data set and the front end.
-
-        Raises:
-            UserError: the settings do not fit these.
-        """
+        """Read all that batches will need, here only the settings; UserError where they do not fit the context."""
         self.config = config
 
     @classmethod
     def check(cls, config: Any) -> None:
-        """Check the settings; here the switches alone.
-
-        Raises:
-            UserError: one of them cannot be.
-        """
+        """Raise UserError for settings that cannot be; here the switches alone."""
         for name in cls.switches:
             value = getattr(config, name)
             if name.endswith("_probability") and not 0 <= value <= 1:

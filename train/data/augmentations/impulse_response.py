@@ -89,12 +89,8 @@ def files_in(folder: Path) -> list[Path]:
 def recorded(folder: Path, sample_rate: int) -> Tensor:
     """All sound files in and below a folder, e.g. of MicIRP, as responses; read and resampled once in a process.
 
-    Args:
-        folder: with the sound files, of any rates and lengths.
-        sample_rate: of the clips, Hz.
-
     Returns:
-        float32 (R, L), each of unit energy, in the order of the file names; shorter ones end in zeros.
+        float32 (R, L) at `sample_rate`, Hz, each of unit energy, in the order of the file names, padded with zeros.
 
     Raises:
         UserError: there is none, or one of them is unreadable, silent or not finite.
@@ -150,16 +146,10 @@ def made_up(sample_rate: int) -> Tensor:
 
 
 def through_devices(waveform: Tensor, responses: Tensor, probability: float, eligible: Tensor | None = None) -> Tensor:
-    """Some clips convolved each with a random response; the others stay as they are.
+    """Convolve some clips (B, S) each with a random one of the responses (R, L), all on one device: (B, S).
 
-    Args:
-        waveform: (B, S).
-        responses: (R, L), on the same device.
-        probability: with which an eligible clip is convolved.
-        eligible: (B,) bool on the CPU, the clips that may be; none = all.
-
-    Returns:
-        (B, S): what rings on past the end is cut off.
+    The others stay as they are, as do those that are not `eligible`, bool (B,) on the CPU. What rings on past the end
+    is cut off.
     """
     chosen = torch.rand(len(waveform)) < probability
     which = torch.randint(len(responses), (len(waveform),))

@@ -47,16 +47,11 @@ class Noise(WaveformAugmentation):
 
 
 def noise(waveform: Tensor, probability: float, snr: tuple[float, float]) -> Tensor:
-    """Add white Gaussian noise to some clips, at a signal-to-noise ratio of each one's own: (B, S) -> same shape.
+    """Add white Gaussian noise to a share of the clips, at an SNR of each one's own: (B, S) -> same shape.
 
-    The ratio is met exactly, not in the mean. Silence stays silence. The samples of the noise are drawn on the
-    waveform's device, from a seed that torch's state on the CPU gives: on another kind of device the same seed gives
-    another noise of the same distribution.
-
-    Args:
-        waveform: (B, S).
-        probability: with which a clip gets noise.
-        snr: lowest and highest ratio of the powers, dB; uniform between them.
+    The ratio of the powers, uniform in dB, is met exactly, not in the mean; silence stays silence. The noise is drawn
+    on the waveform's device, from a seed that torch's state on the CPU gives: on another kind of device the same seed
+    gives another noise of the same distribution.
     """
     chosen = (torch.rand(len(waveform)) < probability).nonzero().flatten()  # (n,)
     low, high = snr

@@ -66,13 +66,9 @@ class TimeRoll(WaveformAugmentation):
 
 
 def roll(values: Tensor, most: int) -> Tensor:
-    """Roll each clip by its own number of places in -most..most; what leaves at one end enters at the other.
+    """Roll each clip (B, ..., T) by its own number of places in -most..most; what leaves enters at the other end.
 
     Source: CP-JKU's DCASE submissions, there +-4,000 samples at 32 kHz.
-
-    Args:
-        values: (B, ..., T), time last.
-        most: samples or frames, whatever the last axis counts.
     """
     batch, size = len(values), values.shape[-1]
     start = -torch.randint(-most, most + 1, (batch,)) % size
