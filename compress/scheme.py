@@ -116,3 +116,21 @@ def _shared(program: Program) -> list[set[str]]:
 def _union(ranges: Iterable[Range]) -> Range:
     parts = list(ranges)
     return Range(min(part.low for part in parts), max(part.high for part in parts))
+
+
+def quantize(program: Program, quantizations: Mapping[str, Quantization]) -> Program:
+    """Round weights and biases to their grids.
+
+    Args:
+        program: a float program.
+        quantizations: of every value, from `scheme.assign`.
+
+    Raises:
+        UserError: an operation could round differently in two runtimes or sum more than float32 holds exactly, or a
+            norm is at the end of the program.
+    """
+    if quantizations[program.output].unit != 1:
+        raise UserError(f"{program.output} is what a norm gives: put a convolution behind it")
+    values = {name: replace(value, quantization=quantizations[name]) for name, value in program.values.items()}
+    operations = tuple(operation.quantized(quantizations, program.shapes) for operation in program.operations)
+    return Program(program.input, program.output, values, operations)

@@ -39,8 +39,7 @@ from typing import Any, Self
 import numpy as np
 from torch.fx import Node
 
-from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.geometry import CHANNELS_FIRST, Axes
+from compress.arithmetic.arithmetic import CHANNELS_FIRST, Arithmetic, Axes, Tensor
 from compress.lowering.graph import Lowering, lowers
 from compress.operations.formula import Formula
 from compress.operations.operation import Quantizations, Shapes

@@ -20,12 +20,11 @@ from torch.fx import Node
 from torch.nn import functional
 
 from compress.arithmetic import arithmetic
-from compress.arithmetic.arithmetic import Arithmetic
-from compress.arithmetic.geometry import Axes, Geometry
+from compress.arithmetic.arithmetic import Arithmetic, Axes, Geometry
 from compress.arithmetic.in_numpy import NumpyArithmetic
 from compress.lowering.channels import Channels, ChannelWalk, each_channel
 from compress.lowering.graph import Lowering, arguments, lowers, pair
-from compress.operations.operation import Quantizations, Shapes
+from compress.operations.operation import OneInput, Quantizations, Shapes
 from compress.operations.straight_through import LearnedRound, Round, Stand
 from compress.operations.weights import (
     BIAS_LIMIT,
@@ -44,7 +43,7 @@ from tinyasc.errors import UserError
 
 
 @dataclass(frozen=True)
-class Convolution(TakesWide, kind="convolution"):
+class Convolution(OneInput, TakesWide, kind="convolution"):
     """2-D convolution with zero padding and an optional ReLU."""
 
     input: str
@@ -67,10 +66,6 @@ class Convolution(TakesWide, kind="convolution"):
     the largest weight is 127; none in an INT8 program, whose steps are its weight scales."""
     shared_step: bool = False
     """Whether all output channels have one step: the weight scale, and what follows from it, is then (1,)."""
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.input,)
 
     @property
     def depthwise(self) -> bool:

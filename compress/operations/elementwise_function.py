@@ -18,10 +18,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.geometry import Axes
+from compress.arithmetic.arithmetic import Arithmetic, Axes, Tensor
 from compress.operations.formula import Formula
-from compress.operations.operation import Quantizations, Shapes
+from compress.operations.operation import OneInput, Quantizations, Shapes
 from compress.operations.scales import Scales
 from compress.quantization import INT8_MAX, INT8_MIN
 from tinyasc.errors import UserError
@@ -33,7 +32,7 @@ NUDGE = 1 + 2.0**-12
 Reals = NDArray[np.float64]
 
 
-class ElementwiseFunction(Formula):
+class ElementwiseFunction(OneInput, Formula):
     """A function with one input; a subclass is a dataclass with these fields, and says what the function is."""
 
     input: str
@@ -51,10 +50,6 @@ class ElementwiseFunction(Formula):
     def absolute_error(self, x: Reals) -> Reals | float:
         """What float32 may err by at most, besides `RELATIVE_ERROR` of the output."""
         return 0.0
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.input,)
 
     def float_formula(
         self, do: Arithmetic, inputs: Sequence[Tensor], parameters: Mapping[str, Tensor], axes: Axes

@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.fx import Node
 
-from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.geometry import Axes
+from compress.arithmetic.arithmetic import Arithmetic, Axes, Tensor
 from compress.lowering.channels import each_channel
 from compress.lowering.graph import Lowering, leaf, lowers
 from compress.operations.addition import Addition

@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.fx import Node
 
-from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.geometry import Axes
+from compress.arithmetic.arithmetic import Arithmetic, Axes, Tensor
 from compress.lowering.graph import Lowering, leaf, lowers
 from compress.operations.formula import Formula
-from compress.operations.operation import Quantizations, Shapes, Value
+from compress.operations.operation import OneInput, Quantizations, Shapes, Value
 from compress.operations.response_norm_integers import LARGEST_ENERGY
 from compress.operations.scales import Scales
 from compress.operations.standardization_integers import NUMERATOR, StandardizationIntegers, integers, sum_shift
@@ -34,7 +33,7 @@ INSTANCE_EPSILON = 1e-5
 
 
 @dataclass(frozen=True)
-class Standardization(Formula, kind="standardization"):
+class Standardization(OneInput, Formula, kind="standardization"):
     """Each statistic is over the channels and the further axes that are named."""
 
     input: str
@@ -56,10 +55,6 @@ class Standardization(Formula, kind="standardization"):
     def __post_init__(self) -> None:
         if isinstance(self.integers, dict):  # JSON knows no other
             object.__setattr__(self, "integers", StandardizationIntegers(**self.integers))
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.input,)
 
     @property
     def inside(self) -> tuple[str, ...]:

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from compress.observe import observe, run_float
 from compress.operations.convolution import Convolution
 from compress.operations.weights import quantize_weight
 from compress.program import Program
 from compress.quantization import INT8_MAX, INT8_MIN, Range, activation
+from compress.simulate import observe, run_float
 
 Way = Literal["min_max", "percentile", "mse", "entropy"]
 BINS = 2048
