@@ -72,12 +72,8 @@ PASSES = 8
 def assign(program: Program, ranges: Mapping[str, Range], scheme: Scheme = DEFAULT) -> dict[str, Quantization]:
     """A quantization for every value of a program, tie-free where two integers meet.
 
-    Values are settled in running order: each operation changes what the ranges alone would give.
-
-    Args:
-        program: the operations (their weights are not looked at).
-        ranges: of every value, by name.
-        scheme: how.
+    Values are settled in running order: each operation changes what the ranges alone would give. Weights are not looked
+    at.
 
     Raises:
         UserError: earlier operations leave one no choice, or the scheme asks for what the program does not have.
@@ -119,11 +115,7 @@ def _union(ranges: Iterable[Range]) -> Range:
 
 
 def quantize(program: Program, quantizations: Mapping[str, Quantization]) -> Program:
-    """Round weights and biases to their grids.
-
-    Args:
-        program: a float program.
-        quantizations: of every value, from `scheme.assign`.
+    """Round weights and biases of a float program to their grids, by the quantizations of `assign`.
 
     Raises:
         UserError: an operation could round differently in two runtimes or sum more than float32 holds exactly, or a

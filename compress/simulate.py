@@ -36,15 +36,7 @@ def dequantize_output(program: Program, integers: Int8) -> NDArray[np.float32]:
 
 
 def simulate(program: Program, inputs: Int8) -> Int8:
-    """Run an INT8 program.
-
-    Args:
-        program: the INT8 program.
-        inputs: int8 (B, C, F, T).
-
-    Returns:
-        int8 (B, K).
-    """
+    """Run an INT8 program: int8 (B, C, F, T) to int8 (B, K)."""
     batches = [_simulate_batch(program, inputs[i : i + BATCH]) for i in range(0, len(inputs), BATCH)]
     return np.concatenate(batches)
 
@@ -75,11 +67,8 @@ def _simulate_batch(program: Program, inputs: Int8) -> Int8:
 
 
 def observe(program: Program, batches: Iterable[Tensor]) -> dict[str, Range]:
-    """Smallest and largest value of every activation, and of what operations have inside.
-
-    Args:
-        program: a float program.
-        batches: log-mel (B, C, F, T), at least one.
+    """Smallest and largest value of every activation of a float program, and of what operations have inside, over at
+    least one batch of log-mel (B, C, F, T).
     """
     ranges: dict[str, Range] = {}
     for log_mel in batches:

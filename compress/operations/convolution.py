@@ -38,7 +38,7 @@ from compress.operations.weights import (
     weight_scale,
 )
 from compress.operations.wide import PART, TakesWide, joined, split
-from compress.quantization import INT8_MAX
+from compress.quantization import INT8_MAX, quantized_part
 from tinyasc.errors import UserError
 
 
@@ -114,8 +114,7 @@ class Convolution(OneInput, TakesWide, kind="convolution"):
         return replace(self, weight=weight, bias=bias, weight_scale=filed_scale(scale, given, output), weight_step=None)
 
     def simulate(self, inputs: Sequence[NDArray[np.int8]], quantizations: Quantizations) -> NDArray[Any]:
-        if self.weight_scale is None:
-            raise ValueError(f"{self.output} is not quantized: an INT8 program is needed")
+        scale = quantized_part(self.output, self.weight_scale)
         if self.any_wide(quantizations):
             return self.simulate_wide(inputs, quantizations)
         given, output = quantizations[self.input], quantizations[self.output]
@@ -123,7 +122,7 @@ class Convolution(OneInput, TakesWide, kind="convolution"):
         dtype = np.float32 if largest_sum(self.weight, self.bias) < EXACT_FLOAT32 else np.float64
         (x,) = arithmetic.tensors([inputs[0].astype(dtype) - given.zero_point])
         total = NumpyArithmetic().convolve(x, self.weight, self.bias, self.geometry).key
-        return total.astype(np.float32) * multiplier(self.weight_scale, given, output)
+        return total.astype(np.float32) * multiplier(scale, given, output)
 
     def train(self, tensors: Mapping[str, Tensor], inputs: Sequence[Tensor], quantizations: Quantizations) -> Tensor:
         weight, bias = tensors["weight"], tensors["bias"]

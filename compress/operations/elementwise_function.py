@@ -22,7 +22,7 @@ from compress.arithmetic.arithmetic import Arithmetic, Axes, Tensor
 from compress.operations.formula import Formula
 from compress.operations.operation import OneInput, Quantizations, Shapes
 from compress.operations.scales import Scales
-from compress.quantization import INT8_MAX, INT8_MIN
+from compress.quantization import INT8_MAX, INT8_MIN, quantized_part
 from tinyasc.errors import UserError
 
 RELATIVE_ERROR = 2.0**-19
@@ -57,9 +57,7 @@ class ElementwiseFunction(OneInput, Formula):
         return {self.output: self.apply(do, inputs[0])}
 
     def int8_formula(self, do: Arithmetic, inputs: Sequence[Tensor], axes: Axes) -> Tensor:
-        if self.units is None:
-            raise ValueError(f"{self.output} is not quantized: an INT8 program is needed")
-        (x,), (given, output) = inputs, self.units
+        (x,), (given, output) = inputs, quantized_part(self.output, self.units)
         result = self.apply(do, x if given == 1 else do.times(x, given))
         return result if output == 1 else do.times(result, 1 / output)
 

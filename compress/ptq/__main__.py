@@ -25,14 +25,7 @@ from tinyasc.runs.setup import ComputeConfig
 
 
 def quantize_trained(
-    *,
-    model: Path,
-    data: Path,
-    out: Path,
-    ptq: PtqConfig,
-    scheme: Scheme = DEFAULT,
-    seed: int = 0,
-    threads: int = 2,
+    *, model: Path, data: Path, out: Path, ptq: PtqConfig, scheme: Scheme = DEFAULT, seed: int = 0, threads: int = 2
 ) -> None:
     """Turn a float student into an INT8 program without training, and score the program itself.
 
