@@ -21,7 +21,7 @@ from safetensors.numpy import save as to_bytes
 from compress.operations import register_all
 from compress.operations.convolution import Convolution
 from compress.operations.operation import KINDS, Operation, Value
-from compress.quantization import Quantization
+from compress.quantization import Quantization, quantized_part
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,7 @@ class Program:
         Raises:
             ValueError: this is a float program.
         """
-        found = self.values[name].quantization
-        if found is None:
-            raise ValueError(f"{name} is not quantized: an INT8 program is needed")
-        return found
+        return quantized_part(name, self.values[name].quantization)
 
     def convolutions(self) -> Iterator[Convolution]:
         """The convolutions in running order."""

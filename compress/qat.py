@@ -17,11 +17,11 @@ from pathlib import Path
 from torch import Tensor
 
 from compress import program
-from compress.observe import observe
 from compress.opening import open_student
 from compress.quantized_network import QuantizedNetwork
 from compress.quantized_run import FILES, simulated, write_programs
 from compress.scheme import DEFAULT, Scheme
+from compress.simulate import observe
 from tinyasc import recipe
 from tinyasc.artifact import Run
 from tinyasc.errors import UserError

@@ -4,6 +4,7 @@ Integers have 8 bits, or 16 where a layer needs them (`compress.operations.wide`
 """
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,3 +115,17 @@ def rescaled(old: Quantization, scale: float, unit: float | None = None) -> Quan
 def distance_from_tie(sums: NDArray[np.float64]) -> float:
     """Smallest distance of some numbers from an integer and a half, where runtimes may round to either side."""
     return float(np.abs(sums - np.floor(sums) - 0.5).min())
+
+
+Part = TypeVar("Part")
+
+
+def quantized_part(name: str, part: Part | None) -> Part:
+    """What only an INT8 program has of a value or an operation.
+
+    Raises:
+        ValueError: the program is a float one.
+    """
+    if part is None:
+        raise ValueError(f"{name} is not quantized: an INT8 program is needed")
+    return part

@@ -22,8 +22,7 @@ from compress.operations.straight_through import LearnedRound, Round
 from compress.operations.weights import weight_scale
 from compress.program import Program
 from compress.quantization import Quantization, Range
-from compress.quantize import quantize
-from compress.scheme import DEFAULT, Scheme, assign
+from compress.scheme import DEFAULT, Scheme, assign, quantize
 
 
 class Steps(nn.Module):

@@ -72,12 +72,8 @@ PASSES = 8
 def assign(program: Program, ranges: Mapping[str, Range], scheme: Scheme = DEFAULT) -> dict[str, Quantization]:
     """A quantization for every value of a program, tie-free where two integers meet.
 
-    Values are settled in running order: each operation changes what the ranges alone would give.
-
-    Args:
-        program: the operations (their weights are not looked at).
-        ranges: of every value, by name.
-        scheme: how.
+    Values are settled in running order: each operation changes what the ranges alone would give. Weights are not looked
+    at.
 
     Raises:
         UserError: earlier operations leave one no choice, or the scheme asks for what the program does not have.
@@ -116,3 +112,17 @@ def _shared(program: Program) -> list[set[str]]:
 def _union(ranges: Iterable[Range]) -> Range:
     parts = list(ranges)
     return Range(min(part.low for part in parts), max(part.high for part in parts))
+
+
+def quantize(program: Program, quantizations: Mapping[str, Quantization]) -> Program:
+    """Round weights and biases of a float program to their grids, by the quantizations of `assign`.
+
+    Raises:
+        UserError: an operation could round differently in two runtimes or sum more than float32 holds exactly, or a
+            norm is at the end of the program.
+    """
+    if quantizations[program.output].unit != 1:
+        raise UserError(f"{program.output} is what a norm gives: put a convolution behind it")
+    values = {name: replace(value, quantization=quantizations[name]) for name, value in program.values.items()}
+    operations = tuple(operation.quantized(quantizations, program.shapes) for operation in program.operations)
+    return Program(program.input, program.output, values, operations)

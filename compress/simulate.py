@@ -1,18 +1,22 @@
-"""The integer simulator: runs an INT8 program in NumPy. It is the reference for every INT8 figure of this project.
+"""Run a program: the float one in torch, with the ranges of its values, and the INT8 one in NumPy.
 
-The formulas are in `compress.operations`.
+The integer simulator is the reference for every INT8 figure of this project; the formulas are in
+`compress.operations`.
 
-Shapes: B batch, C channels, F mel bands, T frames, K classes. Values are (B, F, T, C) inside.
+Shapes: B batch, C channels, F mel bands, T frames, K classes. INT8 values are (B, F, T, C) inside.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from compress.operations.operation import Operation, Quantizations
 from compress.program import Program
+from compress.quantization import Range
 
 Int8 = NDArray[np.int8]
 BATCH = 32
@@ -32,15 +36,7 @@ def dequantize_output(program: Program, integers: Int8) -> NDArray[np.float32]:
 
 
 def simulate(program: Program, inputs: Int8) -> Int8:
-    """Run an INT8 program.
-
-    Args:
-        program: the INT8 program.
-        inputs: int8 (B, C, F, T).
-
-    Returns:
-        int8 (B, K).
-    """
+    """Run an INT8 program: int8 (B, C, F, T) to int8 (B, K)."""
     batches = [_simulate_batch(program, inputs[i : i + BATCH]) for i in range(0, len(inputs), BATCH)]
     return np.concatenate(batches)
 
@@ -68,3 +64,25 @@ def _simulate_batch(program: Program, inputs: Int8) -> Int8:
             if last_use[name] == index:
                 values.pop(name, None)
     return values[program.output]
+
+
+def observe(program: Program, batches: Iterable[Tensor]) -> dict[str, Range]:
+    """Smallest and largest value of every activation of a float program, and of what operations have inside, over at
+    least one batch of log-mel (B, C, F, T).
+    """
+    ranges: dict[str, Range] = {}
+    for log_mel in batches:
+        for name, value in run_float(program, log_mel).items():
+            low, high = (float(end) for end in value.aminmax())
+            before = ranges.get(name, Range(low, high))
+            ranges[name] = Range(min(low, before.low), max(high, before.high))
+    return ranges
+
+
+@torch.inference_mode()
+def run_float(program: Program, log_mel: Tensor) -> dict[str, Tensor]:
+    """Every value of a float program for log-mel (B, C, F, T); the logits (B, K) are `program.output`."""
+    values = {program.input: log_mel}
+    for operation in program.operations:
+        values |= operation.run_float([values[name] for name in operation.inputs])
+    return values

@@ -21,12 +21,10 @@ from safetensors.numpy import load_file
 from compress import program
 from compress.program import Program
 from compress.quantized_run import FLOAT_PROGRAM, INT8_PROGRAM, SAMPLE, STAGES
-from export.drop_in import Sound
-from export.drop_in_parity import prove_drop_in
-from export.files import write_files
+from export.drop_in import Sound, write_files
 from export.inputs import sounds, tones, varied_inputs
 from export.metadata import Facts
-from export.parity import Agreement, compare
+from export.parity import Agreement, compare, prove_drop_in
 from export.runtimes import litert, onnx_runtime
 from tinyasc import artifact, front_end, machine, recipe
 from tinyasc.artifact import ModelCard, new_run

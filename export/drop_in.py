@@ -1,4 +1,4 @@
-"""The drop-in model: a waveform in, scores out, in one file; the front-end before the program and a softmax behind it.
+"""The files of an export run: the network, and the drop-in model with the front-end before it and a softmax behind it.
 
     waveform (1, S) float32 -> log-mel -> QUANTIZE -> the INT8 program -> DEQUANTIZE -> SOFTMAX -> scores (1, K) float32
 
@@ -16,14 +16,14 @@ from onnx import TensorProto
 
 from compress.arithmetic.arithmetic import Arithmetic, Tensor
 from compress.program import Program
-from export import to_tflite
 from export.front_end import log_mel
-from export.metadata import TfliteMetadata
+from export.metadata import Facts, TfliteMetadata, drop_in_ends, network_ends, tflite_metadata
 from export.onnx_graph import Graph as OnnxGraph
 from export.onnx_graph import OnnxArithmetic
 from export.tflite.arithmetic import TfliteArithmetic
 from export.tflite.graph import Graph as TfliteGraph
-from export.to_onnx import OnnxEmitter
+from export.to_onnx import OnnxEmitter, to_onnx, uint8_zero_point
+from export.to_tflite import emit, input_tensor, to_tflite
 from tinyasc import front_end
 from tinyasc.errors import UserError
 from tinyasc.front_end import FrontEnd
@@ -70,10 +70,10 @@ def drop_in_tflite(
     features = arithmetic.reshape(_features(arithmetic, waveform, sound), (1, rows, columns, 1)).key
     source = features
     if program.quantized:
-        source = to_tflite.input_tensor(program, graph)
+        source = input_tensor(program, graph)
         graph.operator("QUANTIZE", [features], source, "QuantizeOptions")
     graph.float16 = float16
-    logits = real = to_tflite.emit(program, graph, source)
+    logits = real = emit(program, graph, source)
     answer = (1, *program.values[program.output].shape)
     if program.quantized:
         real = graph.activation("logits/real", answer, None)
@@ -134,3 +134,48 @@ def _fitting(program: Program, sound: Sound) -> tuple[int, ...]:
             "make the run again with the settings it was trained with"
         )
     return shape
+
+
+NETWORK, DROP_IN = "model", "drop_in"
+"""Files that take the front-end's features and give logits; files that take the waveform and give scores."""
+
+
+def write_files(folder: Path, int8: Program, real: Program, *, sound: Sound, facts: Facts, variants: bool) -> None:
+    """Write the .tflite and the .onnx of each: network and drop-in in INT8, and the network in float32.
+
+    Args:
+        folder: where to.
+        int8: the INT8 program.
+        real: the float program.
+        sound: what the drop-in files take.
+        facts: what the files say about themselves.
+        variants: write the drop-in in float32, and both with their weights as float16, too.
+
+    Raises:
+        UserError: the network does not take what the front-end makes of the sound.
+    """
+    _write_network(folder / NETWORK, int8, facts)
+    _write_drop_in(folder / DROP_IN, int8, sound, facts)
+    _write_network(folder / f"{NETWORK}_float", real, facts)
+    if variants:
+        _write_drop_in(folder / f"{DROP_IN}_float", real, sound, facts)
+        _write_network(folder / f"{NETWORK}_float16", real, facts, float16=True)
+        _write_drop_in(folder / f"{DROP_IN}_float16", real, sound, facts, float16=True)
+
+
+def _write_network(stem: Path, program: Program, facts: Facts, float16: bool = False) -> None:
+    texts = facts.texts()
+    if program.quantized:
+        for end, name in (("input", program.input), ("output", program.output)):
+            found = program.quantization(name)
+            texts[f"{end}_scale"] = repr(found.scale)
+            texts[f"{end}_zero_point"] = str(uint8_zero_point(found))
+    metadata = tflite_metadata(facts, network_ends(facts))
+    stem.with_suffix(".tflite").write_bytes(to_tflite(program, metadata, float16))
+    to_onnx(program, stem.with_suffix(".onnx"), texts, float16)
+
+
+def _write_drop_in(stem: Path, program: Program, sound: Sound, facts: Facts, float16: bool = False) -> None:
+    metadata = tflite_metadata(facts, drop_in_ends(facts))
+    stem.with_suffix(".tflite").write_bytes(drop_in_tflite(program, sound, metadata, float16=float16))
+    drop_in_onnx(program, sound, stem.with_suffix(".onnx"), facts.texts(), float16=float16)

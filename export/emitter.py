@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.geometry import Axes
-from compress.operations.formula import Formula
-from compress.operations.movement import Movement
+from compress.arithmetic.arithmetic import Arithmetic, Axes, Tensor
+from compress.operations.formula import Formula, Movement
 from compress.operations.operation import Operation
 from compress.operations.wide import TakesWide
 from compress.program import Program

@@ -9,8 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from compress.arithmetic.arithmetic import Arithmetic, Kind, Reduction, Tensor
-from compress.arithmetic.geometry import Geometry
+from compress.arithmetic.arithmetic import Arithmetic, Geometry, Kind, Reduction, Tensor
 from export.emitter import Step
 
 OPSET = 21

@@ -14,13 +14,11 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 
-from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.geometry import CHANNELS_FIRST
+from compress.arithmetic.arithmetic import CHANNELS_FIRST, Arithmetic, Tensor
 from compress.operations.addition import Addition
 from compress.operations.convolution import Convolution
-from compress.operations.formula import Formula
+from compress.operations.formula import Formula, Movement
 from compress.operations.mean import Mean
-from compress.operations.movement import Movement
 from compress.operations.operation import Operation
 from compress.program import Program
 from compress.quantization import INT8_MIN, Quantization

@@ -12,13 +12,11 @@ from functools import singledispatchmethod
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.geometry import CHANNELS_LAST
+from compress.arithmetic.arithmetic import CHANNELS_LAST, Arithmetic, Tensor
 from compress.operations.addition import Addition
 from compress.operations.convolution import Convolution
-from compress.operations.formula import Formula
+from compress.operations.formula import Formula, Movement
 from compress.operations.mean import Mean
-from compress.operations.movement import Movement
 from compress.operations.operation import Operation
 from compress.program import Program
 from compress.quantization import INT8_MIN

@@ -12,14 +12,12 @@ from torch import nn
 from torch.ao.quantization.fx import _decomposed  # noqa: F401 - registers the operators
 from torch.fx import Graph, GraphModule
 
-from compress.observe import observe, run_float
 from compress.operations.convolution import Convolution
 from compress.program import Program, load
 from compress.quantization import Range
-from compress.quantize import quantize
 from compress.quantized_run import FLOAT_PROGRAM, INT8_PROGRAM, SAMPLE, STAGES
-from compress.scheme import assign
-from compress.simulate import logits
+from compress.scheme import assign, quantize
+from compress.simulate import logits, observe, run_float
 from tests.quantizers import neural_compressor
 from tests.quantizers.neural_compressor import Accuracy, Trial, Tuned, traced, tune
 from tests.quantizers.pt2e import FloatNetwork, applied, found_in

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.arithmetic.arithmetic import Arithmetic, Kind, Reduction, Tensor
-from compress.arithmetic.geometry import Geometry
+from compress.arithmetic.arithmetic import Arithmetic, Geometry, Kind, Reduction, Tensor
 
 _PLAIN: dict[Kind, Callable[..., NDArray[Any]]] = {
     "add": np.add,

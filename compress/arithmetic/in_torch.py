@@ -8,8 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from compress.arithmetic.arithmetic import Arithmetic, Kind, Reduction, Tensor, tensors
-from compress.arithmetic.geometry import Geometry
+from compress.arithmetic.arithmetic import Arithmetic, Geometry, Kind, Reduction, Tensor, tensors
 
 # A root has no slope at zero: below this it is flat. Real energies and variances are far above it, or zero.
 _LEAST = 1e-30

@@ -19,8 +19,7 @@ from torch import Tensor
 from torch.fx import Node
 
 from compress.arithmetic import arithmetic
-from compress.arithmetic.arithmetic import Arithmetic
-from compress.arithmetic.geometry import Axes
+from compress.arithmetic.arithmetic import Arithmetic, Axes
 from compress.lowering.channels import Channels, ChannelWalk
 from compress.lowering.graph import Lowering, lowers
 from compress.operations.operation import Quantizations, Shapes

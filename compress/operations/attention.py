@@ -39,15 +39,14 @@ from typing import Any, Self
 import numpy as np
 from torch.fx import Node
 
-from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.geometry import CHANNELS_FIRST, Axes
+from compress.arithmetic.arithmetic import CHANNELS_FIRST, Arithmetic, Axes, Tensor
 from compress.lowering.graph import Lowering, lowers
 from compress.operations.formula import Formula
 from compress.operations.operation import Quantizations, Shapes
 from compress.operations.response_norm_integers import LARGEST_NUMERATOR
 from compress.operations.scales import Scales
 from compress.operations.weights import EXACT_FLOAT32
-from compress.quantization import INT8_MAX, INT8_MIN, Quantization, rescaled
+from compress.quantization import INT8_MAX, INT8_MIN, Quantization, quantized_part, rescaled
 from tinyasc.errors import UserError
 from tinyasc.models.layers.transformer import PATCH
 
@@ -114,13 +113,12 @@ class Attention(Formula, kind="attention"):
         return {self.output: self._map(do, do.matmul(weights, values), inputs[0].shape, axes)}
 
     def int8_formula(self, do: Arithmetic, inputs: Sequence[Tensor], axes: Axes) -> Tensor:
-        if self.top is None or self.factor is None:
-            raise ValueError(f"{self.output} is not quantized: an INT8 program is needed")
+        largest, factor = (quantized_part(self.output, part) for part in (self.top, self.factor))
         queries, keys, values = self._sequences(do, inputs, axes)
         scores = do.matmul(queries, keys)
         last = len(scores.shape) - 1
         below = do.subtract(scores, do.largest(scores, last))
-        weights = do.floor(do.times(do.exponential(below), self.top))
+        weights = do.floor(do.times(do.exponential(below), largest))
         total = do.sum(weights, last)
         reciprocal = do.rounded(do.divide(do.number(NUMERATOR / 4), total))
         for bits, more, shift in ((19, 5, 14), (24, 4, 20)):
@@ -128,7 +126,7 @@ class Attention(Formula, kind="attention"):
             change = do.floor(do.times(do.multiply(reciprocal, left), 2.0**-shift))
             reciprocal = do.add(do.times(reciprocal, 2**more), change)
         sums = do.matmul(weights, values)
-        return self._map(do, do.multiply(sums, do.times(reciprocal, self.factor)), inputs[0].shape, axes)
+        return self._map(do, do.multiply(sums, do.times(reciprocal, factor)), inputs[0].shape, axes)
 
     def settle(self, scales: Scales) -> None:
         """Give queries and keys scales whose product is a power of two, the values no zero point, all of them units.

@@ -13,27 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.fx import Node
 
-from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.geometry import CHANNELS_FIRST, Axes
+from compress.arithmetic.arithmetic import CHANNELS_FIRST, Arithmetic, Axes, Tensor
 from compress.lowering.graph import Lowering, lowers
 from compress.operations.convolution import Convolution
-from compress.operations.movement import Movement
+from compress.operations.formula import Movement
+from compress.operations.operation import OneInput
 from tinyasc.errors import UserError
 
 RESHAPES = ("aten.reshape.default", "aten.view.default")
 
 
 @dataclass(frozen=True)
-class ChannelShuffle(Movement, kind="channel_shuffle"):
+class ChannelShuffle(OneInput, Movement, kind="channel_shuffle"):
     """(C, F, T) -> same shape; `groups` divides C."""
 
     input: str
     output: str
     groups: int
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.input,)
 
     def move(self, do: Arithmetic, inputs: Sequence[Tensor], axes: Axes) -> Tensor:
         (x,), groups = inputs, self.groups

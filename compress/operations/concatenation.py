@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from torch.fx import Node
 
-from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.geometry import Axes
+from compress.arithmetic.arithmetic import Arithmetic, Axes, Tensor
 from compress.lowering.graph import Lowering, arguments, lowers
-from compress.operations.movement import Movement
+from compress.operations.formula import Movement
 from tinyasc.errors import UserError
 
 

@@ -20,12 +20,11 @@ from torch.fx import Node
 from torch.nn import functional
 
 from compress.arithmetic import arithmetic
-from compress.arithmetic.arithmetic import Arithmetic
-from compress.arithmetic.geometry import Axes, Geometry
+from compress.arithmetic.arithmetic import Arithmetic, Axes, Geometry
 from compress.arithmetic.in_numpy import NumpyArithmetic
 from compress.lowering.channels import Channels, ChannelWalk, each_channel
 from compress.lowering.graph import Lowering, arguments, lowers, pair
-from compress.operations.operation import Quantizations, Shapes
+from compress.operations.operation import OneInput, Quantizations, Shapes
 from compress.operations.straight_through import LearnedRound, Round, Stand
 from compress.operations.weights import (
     BIAS_LIMIT,
@@ -39,12 +38,12 @@ from compress.operations.weights import (
     weight_scale,
 )
 from compress.operations.wide import PART, TakesWide, joined, split
-from compress.quantization import INT8_MAX
+from compress.quantization import INT8_MAX, quantized_part
 from tinyasc.errors import UserError
 
 
 @dataclass(frozen=True)
-class Convolution(TakesWide, kind="convolution"):
+class Convolution(OneInput, TakesWide, kind="convolution"):
     """2-D convolution with zero padding and an optional ReLU."""
 
     input: str
@@ -67,10 +66,6 @@ class Convolution(TakesWide, kind="convolution"):
     the largest weight is 127; none in an INT8 program, whose steps are its weight scales."""
     shared_step: bool = False
     """Whether all output channels have one step: the weight scale, and what follows from it, is then (1,)."""
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.input,)
 
     @property
     def depthwise(self) -> bool:
@@ -119,8 +114,7 @@ class Convolution(TakesWide, kind="convolution"):
         return replace(self, weight=weight, bias=bias, weight_scale=filed_scale(scale, given, output), weight_step=None)
 
     def simulate(self, inputs: Sequence[NDArray[np.int8]], quantizations: Quantizations) -> NDArray[Any]:
-        if self.weight_scale is None:
-            raise ValueError(f"{self.output} is not quantized: an INT8 program is needed")
+        scale = quantized_part(self.output, self.weight_scale)
         if self.any_wide(quantizations):
             return self.simulate_wide(inputs, quantizations)
         given, output = quantizations[self.input], quantizations[self.output]
@@ -128,7 +122,7 @@ class Convolution(TakesWide, kind="convolution"):
         dtype = np.float32 if largest_sum(self.weight, self.bias) < EXACT_FLOAT32 else np.float64
         (x,) = arithmetic.tensors([inputs[0].astype(dtype) - given.zero_point])
         total = NumpyArithmetic().convolve(x, self.weight, self.bias, self.geometry).key
-        return total.astype(np.float32) * multiplier(self.weight_scale, given, output)
+        return total.astype(np.float32) * multiplier(scale, given, output)
 
     def train(self, tensors: Mapping[str, Tensor], inputs: Sequence[Tensor], quantizations: Quantizations) -> Tensor:
         weight, bias = tensors["weight"], tensors["bias"]

@@ -18,12 +18,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.geometry import Axes
+from compress.arithmetic.arithmetic import Arithmetic, Axes, Tensor
 from compress.operations.formula import Formula
-from compress.operations.operation import Quantizations, Shapes
+from compress.operations.operation import OneInput, Quantizations, Shapes
 from compress.operations.scales import Scales
-from compress.quantization import INT8_MAX, INT8_MIN
+from compress.quantization import INT8_MAX, INT8_MIN, quantized_part
 from tinyasc.errors import UserError
 
 RELATIVE_ERROR = 2.0**-19
@@ -33,7 +32,7 @@ NUDGE = 1 + 2.0**-12
 Reals = NDArray[np.float64]
 
 
-class ElementwiseFunction(Formula):
+class ElementwiseFunction(OneInput, Formula):
     """A function with one input; a subclass is a dataclass with these fields, and says what the function is."""
 
     input: str
@@ -52,19 +51,13 @@ class ElementwiseFunction(Formula):
         """What float32 may err by at most, besides `RELATIVE_ERROR` of the output."""
         return 0.0
 
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.input,)
-
     def float_formula(
         self, do: Arithmetic, inputs: Sequence[Tensor], parameters: Mapping[str, Tensor], axes: Axes
     ) -> dict[str, Tensor]:
         return {self.output: self.apply(do, inputs[0])}
 
     def int8_formula(self, do: Arithmetic, inputs: Sequence[Tensor], axes: Axes) -> Tensor:
-        if self.units is None:
-            raise ValueError(f"{self.output} is not quantized: an INT8 program is needed")
-        (x,), (given, output) = inputs, self.units
+        (x,), (given, output) = inputs, quantized_part(self.output, self.units)
         result = self.apply(do, x if given == 1 else do.times(x, given))
         return result if output == 1 else do.times(result, 1 / output)
 

@@ -6,21 +6,17 @@ Shapes: C channels.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.geometry import Axes
-from compress.operations.movement import Movement
+from compress.arithmetic.arithmetic import Arithmetic, Axes, Tensor
+from compress.operations.formula import Movement
+from compress.operations.operation import OneInput
 
 
 @dataclass(frozen=True)
-class Flattening(Movement, kind="flattening"):
+class Flattening(OneInput, Movement, kind="flattening"):
     """(C, 1, 1) -> (C,)."""
 
     input: str
     output: str
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.input,)
 
     def move(self, do: Arithmetic, inputs: Sequence[Tensor], axes: Axes) -> Tensor:
         (x,) = inputs

@@ -1,15 +1,17 @@
-"""What operations share that no integer kernel has: a formula in float32 operators, in two forms, each written once.
+"""What operations share that no integer kernel has: they are written once, in the operators of `compress.arithmetic`.
 
-`float_formula` is the operation in real numbers: of the float program, of what is observed, and of the gradient.
-`int8_formula` is what the INT8 program computes: simulator, training and both files evaluate the same lines. Its
-numbers are such that every runtime has the same bits; why is proven at the head of each operation.
+Simulator, training and both files evaluate the same lines. A `Formula` computes in two forms. `float_formula` is the
+operation in real numbers: of the float program, of what is observed, and of the gradient. `int8_formula` is what the
+INT8 program computes; its numbers are such that every runtime has the same bits; why is proven at the head of each
+operation. A `Movement` is exact in every runtime: it moves integers and changes none, so input and output share one
+quantization.
 
 Shapes: B batch, C channels, F mel bands, T frames.
 """
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -17,11 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from compress.arithmetic import arithmetic
-from compress.arithmetic.arithmetic import Arithmetic
-from compress.arithmetic.geometry import CHANNELS_FIRST, CHANNELS_LAST, Axes
+from compress.arithmetic.arithmetic import CHANNELS_FIRST, CHANNELS_LAST, Arithmetic, Axes
 from compress.arithmetic.in_numpy import NumpyArithmetic
 from compress.arithmetic.in_torch import TorchArithmetic
-from compress.operations.operation import Operation, Quantizations
+from compress.operations.operation import Operation, Quantizations, Shapes
 from compress.operations.straight_through import Stand
 
 
@@ -94,3 +95,30 @@ class Formula(Operation):
     def _shaped(self, axes: Axes) -> dict[str, NDArray[np.float32]]:
         """The parameters as `float_formula` takes them."""
         return {name: array.reshape(axes.per_channel(array.size)) for name, array in self.parameters.items()}
+
+
+class Movement(Operation):
+    """An operation whose output consists of numbers of its inputs, and zeros at most."""
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        return (*self.inputs, self.output)
+
+    @abstractmethod
+    def move(self, do: Arithmetic, inputs: Sequence[arithmetic.Tensor], axes: Axes) -> arithmetic.Tensor:
+        """What it does, for inputs with such axes."""
+
+    def run_float(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
+        do = TorchArithmetic(inputs[0].device)
+        return {self.output: self.move(do, arithmetic.tensors(inputs), CHANNELS_FIRST).key}
+
+    def quantized(self, quantizations: Quantizations, shapes: Shapes) -> Self:
+        return self
+
+    def simulate(self, inputs: Sequence[NDArray[np.int8]], quantizations: Quantizations) -> NDArray[Any]:
+        zero_point = quantizations[self.output].zero_point
+        centred = arithmetic.tensors([value.astype(np.int16) - zero_point for value in inputs])
+        return self.move(NumpyArithmetic(), centred, CHANNELS_LAST).key
+
+    def train(self, tensors: Mapping[str, Tensor], inputs: Sequence[Tensor], quantizations: Quantizations) -> Tensor:
+        return self.run_float(inputs)[self.output]

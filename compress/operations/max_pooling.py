@@ -8,26 +8,22 @@ from dataclasses import dataclass
 
 from torch.fx import Node
 
-from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.geometry import Axes
+from compress.arithmetic.arithmetic import Arithmetic, Axes, Tensor
 from compress.lowering.channels import each_channel
 from compress.lowering.graph import Lowering, arguments, lowers, pair
-from compress.operations.movement import Movement
+from compress.operations.formula import Movement
+from compress.operations.operation import OneInput
 from tinyasc.errors import UserError
 
 
 @dataclass(frozen=True)
-class MaxPooling(Movement, kind="max_pooling"):
+class MaxPooling(OneInput, Movement, kind="max_pooling"):
     """(C, F, T) -> (C, F', T'); what does not fill a window at the end is left out."""
 
     input: str
     output: str
     kernel: tuple[int, int]
     stride: tuple[int, int]
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.input,)
 
     def move(self, do: Arithmetic, inputs: Sequence[Tensor], axes: Axes) -> Tensor:
         return do.max_pool(inputs[0], self.kernel, self.stride)

@@ -16,11 +16,10 @@ from torch import Tensor
 from torch.fx import Node
 
 from compress.arithmetic import arithmetic
-from compress.arithmetic.arithmetic import Arithmetic
-from compress.arithmetic.geometry import Axes
+from compress.arithmetic.arithmetic import Arithmetic, Axes
 from compress.lowering.channels import each_channel
 from compress.lowering.graph import Lowering, arguments, lowers
-from compress.operations.operation import Quantizations, Shapes
+from compress.operations.operation import OneInput, Quantizations, Shapes
 from compress.operations.scales import Scales, odd_fraction_below
 from compress.operations.straight_through import Stand
 from compress.operations.wide import MOST_IN_PART, TakesWide, joined, split
@@ -32,7 +31,7 @@ MOST_DENOMINATOR = 4095
 
 
 @dataclass(frozen=True)
-class Mean(TakesWide, kind="mean"):
+class Mean(OneInput, TakesWide, kind="mean"):
     """Mean of a map (C, F, T): over both axes (C,), over one of them a row that keeps it with length 1."""
 
     input: str
@@ -41,10 +40,6 @@ class Mean(TakesWide, kind="mean"):
     """Of (C, F, T), those that are averaged: 1 is frequency, 2 is time."""
     keep: bool = False
     """Whether they stay with length 1."""
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.input,)
 
     def positions(self, shapes: Shapes) -> int:
         """How many values are averaged to one."""

@@ -121,3 +121,14 @@ class Operation(ABC):
             inputs: integers minus their zero points, in float32.
             quantizations: of every value.
         """
+
+
+class OneInput:
+    """What operations with one input name it by; stands before the base class that says how they are computed."""
+
+    input: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The values that it takes: the one."""
+        return (self.input,)

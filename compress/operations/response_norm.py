@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.fx import Node
 
-from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.geometry import Axes
+from compress.arithmetic.arithmetic import Arithmetic, Axes, Tensor
 from compress.lowering.channels import each_channel
 from compress.lowering.graph import Lowering, leaf, lowers
 from compress.operations.addition import Addition
@@ -35,7 +34,7 @@ from compress.operations.response_norm_integers import (
     sums_are_exact,
 )
 from compress.operations.scales import Scales
-from compress.quantization import Quantization, rescaled
+from compress.quantization import Quantization, quantized_part, rescaled
 from tinyasc.errors import UserError
 from tinyasc.models.layers.norms import GlobalResponseNorm
 
@@ -88,9 +87,7 @@ class ResponseNorm(Formula, kind="response_norm"):
         return {self.output: do.add(do.multiply(x, scale), parameters["beta"]), self.energy: energy}
 
     def int8_formula(self, do: Arithmetic, inputs: Sequence[Tensor], axes: Axes) -> Tensor:
-        constants = self.integers
-        if constants is None:
-            raise ValueError(f"{self.output} is not quantized: an INT8 program is needed")
+        constants = quantized_part(self.output, self.integers)
         x = reduce(do.add, inputs)
         rows = _shifted(do, do.sum(do.multiply(x, x), axes.time), constants.energy_shift)
         energy = do.minimum(do.sum(rows, axes.frequency), do.number(LARGEST_ENERGY))

@@ -9,15 +9,15 @@ from typing import Any
 
 from torch.fx import Node
 
-from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.geometry import Axes
+from compress.arithmetic.arithmetic import Arithmetic, Axes, Tensor
 from compress.lowering.graph import Lowering, arguments, lowers
-from compress.operations.movement import Movement
+from compress.operations.formula import Movement
+from compress.operations.operation import OneInput
 from tinyasc.errors import UserError
 
 
 @dataclass(frozen=True)
-class Slicing(Movement, kind="slicing"):
+class Slicing(OneInput, Movement, kind="slicing"):
     """`length` of an axis of (C, F, T), from `start` on."""
 
     input: str
@@ -25,10 +25,6 @@ class Slicing(Movement, kind="slicing"):
     axis: int
     start: int
     length: int
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.input,)
 
     def move(self, do: Arithmetic, inputs: Sequence[Tensor], axes: Axes) -> Tensor:
         return do.narrow(inputs[0], axes.places[self.axis], self.start, self.length)

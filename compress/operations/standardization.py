@@ -17,15 +17,14 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.fx import Node
 
-from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.geometry import Axes
+from compress.arithmetic.arithmetic import Arithmetic, Axes, Tensor
 from compress.lowering.graph import Lowering, leaf, lowers
 from compress.operations.formula import Formula
-from compress.operations.operation import Quantizations, Shapes, Value
+from compress.operations.operation import OneInput, Quantizations, Shapes, Value
 from compress.operations.response_norm_integers import LARGEST_ENERGY
 from compress.operations.scales import Scales
 from compress.operations.standardization_integers import NUMERATOR, StandardizationIntegers, integers, sum_shift
-from compress.quantization import INT8_MAX, INT8_MIN, Quantization
+from compress.quantization import INT8_MAX, INT8_MIN, Quantization, quantized_part
 from tinyasc.models.layers.norms import AdaptiveResidualNorm, ResidualNorm
 
 CHANNEL, FREQUENCY, TIME = "channel", "frequency", "time"
@@ -34,7 +33,7 @@ INSTANCE_EPSILON = 1e-5
 
 
 @dataclass(frozen=True)
-class Standardization(Formula, kind="standardization"):
+class Standardization(OneInput, Formula, kind="standardization"):
     """Each statistic is over the channels and the further axes that are named."""
 
     input: str
@@ -56,10 +55,6 @@ class Standardization(Formula, kind="standardization"):
     def __post_init__(self) -> None:
         if isinstance(self.integers, dict):  # JSON knows no other
             object.__setattr__(self, "integers", StandardizationIntegers(**self.integers))
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.input,)
 
     @property
     def inside(self) -> tuple[str, ...]:
@@ -88,9 +83,7 @@ class Standardization(Formula, kind="standardization"):
         return {self.output: do.add(do.multiply(centred, slope), level), self.variance: variance}
 
     def int8_formula(self, do: Arithmetic, inputs: Sequence[Tensor], axes: Axes) -> Tensor:
-        found = self.integers
-        if found is None:
-            raise ValueError(f"{self.output} is not quantized: an INT8 program is needed")
+        found = quantized_part(self.output, self.integers)
         (x,), over = inputs, self._axes(axes)
         if found.scale != 1:
             x = do.rounded(do.times(x, 1 / found.scale))
@@ -174,16 +167,7 @@ def _standardization(
 
 
 @_standardization.register_fake
-def _(
-    x: torch.Tensor,
-    share: torch.Tensor,
-    gain: torch.Tensor,
-    bias: torch.Tensor,
-    *,
-    over: str,
-    trained: str,
-    epsilon: float,
-) -> torch.Tensor:
+def _(x: torch.Tensor, *parts: torch.Tensor, **settings: Any) -> torch.Tensor:
     return torch.empty_like(x)
 
 

@@ -10,26 +10,22 @@ from typing import Any
 import numpy as np
 from torch.fx import Node
 
-from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.geometry import Axes
+from compress.arithmetic.arithmetic import Arithmetic, Axes, Tensor
 from compress.lowering.channels import STAY, Channels, ChannelWalk
 from compress.lowering.graph import Lowering, lowers
 from compress.operations.channel_shuffle import begun_at
-from compress.operations.movement import Movement
+from compress.operations.formula import Movement
+from compress.operations.operation import OneInput
 from tinyasc.errors import UserError
 
 
 @dataclass(frozen=True)
-class Transposition(Movement, kind="transposition"):
+class Transposition(OneInput, Movement, kind="transposition"):
     """Axis i of the output is axis `order[i]` of the input, of (C, F, T)."""
 
     input: str
     output: str
     order: tuple[int, int, int]
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.input,)
 
     def move(self, do: Arithmetic, inputs: Sequence[Tensor], axes: Axes) -> Tensor:
         order = [0, 1, 2, 3]

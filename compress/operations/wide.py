@@ -33,8 +33,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from compress.arithmetic import arithmetic
-from compress.arithmetic.arithmetic import Arithmetic
-from compress.arithmetic.geometry import CHANNELS_FIRST, CHANNELS_LAST, Axes
+from compress.arithmetic.arithmetic import CHANNELS_FIRST, CHANNELS_LAST, Arithmetic, Axes
 from compress.arithmetic.in_numpy import NumpyArithmetic
 from compress.arithmetic.in_torch import TorchArithmetic
 from compress.operations.operation import Operation, Quantizations

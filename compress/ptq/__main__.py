@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from compress.observe import run_float
 from compress.opening import open_student
 from compress.ptq.calibrate import PtqConfig, calibrate
 from compress.quantized_run import finish_ptq, simulated, write_programs
 from compress.scheme import DEFAULT, Scheme
+from compress.simulate import run_float
 from tinyasc import artifact, metrics, recipe
 from tinyasc.artifact import new_run
 from tinyasc.runs.scores import summary
@@ -25,14 +25,7 @@ from tinyasc.runs.setup import ComputeConfig
 
 
 def quantize_trained(
-    *,
-    model: Path,
-    data: Path,
-    out: Path,
-    ptq: PtqConfig,
-    scheme: Scheme = DEFAULT,
-    seed: int = 0,
-    threads: int = 2,
+    *, model: Path, data: Path, out: Path, ptq: PtqConfig, scheme: Scheme = DEFAULT, seed: int = 0, threads: int = 2
 ) -> None:
     """Turn a float student into an INT8 program without training, and score the program itself.
 

@@ -15,8 +15,7 @@ from compress.ptq.adaround import AdaRoundConfig, adarounded
 from compress.ptq.equalization import Kind, equalized
 from compress.ptq.ranges import Way, least_error, set_ranges
 from compress.ptq.walk import Method, bias_corrected, walk
-from compress.quantize import quantize
-from compress.scheme import DEFAULT, Scheme, assign
+from compress.scheme import DEFAULT, Scheme, assign, quantize
 from tinyasc.errors import UserError
 
 

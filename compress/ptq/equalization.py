@@ -25,9 +25,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from compress.observe import run_float
 from compress.operations.convolution import Convolution
 from compress.program import Program
+from compress.simulate import run_float
 
 Kind = Literal["none", "weights", "activations"]
 PASSES = 10

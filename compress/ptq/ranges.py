@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from compress.observe import observe, run_float
 from compress.operations.convolution import Convolution
 from compress.operations.weights import quantize_weight
 from compress.program import Program
 from compress.quantization import INT8_MAX, INT8_MIN, Range, activation
+from compress.simulate import observe, run_float
 
 Way = Literal["min_max", "percentile", "mse", "entropy"]
 BINS = 2048
@@ -55,12 +55,7 @@ class Histogram:
 
 
 def histograms(program: Program, batches: Sequence[Tensor]) -> dict[str, Histogram]:
-    """Of every value of a float program, in two passes: the ranges first, then the counts.
-
-    Args:
-        program: a float program.
-        batches: log-mel (B, C, F, T), at least one.
-    """
+    """Of every value of a float program over log-mel (B, C, F, T), in two passes: the ranges first, then the counts."""
     ranges = observe(program, batches)
     counts = {name: torch.zeros(BINS, dtype=torch.float64) for name in ranges}
     for log_mel in batches:
@@ -72,13 +67,8 @@ def histograms(program: Program, batches: Sequence[Tensor]) -> dict[str, Histogr
 def set_ranges(program: Program, batches: Sequence[Tensor], way: Way, percent: float) -> dict[str, Range]:
     """A range for every value of a float program.
 
-    What operations have inside keeps its whole range: it is no int8 that could be finer for being clipped.
-
-    Args:
-        program: a float program.
-        batches: log-mel (B, C, F, T), at least one.
-        way: how.
-        percent: for percentile.
+    What operations have inside keeps its whole range: it is no int8 that could be finer for being clipped. `percent` is
+    for the way percentile.
     """
     if way == "min_max":
         return observe(program, batches)

@@ -56,7 +56,7 @@ def walk(
     """The float program with each trainable convolution changed by the methods, in running order.
 
     Args:
-        program: a float program; what it computes is what is aimed at.
+        program: what it computes is what is aimed at.
         ranges: of every value; the INT8 form must be made with the same.
         batches: log-mel (B, C, F, T), at least one.
         methods: each takes what the one before it gave.

@@ -16,14 +16,13 @@ from typing import Any
 import numpy as np
 
 from compress import program as programs
-from compress.observe import observe
 from compress.opening import OpenRun, open_run
 from compress.program import Program
-from compress.quantize import quantize
 from compress.quantized_run import FLOAT_PROGRAM, INT8_PROGRAM
-from compress.scheme import assign
+from compress.scheme import assign, quantize
 from compress.sensitivity.measure import Sensitivity, measure
 from compress.sensitivity.report import conclusion, draw, shares, table
+from compress.simulate import observe
 from tinyasc import artifact, recipe
 from tinyasc.errors import UserError
 from tinyasc.runs import picture

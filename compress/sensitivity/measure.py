@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from compress import simulate
-from compress.observe import run_float
 from compress.operations.operation import Operation
 from compress.program import Program
+from compress.simulate import run_float
 from tinyasc.metrics import macro_accuracy
 
 INPUT = "input"

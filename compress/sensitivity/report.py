@@ -104,12 +104,7 @@ def _cells(answers: Answers) -> Sequence[str]:
 
 
 def draw(found: Sensitivity, title: str) -> Figure:
-    """The picture: its layers as rows, in running order from the top.
-
-    Args:
-        found: the layers.
-        title: above it, with what the whole INT8 program answers.
-    """
+    """The picture: its layers as rows, in running order; above them the title, and what the whole program answers."""
     layers = found.layers
     names = [layer.name for layer in layers]
     room = LETTER * max(map(len, names)) + 0.15

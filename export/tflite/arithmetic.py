@@ -7,8 +7,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from compress.arithmetic.arithmetic import Arithmetic, Kind, Reduction, Tensor
-from compress.arithmetic.geometry import Geometry
+from compress.arithmetic.arithmetic import Arithmetic, Geometry, Kind, Reduction, Tensor
 from export.emitter import Step
 from export.tflite.graph import Graph, vector
 

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from compress.lower import lower
-from compress.observe import observe
 from compress.operations import register_all
 from compress.operations.elementwise_function import ElementwiseFunction
 from compress.operations.flattening import Flattening
@@ -22,10 +21,9 @@ from compress.operations.operation import KINDS
 from compress.program import Program, Value, load, save
 from compress.pruning.dependency import dependencies
 from compress.quantization import Range
-from compress.quantize import quantize
 from compress.quantized_network import QuantizedNetwork
-from compress.scheme import assign
-from compress.simulate import logits, simulate
+from compress.scheme import assign, quantize
+from compress.simulate import logits, observe, simulate
 from tests.support.both_files import agreements, varied
 from tinyasc.errors import UserError
 

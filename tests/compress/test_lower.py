@@ -10,11 +10,11 @@ from torch import nn
 
 from compress import program as programs
 from compress.lower import lower
-from compress.observe import run_float
 from compress.operations.addition import Addition
 from compress.operations.channel_shuffle import ChannelShuffle
 from compress.operations.convolution import Convolution
 from compress.operations.response_norm import ResponseNorm
+from compress.simulate import run_float
 from tests.support import tiny_architectures, tiny_programs
 from tinyasc import models
 from tinyasc.errors import UserError

@@ -17,7 +17,7 @@ from compress.operations.operation import Operation
 from compress.operations.wide import split
 from compress.program import Program, Value
 from compress.quantization import Quantization
-from compress.quantize import quantize
+from compress.scheme import quantize
 from compress.simulate import simulate
 from tinyasc.errors import UserError
 

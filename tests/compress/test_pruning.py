@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
+from compress.pruning.cut import listed_layers, pruned_config
 from compress.pruning.dependency import Dependencies, Group, dependencies
-from compress.pruning.description import listed_layers, pruned_config
 from compress.pruning.selection import Costs, choose, magnitude, on_the_way, taylor
 from tinyasc import models
 from tinyasc.errors import UserError

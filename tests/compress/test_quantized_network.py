@@ -9,11 +9,10 @@ import pytest
 import torch
 
 from compress import program as programs
-from compress.observe import observe, run_float
 from compress.operations.convolution import Convolution
 from compress.quantized_network import QuantizedNetwork, to_integers
 from compress.scheme import DEFAULT, Scheme
-from compress.simulate import logits
+from compress.simulate import logits, observe, run_float
 from tests.support import tiny_programs
 
 NORMED = pytest.mark.parametrize("normed", [False, True])

@@ -15,8 +15,7 @@ from compress.operations.response_norm_integers import LARGEST_ENERGY, LARGEST_N
 from compress.operations.scales import Scales
 from compress.program import Program, Value
 from compress.quantization import Quantization, Range, activation
-from compress.quantize import quantize
-from compress.scheme import assign
+from compress.scheme import assign, quantize
 from tinyasc.errors import UserError
 
 C, F, T = 6, 5, 4

@@ -11,8 +11,7 @@ from compress.operations.mean import Mean
 from compress.operations.weights import BIAS_LIMIT, weight_scale
 from compress.program import Program, Value
 from compress.quantization import Quantization, Range, activation
-from compress.quantize import quantize
-from compress.scheme import Scheme, assign
+from compress.scheme import Scheme, assign, quantize
 from tests.support import tiny_programs
 from tinyasc.errors import UserError
 

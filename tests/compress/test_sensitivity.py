@@ -10,17 +10,16 @@ import torch
 
 from compress import program as programs
 from compress import simulate
-from compress.observe import observe, run_float
 from compress.operations.convolution import Convolution
 from compress.operations.mean import Mean
 from compress.program import Program, Value
 from compress.quantization import Quantization
-from compress.quantize import quantize
 from compress.quantized_run import FLOAT_PROGRAM, INT8_PROGRAM
-from compress.scheme import Scheme, assign
+from compress.scheme import Scheme, assign, quantize
 from compress.sensitivity.__main__ import sensitivity
 from compress.sensitivity.measure import measure, sqnr
 from compress.sensitivity.report import conclusion, draw, shares, table
+from compress.simulate import observe, run_float
 from tests.support import tiny_programs
 from tests.train.test_evaluate import CARD, MEL, write_network
 from tinyasc import artifact, recipe

@@ -6,8 +6,7 @@ python -m tests.crosscheck.tiny --out DIR
 from dataclasses import asdict
 from pathlib import Path
 
-from export.drop_in import Sound
-from export.files import write_files
+from export.drop_in import Sound, write_files
 from export.metadata import Facts
 from tests.support import tiny_programs
 from tinyasc import recipe

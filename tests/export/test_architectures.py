@@ -8,7 +8,6 @@ import torch
 
 from bench.measure.graph import cost as graph_cost
 from compress import program as programs
-from compress.observe import run_float
 from compress.operations.addition import Addition
 from compress.operations.convolution import Convolution
 from compress.operations.formula import Formula
@@ -16,7 +15,7 @@ from compress.operations.max_pooling import MaxPooling
 from compress.operations.mean import Mean
 from compress.operations.operation import Operation
 from compress.program import Program
-from compress.simulate import logits, simulate
+from compress.simulate import logits, run_float, simulate
 from export.to_tflite import to_tflite
 from tests.support import tiny_architectures
 from tests.support.both_files import agreements, varied, write

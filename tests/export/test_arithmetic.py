@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.arithmetic.geometry import Geometry
+from compress.arithmetic.arithmetic import Arithmetic, Geometry, Tensor
 from compress.arithmetic.in_numpy import NumpyArithmetic
 from compress.arithmetic.in_torch import TorchArithmetic
 from tests.support.formulas import Formula, in_litert, in_onnx_runtime

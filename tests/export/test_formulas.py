@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from compress.arithmetic.arithmetic import Arithmetic, Tensor
-from compress.observe import observe
 from compress.operations.activation_function import LOGISTIC_ERROR, ActivationFunction
 from compress.operations.addition import Addition
 from compress.operations.attention import MOST_EXPONENT, NUMERATOR, Attention, top
@@ -20,7 +19,7 @@ from compress.operations.operation import Operation
 from compress.operations.standardization import CHANNEL, FREQUENCY, TIME, Standardization
 from compress.program import Program, Value
 from compress.quantized_network import QuantizedNetwork
-from compress.simulate import simulate
+from compress.simulate import observe, simulate
 from export.runtimes import litert, onnx_runtime
 from export.to_onnx import to_onnx
 from export.to_tflite import to_tflite

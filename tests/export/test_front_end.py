@@ -19,14 +19,13 @@ from compress.operations.convolution import Convolution
 from compress.operations.mean import Mean
 from compress.program import Program, Value
 from compress.simulate import quantize_input, simulate
-from export import drop_in_parity
-from export.drop_in import Sound, drop_in_onnx, drop_in_tflite
-from export.drop_in_parity import prove_drop_in
-from export.files import DROP_IN
+from export import parity
+from export.drop_in import DROP_IN, Sound, drop_in_onnx, drop_in_tflite
 from export.front_end import fourier, log_mel
 from export.inputs import sounds, tones
 from export.onnx_graph import Graph as OnnxGraph
 from export.onnx_graph import OnnxArithmetic
+from export.parity import prove_drop_in
 from export.runtimes import Runtime
 from export.tflite.arithmetic import TfliteArithmetic
 from export.tflite.graph import Graph as TfliteGraph
@@ -181,7 +180,7 @@ def test_a_log_mel_beyond_its_tolerance_is_noticed(
     program: Program, heard: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_drop_in(program, tmp_path)
-    monkeypatch.setattr(drop_in_parity, "TOLERANCE", 1e-9)
+    monkeypatch.setattr(parity, "TOLERANCE", 1e-9)
     with pytest.raises(UserError, match=r"the network's input for sounds is \S+ from tinyasc's, more than 1e-09"):
         prove_drop_in(tmp_path, program, SOUND, in_integers(program), {"sounds": heard[:9]})
 

@@ -18,7 +18,7 @@ from flatbuffers.table import Table
 from bench.measure.graph import cost as graph_cost
 from compress.program import Program
 from deploy import runtime
-from export.files import write_files
+from export.drop_in import write_files
 from export.metadata import Facts
 from tests.export.test_front_end import SMALL, SOUND
 from tests.support import tiny_programs

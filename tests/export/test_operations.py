@@ -11,7 +11,6 @@ import torch
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from compress.observe import observe
 from compress.operations.addition import Addition
 from compress.operations.channel_shuffle import ChannelShuffle
 from compress.operations.concatenation import Concatenation
@@ -25,7 +24,7 @@ from compress.operations.slicing import Slicing
 from compress.operations.transposition import Transposition
 from compress.program import Program, Value
 from compress.quantized_network import QuantizedNetwork
-from compress.simulate import simulate
+from compress.simulate import observe, simulate
 from export.runtimes import litert, onnx_runtime
 from export.to_onnx import to_onnx
 from export.to_tflite import to_tflite

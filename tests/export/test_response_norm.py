@@ -12,8 +12,7 @@ from compress.operations.response_norm import ResponseNorm
 from compress.operations.response_norm_integers import LARGEST_ENERGY, LARGEST_NUMERATOR
 from compress.program import Program, Value
 from compress.quantization import Range
-from compress.quantize import quantize
-from compress.scheme import assign
+from compress.scheme import assign, quantize
 from compress.simulate import simulate
 from export.runtimes import litert, onnx_runtime
 from export.to_onnx import to_onnx

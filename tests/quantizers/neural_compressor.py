@@ -26,12 +26,11 @@ from torch import Tensor, nn
 from torch.fx import GraphModule
 from tqdm import tqdm
 
-from compress.observe import observe
 from compress.opening import open_student
 from compress.program import Program
-from compress.quantize import quantize
 from compress.quantized_run import finish_ptq, simulated, write_programs
-from compress.scheme import assign
+from compress.scheme import assign, quantize
+from compress.simulate import observe
 from tests.quantizers.pt2e import FloatNetwork, applied, found_in
 from tinyasc import artifact, metrics, recipe
 from tinyasc.artifact import new_run

@@ -20,8 +20,7 @@ from compress.program import Program
 from compress.quantized_run import FLOAT_PROGRAM, INT8_PROGRAM, STAGES
 from compress.simulate import simulate
 from deploy.runtime import Model, Port
-from export.drop_in import Sound
-from export.files import NETWORK, write_files
+from export.drop_in import NETWORK, Sound, write_files
 from export.metadata import Facts
 from export.to_onnx import to_onnx
 from export.to_tflite import to_tflite

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from compress.lower import lower
-from compress.observe import observe
 from compress.program import Program
 from compress.quantized_network import QuantizedNetwork
+from compress.simulate import observe
 from tinyasc import models
 
 CLASSES = 5

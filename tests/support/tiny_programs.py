@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from compress.lower import lower
-from compress.observe import observe
 from compress.program import Program
 from compress.quantized_network import QuantizedNetwork
 from compress.scheme import DEFAULT, Scheme
+from compress.simulate import observe
 from tinyasc import models
 from tinyasc.models.layers.norms import GlobalResponseNorm
 

@@ -3,11 +3,10 @@
 import numpy as np
 import torch
 
-from compress.observe import observe, run_float
 from compress.operations.convolution import Convolution
 from compress.ptq.walk import bias_corrected, walk
 from compress.quantized_network import QuantizedNetwork
-from compress.simulate import logits
+from compress.simulate import logits, observe, run_float
 from tests.support import tiny_programs
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from compress.observe import run_float
 from compress.operations.convolution import Convolution
 from compress.program import Program
 from compress.ptq.adaround import AdaRoundConfig
@@ -16,7 +15,7 @@ from compress.ptq.equalization import pairs
 from compress.ptq.ranges import least_error
 from compress.scheme import Scheme
 from compress.sensitivity.measure import measure
-from compress.simulate import logits
+from compress.simulate import logits, run_float
 from tests.support import tiny_programs
 from tinyasc.errors import UserError
 

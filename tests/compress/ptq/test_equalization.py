@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from compress.observe import run_float
 from compress.operations.addition import Addition
 from compress.operations.convolution import Convolution
 from compress.program import Program, Value
 from compress.ptq.equalization import Kind, equalized, pairs
+from compress.simulate import run_float
 from tests.support import tiny_programs
 
 BATCHES = [torch.from_numpy(tiny_programs.log_mel(16, seed=seed)) for seed in (1, 2)]
