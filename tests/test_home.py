@@ -53,6 +53,7 @@ COMMANDS = (
     "bench.compare bench/report.json bench/report.json",
     "bench.rank bench --plot rank.png",
     "bench.estimate",
+    "bench.energy --meter meter.csv --inferences 100 --load_from 10 --load_to 19 --idle_from 0 --idle_to 9",
 )
 """After `python -m`, in the order in which each finds its files; those that need a network or a device are left out."""
 
@@ -65,6 +66,8 @@ def test_every_command_leaves_an_empty_home_folder_empty(tmp_path: Path) -> None
     tiny_data.write(work / "set").unlink()
     for name, text in (("teacher", TEACHER + FIT), ("student", STUDENT + FIT), ("qat", QAT + FIT)):
         (work / f"{name}.yaml").write_text(text)
+    samples = (f"{second},{2 + second // 10}\n" for second in range(20))  # seconds, watts: 2 idle, 3 under load
+    (work / "meter.csv").write_text("time_s,power_w\n" + "".join(samples))
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(home), "TMPDIR": str(temporary)}
     for command in COMMANDS:
         done = subprocess.run(

@@ -5,11 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter
 from onnx import TensorProto
 from torch.nn import functional
 
@@ -19,6 +17,7 @@ from compress.operations.convolution import Convolution
 from compress.operations.mean import Mean
 from compress.program import Program, Value
 from compress.simulate import quantize_input, simulate
+from deploy import open_runtime
 from export import parity
 from export.drop_in import DROP_IN, Sound, drop_in_onnx, drop_in_tflite
 from export.front_end import fourier, log_mel
@@ -67,10 +66,9 @@ def write(config: MelConfig, folder: Path) -> tuple[Path, Path]:
 def runner(path: Path) -> Callable[[np.ndarray], np.ndarray]:
     """What gives a file's output for one waveform (S,)."""
     if path.suffix == ".onnx":
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        session = open_runtime.open_session(path)
         return lambda waveform: np.asarray(session.run(None, {"waveform": waveform[None]})[0])
-    interpreter = Interpreter(str(path))
-    interpreter.allocate_tensors()
+    interpreter = open_runtime.open_interpreter(path)
     source, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
 
     def run(waveform: np.ndarray) -> np.ndarray:
@@ -116,10 +114,8 @@ def test_cp_mobiles_front_end_is_small_and_all_of_it_delegated(tmp_path: Path) -
         *("SLICE", "CONCATENATION", "RESHAPE", "TRANSPOSE", "ADD", "SUB", "MUL", "DIV", "LOG"),
         *("BATCH_MATMUL", "FULLY_CONNECTED"),
     }
-    interpreter = Interpreter(str(tflite))
-    interpreter.allocate_tensors()
-    delegated = [one for one in interpreter._get_ops_details() if one["op_name"] == "DELEGATE"]
-    assert len(delegated) == 1
+    interpreter = open_runtime.open_interpreter(tflite)
+    assert sum(one["op_name"] == "DELEGATE" for one in interpreter._get_ops_details()) == 1
     for path in (tflite, onnx_file):
         assert graph_cost.read(path).macs < 50e6  # a dense bank alone has 34 million, a dense transform 800
 

@@ -5,10 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from compress.operations.addition import Addition
@@ -25,6 +23,7 @@ from compress.operations.transposition import Transposition
 from compress.program import Program, Value
 from compress.quantized_network import QuantizedNetwork
 from compress.simulate import observe, simulate
+from deploy import open_runtime
 from export.runtimes import litert, onnx_runtime
 from export.to_onnx import to_onnx
 from export.to_tflite import to_tflite
@@ -191,10 +190,9 @@ def test_the_same_real_numbers_in_float_files(case: str, tmp_path: Path) -> None
         values |= operation.run_float([values[name] for name in operation.inputs])
     expected = values["y"].permute(0, 2, 3, 1).numpy()
 
-    interpreter = Interpreter(model_content=to_tflite(real))
-    interpreter.allocate_tensors()
+    interpreter = open_runtime.open_interpreter(tmp_path / "m.tflite", content=to_tflite(real))
     to_onnx(real, tmp_path / "m.onnx", {})
-    session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
+    session = open_runtime.open_session(tmp_path / "m.onnx")
     for one, wanted in zip(given, expected, strict=True):
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], one.transpose(1, 2, 0)[None])
         interpreter.invoke()

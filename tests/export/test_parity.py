@@ -5,15 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter
 
 from compress.operations.convolution import Convolution
 from compress.program import Program
 from compress.simulate import simulate
+from deploy import open_runtime
 from export.parity import compare
 from export.runtimes import litert, onnx_runtime
 from tests.support import tiny_programs
@@ -57,8 +56,7 @@ def test_one_bias_off_by_a_little_is_noticed(program: Program, inputs: np.ndarra
 
 def test_tflite_has_no_float_island(tmp_path: Path) -> None:
     tflite, _ = write(tiny_programs.quantized().to_program(), tmp_path)
-    interpreter = Interpreter(str(tflite))
-    interpreter.allocate_tensors()
+    interpreter = open_runtime.open_interpreter(tflite)
     assert {np.dtype(details["dtype"]).name for details in interpreter.get_tensor_details()} == {"int8", "int32"}
     model = schema.ModelT.InitFromPackedBuf(tflite.read_bytes())
     names = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
@@ -68,6 +66,7 @@ def test_tflite_has_no_float_island(tmp_path: Path) -> None:
 
 def test_onnx_runtime_runs_integers_only(tmp_path: Path) -> None:
     _, onnx_file = write(tiny_programs.quantized().to_program(), tmp_path)
+    _, onnxruntime = open_runtime.import_runtime(".onnx")
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
@@ -81,9 +80,8 @@ def test_float_files_give_the_networks_logits(normed: bool, tmp_path: Path) -> N
     log_mel = tiny_programs.log_mel(8)
     with torch.no_grad():
         expected = tiny_programs.network(normed=normed)(torch.from_numpy(log_mel)).numpy()
-    interpreter = Interpreter(str(tflite))
-    interpreter.allocate_tensors()
-    session = onnxruntime.InferenceSession(onnx_file, providers=["CPUExecutionProvider"])
+    interpreter = open_runtime.open_interpreter(tflite)
+    session = open_runtime.open_session(onnx_file)
     for one, logits in zip(log_mel, expected, strict=True):
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], one.transpose(1, 2, 0)[None])
         interpreter.invoke()

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from bench.boards.device import bundle
-from bench.boards.remote import probe
+from bench.boards.remote import environment
 from tests.support.local_device import Local
 
 ANSWER = {
@@ -43,7 +43,7 @@ def runs(home: Path) -> int:
     return home.with_suffix(".calls").read_text().count(bundle.RUNNER.name)
 
 
-def answered(folder: Path, **differently: object) -> probe.Device:
+def answered(folder: Path, **differently: object) -> environment.Device:
     """What a device that answers so is taken for."""
     answer = shlex.quote(json.dumps({**ANSWER, **differently}))
-    return probe.ask(device(folder / "answering", instead=f'[ "$1" = - ] && printf %s {answer} && exit'))
+    return environment.ask(device(folder / "answering", instead=f'[ "$1" = - ] && printf %s {answer} && exit'))

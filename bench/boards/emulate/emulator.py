@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from bench.boards.emulate import count, overlay, packages, qemu
+from bench.boards.emulate import count, packages, qemu
 from bench.boards.emulate.qemu import Qemu
 from bench.boards.targets import boards
 from bench.measure import process
@@ -67,7 +67,7 @@ def prepare(folder: Path = FOLDER) -> Emulator:
         packages.make(site, {"python": version, **runtimes}, lambda into: packages.install(runtimes, version, into))
         begin("boards")
         known = [boards.load(key) for key in boards.known()]
-        pythons = {board.key: overlay.write(board, folder / board.key, root, site, program) for board in known}
+        pythons = {board.key: qemu.write_board(board, folder / board.key, root, site, program) for board in known}
         begin("counter")
         no_counter = _make_counter(folder / "counter", program, pythons[known[0].key])
     library = folder / "counter" / count.LIBRARY

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from bench.boards.device import bundle, measured
 from bench.boards.device.bundle import RUNNER, Bundle, Settings
 from bench.boards.device.result import TargetResult
-from bench.boards.remote import environment, probe, ssh
+from bench.boards.remote import environment, ssh
 from bench.boards.remote.ssh import Ssh
 from bench.boards.remote.transport import FailedError, LostError, Transport
 from tinyasc.errors import UserError
@@ -66,7 +66,7 @@ class Session:
             UserError: whatever kept it from that, with what to do and what is left on the device.
         """
         device = self._first_word()
-        warnings = probe.warnings(device)
+        warnings = environment.warnings(device)
         for warning in warnings:
             self.say(warning)
         try:
@@ -89,15 +89,15 @@ class Session:
         self.say(self._clean(keep))
         return content
 
-    def _first_word(self) -> probe.Device:
+    def _first_word(self) -> environment.Device:
         try:
-            return probe.ask(self.transport)
+            return environment.ask(self.transport)
         except LostError as error:
             raise UserError(
                 f"{self.transport.name} does not answer ({error}): is it on, and is ssh on there?"
             ) from None
 
-    def _send(self, device: probe.Device) -> None:
+    def _send(self, device: environment.Device) -> None:
         if self._test(f"-d {self.folder}/bundle"):
             self.say(f"{self.transport.name} holds this bundle already")
             return
@@ -112,7 +112,7 @@ class Session:
         self.transport.run(f"mv {self.folder}/bundle.part {self.folder}/bundle")
         self.say(f"sent {bytes_ / 1e6:.1f} MB to {self.transport.name}")
 
-    def _start(self, device: probe.Device) -> None:
+    def _start(self, device: environment.Device) -> None:
         (state, line), name = self._look(), self.transport.name
         if state == "running":
             self.say(f"the measurement on {name} has begun before: going on with it")
@@ -159,7 +159,7 @@ class Session:
                     raise FailedError(1, line if state.startswith("ended") else killed)
                 time.sleep(self.poll_seconds)
 
-    def _fetch(self, integer: Mapping[str, bool], device: probe.Device, warnings: list[str]) -> TargetResult:
+    def _fetch(self, integer: Mapping[str, bool], device: environment.Device, warnings: list[str]) -> TargetResult:
         with tempfile.TemporaryDirectory() as place:
             self.transport.fetch(f"{self.folder}/out", Path(place))
             return measured.target_result(

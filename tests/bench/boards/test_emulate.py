@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bench.boards.device import inputs, result
-from bench.boards.emulate import emulator, overlay, packages, qemu, run
+from bench.boards.emulate import emulator, packages, qemu, run
 from bench.boards.emulate.emulator import Emulator
 from bench.boards.emulate.qemu import Qemu
 from bench.boards.targets import boards
@@ -75,7 +75,7 @@ def test_a_part_is_whole_or_not_there(tmp_path: Path) -> None:
 
 
 def test_a_board_introduces_itself() -> None:
-    files = overlay.files(boards.load("pi4"))
+    files = qemu.board_files(boards.load("pi4"))
     assert files["proc/cpuinfo"].count("processor\t:") == 4
     assert files["proc/cpuinfo"].endswith(PI4_CORE)
     assert files["sys/devices/system/cpu/possible"] == "0-3\n"
@@ -89,10 +89,10 @@ def test_a_board_shares_the_tree_and_stays_as_it_is(tmp_path: Path, merged: bool
     loader.touch()
     (root / "usr").mkdir(exist_ok=True)
     program = Qemu(SYSTEM, tmp_path / "libraries", "7.2", True)
-    python = overlay.write(board, folder, root, tmp_path / "site", program)
+    python = qemu.write_board(board, folder, root, tmp_path / "site", program)
     assert (folder / "lib/ld-linux-aarch64.so.1").samefile(loader)
     written = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    assert overlay.write(board, folder, root, tmp_path / "site", program) == python
+    assert qemu.write_board(board, folder, root, tmp_path / "site", program) == python
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == written
     tmp_path.rename(moved := tmp_path.with_name(tmp_path.name + "-moved"))
     assert (moved / folder.name / "lib/ld-linux-aarch64.so.1").exists()
@@ -102,7 +102,7 @@ def test_the_script_runs_its_board(tmp_path: Path) -> None:
     tool(tmp_path, "qemu", 'printf "%s|" "$PYTHONPATH" "$LD_LIBRARY_PATH" "$@"')
     program, folder = Qemu(tmp_path / "qemu", tmp_path / "own, libraries", "7.2", True), tmp_path / "a board"
     (tmp_path / "root/usr").mkdir(parents=True)
-    python = overlay.write(boards.load("pi3"), folder, tmp_path / "root", tmp_path / "site", program)
+    python = qemu.write_board(boards.load("pi3"), folder, tmp_path / "root", tmp_path / "site", program)
     said = subprocess.run([python, "-c", "print(1)"], capture_output=True, text=True, check=True).stdout
     variables, options = f"{tmp_path}/site|{tmp_path}/own, libraries", f"-cpu|cortex-a53|-L|{folder}|-U|LD_LIBRARY_PATH"
     assert said == f"{variables}|{options}|{folder}/usr/bin/python3|-c|print(1)|"

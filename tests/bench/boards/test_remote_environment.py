@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.boards.remote import environment, probe
+from bench.boards.remote import environment
 from tests.support.tiny_device import answered, device
 from tinyasc.errors import UserError
 
@@ -51,7 +51,7 @@ def test_the_versions_of_this_machine_come_to_a_bare_device(
     wheel(wheels, "numpy", "99.0")
     wheel(wheels, "ai-edge-litert", LITERT)  # onnxruntime is not built for it: that leaves .tflite files
     transport = device(tmp_path / "home", f"{sys.executable} -S", instead)  # without site-packages: a bare one
-    bare, said = probe.ask(transport), []
+    bare, said = environment.ask(transport), []
     assert bare.versions == {}
     transport.run("mkdir judged")
     python = environment.prepare(transport, bare, "judged", [".onnx", ".tflite"], said.append)

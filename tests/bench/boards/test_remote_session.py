@@ -11,7 +11,7 @@ import pytest
 
 from bench.boards.device import bundle
 from bench.boards.device.bundle import Bundle, Settings
-from bench.boards.remote import probe
+from bench.boards.remote import environment
 from bench.boards.remote.session import Session
 from bench.boards.remote.transport import LostError
 from deploy import runtime
@@ -232,9 +232,9 @@ def test_what_cannot_run_is_refused_and_32_bits_are_warned_of(
     else:
         found = answered(tmp_path, **differently)
         assert found.clock_offset_seconds > 10**9  # its clock stands at 1970
-        assert any("32-bit system" in warning for warning in probe.warnings(found)) is (found.bits == 32)
+        assert any("32-bit system" in warning for warning in environment.warnings(found)) is (found.bits == 32)
 
 
 def test_a_device_without_python_is_told_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no python-of-none on this machine: sudo apt install python3"):
-        probe.ask(Local(tmp_path, "python-of-none"))
+        environment.ask(Local(tmp_path, "python-of-none"))
