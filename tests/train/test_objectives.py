@@ -152,7 +152,7 @@ def test_decoupled_distillation_from_a_teacher_without_a_doubt_is_finite():
     assert torch.isfinite(student.grad).all()
     # what little the second teacher leaves to the others, it gives to class 1
     expected = -student.detach()[1, 1:].log_softmax(0)[0]
-    torch.testing.assert_close(found.non_target.detach()[1, 0], expected)
+    torch.testing.assert_close(non_target.detach()[1, 0], expected)
 
 
 @pytest.mark.parametrize("mix", [MIXED, PLAIN])
