@@ -27,8 +27,8 @@ from tinyasc.mel_torch import LogMel
 from tinyasc.models import MEL_CONFIGS
 from tinyasc.runs import trained
 from tinyasc.runs.setup import ComputeConfig, setup_fabric
+from train.data.loader import DeviceSound, DiskSound
 from train.data.selection import Slicing
-from train.data.sound import DeviceSound, DiskSound
 from train.fit.task import Task
 from train.student import train_student
 from train.teacher import train_teacher

@@ -45,8 +45,11 @@ def compare(*runs: Path, out: Path = Path("compare.png"), json: Path | None = No
         history.draw_curves({run.name: run.history for run in found}, out, names, total=_one_objective(groups))
         print(f"\nwrote {out}")
     if json is not None:
+        columns = [group.name for group in groups]
+        differing = {field: dict(zip(columns, row, strict=True)) for field, row in differences(groups).items()}
+        content = {"groups": [group.to_dict() for group in groups], "differences": differing}
         json.parent.mkdir(parents=True, exist_ok=True)
-        artifact.atomic_write(json, (json_format.dumps(_content(groups), indent=1) + "\n").encode())
+        artifact.atomic_write(json, (json_format.dumps(content, indent=1) + "\n").encode())
         print(f"wrote {json}")
 
 
@@ -137,12 +140,6 @@ def _epochs(group: Group) -> str:
 def _short(value: Any) -> str:
     text = "–" if value is None else value if isinstance(value, str) else json_format.dumps(value)
     return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
-
-
-def _content(groups: Sequence[Group]) -> dict[str, Any]:
-    names = [group.name for group in groups]
-    found = {field: dict(zip(names, values, strict=True)) for field, values in differences(groups).items()}
-    return {"groups": [group.to_dict() for group in groups], "differences": found}
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from tinyasc import artifact, cost, dcase, front_end, metrics, models, recipe, w
 from tinyasc.artifact import ModelCard, new_run
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
-from tinyasc.mel import MelConfig, hann, mel_bank
+from tinyasc.mel import hann, mel_bank
 from tinyasc.models import MEL_CONFIGS, SIZES
 from tinyasc.models.cp_mobile import CPMobileConfig, round_channels
 from tinyasc.runs import trained
@@ -89,7 +89,13 @@ def import_checkpoint(
     )
     print(f"{arch} ({card.cost['parameters']:,} parameters); strides and front-end assumed as in {form}")
     if data is not None:
-        card = replace(card, accuracy=_accuracy(network, mel, card, data))
+        device = setup_fabric(ComputeConfig(threads=torch.get_num_threads())).device
+        with Clips(data) as clips:
+            trained.check_fits(card, clips)
+            logits = predict(network.to(device), mel, clips, clips.labelled("test"))
+            score = metrics.score_test(logits, clips, card.data["train_devices"])
+        print(summary(score))
+        card = replace(card, accuracy=score.to_dict())
     with new_run(out) as run:
         trained.save(run.path(trained.FILE), network)
         run.card = card
@@ -173,18 +179,6 @@ def _sizes(found: dict[str, Tensor], path: Path) -> tuple[dict[str, Any], int]:
         "n_blocks": tuple(depths[stage] for stage in sorted(depths)),
     }
     return config, outputs("model.feed_forward.0.weight")
-
-
-def _accuracy(network: nn.Module, mel: MelConfig, card: ModelCard, data: Path) -> dict[str, Any]:
-    device = setup_fabric(ComputeConfig(threads=torch.get_num_threads())).device
-    with Clips(data) as clips:
-        trained.check_fits(card, clips)
-        network.to(device)
-        score = metrics.score_test(
-            predict(network, mel, clips, clips.labelled("test")), clips, card.data["train_devices"]
-        )
-    print(summary(score))
-    return score.to_dict()
 
 
 if __name__ == "__main__":

@@ -9,9 +9,8 @@ from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from train.data import loader
 from train.data.augment import AugmentConfig, Augmenter
-from train.data.loader import Batches
+from train.data.loader import Batches, DeviceSound, DiskSound, sound_source
 from train.data.selection import ExamplesConfig, Slicing
-from train.data.sound import DeviceSound, DiskSound, sound_source
 
 MEL = mel.MelConfig(n_fft=1024, win_length=800, hop_length=640, n_mels=32)
 CPU = torch.device("cpu")

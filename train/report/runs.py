@@ -117,13 +117,12 @@ def read(path: Path) -> TrainingRun:
         UserError: there is neither, or what is there is damaged.
     """
     partial = path if path.suffix == ".partial" else partial_of(path)
-    if (path / artifact.CARD).is_file() or not (partial / JSON_LINES).is_file():
-        card = artifact.load_card(path)
-        history = _history(path / JSON_LINES) if JSON_LINES in card.files else []
-        recipe = _recipe(path / RECIPE)
-        return TrainingRun(path.name, recipe, history, card, _teacher(path, recipe, card))
-    recipe = _recipe(partial / RECIPE)
-    return TrainingRun(partial.stem, recipe, _history(partial / JSON_LINES), None, _teacher(partial, recipe, None))
+    finished = (path / artifact.CARD).is_file() or not (partial / JSON_LINES).is_file()
+    folder, card = (path, artifact.load_card(path)) if finished else (partial, None)
+    history = _history(folder / JSON_LINES) if card is None or JSON_LINES in card.files else []
+    recipe = _recipe(folder / RECIPE)
+    name = path.name if finished else partial.stem
+    return TrainingRun(name, recipe, history, card, _teacher(folder, recipe, card))
 
 
 def _teacher(path: Path, recipe: dict[str, Any] | None, card: ModelCard | None) -> dict[str, Any] | None:

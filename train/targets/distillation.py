@@ -21,7 +21,7 @@ Shapes: B clips, K classes, C channels of the student's embedding, E of the teac
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -96,15 +96,6 @@ def softened(step: Step, temperature: float) -> Tensor:
     return step.batch.mix(F.softmax(step.teacher.logits / temperature, dim=1))
 
 
-class Decoupled(NamedTuple):
-    """The two divergences for every class as the target."""
-
-    target: Tensor
-    """(B, K): TCKD."""
-    non_target: Tensor
-    """(B, K): NCKD."""
-
-
 class DecoupledTargets(Term):
     """temperature^2 (target_weight TCKD + non_target_weight NCKD), mean over clips; it comes in over the warm-up."""
 
@@ -116,15 +107,15 @@ class DecoupledTargets(Term):
 
     def forward(self, step: Step) -> Tensor:
         teacher = softened(step, self.temperature)
-        found = decoupled(F.log_softmax(step.logits / self.temperature, dim=1), teacher)
-        weighted = self.target_weight * found.target + self.non_target_weight * found.non_target  # (B, K)
+        target, non_target = decoupled(F.log_softmax(step.logits / self.temperature, dim=1), teacher)
+        weighted = self.target_weight * target + self.non_target_weight * non_target  # (B, K)
         per_clip = (mixed_labels(step.batch, step.logits) * weighted).sum(1)
         share = min(step.epoch / self.warm_up, 1.0) if self.warm_up else 1.0
         return share * self.temperature**2 * per_clip.mean()
 
 
-def decoupled(student: Tensor, teacher: Tensor) -> Decoupled:
-    """TCKD and NCKD of each clip for each class as its target, from log probabilities and probabilities (B, K)."""
+def decoupled(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+    """TCKD and NCKD (B, K), for each class as the target, from log probabilities and probabilities (B, K)."""
     log_teacher = teacher.clamp_min(torch.finfo(teacher.dtype).tiny).log()
     itself = torch.eye(teacher.shape[1], dtype=torch.bool, device=teacher.device)  # (target, K)
     # log(1 - p_t), but exact where p_t is close to 1: (B, target)
@@ -136,7 +127,7 @@ def decoupled(student: Tensor, teacher: Tensor) -> Decoupled:
     target = teacher * ratio + others_teacher.exp() * ratio_others
     log_share = (log_teacher[:, None, :] - others_teacher[:, :, None]).masked_fill(itself, -torch.inf)
     non_target = (log_share.exp() * (ratio[:, None, :] - ratio_others[:, :, None])).sum(2)  # (B, target, K) summed
-    return Decoupled(target, non_target)
+    return target, non_target
 
 
 class Features(Term):

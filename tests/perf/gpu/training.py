@@ -17,8 +17,7 @@ from tests.perf.gpu.workloads import Setting, Variant, Workload
 from tinyasc.clips import Clips
 from tinyasc.errors import UserError
 from tinyasc.runs.setup import setup_fabric
-from train.data.loader import Batch, Batches
-from train.data.sound import DiskSound
+from train.data.loader import Batch, Batches, DiskSound
 from train.fit.monitor import Meter
 from train.student import train_student
 from train.targets.stored import Stored
