@@ -4,7 +4,7 @@
 #   RUNS   where runs are written (default: runs)                                  RECIPE  of the one stage being made
 #   ARGS   more flags for the one stage being made                                 PYTHON  interpreter of the environment
 #   QUANTIZED    what is exported: qat, made with training (default), or ptq, made without (`make ptq`)
-#   TARGET       of bench: pi3, pi4, pi5, zero2 (emulated) or ssh:user@host; default: this machine
+#   TARGET       of bench: an emulated board (pi4, ...: bench/boards/targets) or ssh:user@host; default: this machine
 #   REPLACE=yes  make a stage anew though it was made with a variable that is not given now
 
 RUNS ?= runs
