@@ -18,7 +18,6 @@ from bench.measure.memory.findings import ArenaMemory, FileMemory, LiveBytes, Re
 from bench.measure.memory.resident import Spread
 from tinyasc.dcase import Limits
 
-PARTS_OF_A_START = ("importing", "loading", "first")
 LABELS = ["airport", "metro_station", "tram"]
 SHA = "0123456789abcdef" * 4
 
