@@ -78,6 +78,10 @@ class Accuracy:
     sums: ClusterSums
     """What two reports are compared by."""
 
+    def __post_init__(self) -> None:
+        if missing := self.files.keys() - self.sums.right.keys():
+            raise ValueError(f"it lacks the sums of {', '.join(sorted(missing))}")
+
 
 def judge(
     models: Mapping[str, Model],
