@@ -13,7 +13,6 @@ Shape legend: n clips, F mel bands, T frames, S samples, K classes.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -154,7 +153,7 @@ def tflite_interpreter(
         interpreter = open_runtime.open_interpreter(path, threads, kernels, content, preserve_all_tensors)
     except (ValueError, RuntimeError) as error:
         raise UserError(f"{path} does not load in {package}: {_first_line(error)}") from error
-    return interpreter, f"{package} {metadata.version(package)}"
+    return interpreter, open_runtime.runtime_version(".tflite")
 
 
 def _load_tflite(path: Path, threads: int, kernels: Kernels) -> Model:

@@ -63,7 +63,7 @@ def load(paths: Sequence[Path]) -> list[System]:
 
 
 def report(path: Path) -> System:
-    """The headline file of a judged run or file; its name is the path of the report, as it was given.
+    """The primary file of a benchmarked run or file; its name is the path of the report, as it was given.
 
     Memory is that of the network's parameters, as the verdict counts it.
 
@@ -90,7 +90,7 @@ def report(path: Path) -> System:
             known["memory_bytes"] = Figure(check.value, "bytes", check.provenance, check.counting)
     folder = path.parent if path.name == "report.json" else path
     name = Path.cwd().name if folder == Path() else str(folder)
-    data = "None (None)" if found.data is None else f"{found.data.file} ({found.data.checksum[:8]})"
+    data = None if found.data is None else f"{found.data.file} ({found.data.checksum[:8]})"
     return System(name, known, data=data)
 
 

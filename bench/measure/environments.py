@@ -1,15 +1,10 @@
-"""Command: make the environments in which other people's runtimes run, so that none of them changes this project's.
-
-python -m bench.environments [--names '[tflite_micro_interpreter]'] [--environments DIR]
-"""
+"""The environments in which other people's runtimes run, so that none of them changes this project's."""
 
 import re
 import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-
-from tqdm import tqdm
 
 from bench.measure import process
 from tinyasc.errors import UserError
@@ -23,31 +18,6 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     TFLITE_MICRO: ("tflite-micro", "numpy"),
 }
 """The environments that the judge measures with where they are there, and what pip installs into each."""
-
-
-def make(*, environments: Path = FOLDER, names: list[str] | None = None) -> None:
-    """Make the environments that the judge measures with where they are there; what exists is kept.
-
-    Args:
-        environments: folder in which they are made.
-        names: those to make; default: all.
-
-    Raises:
-        UserError: an unknown name, before anything is made; packages that cannot be installed here, after the others.
-    """
-    chosen = list(PACKAGES) if names is None else names
-    if unknown := set(chosen) - set(PACKAGES):
-        raise UserError(f"no environment {', '.join(sorted(unknown))}: there are {', '.join(PACKAGES)}")
-    failed = []
-    for name in tqdm(chosen, "environments", leave=False):
-        try:
-            prepared(environments / name, PACKAGES[name])
-        except UserError as error:  # a package may have no wheel for this Python, and the next one have it
-            failed.append(str(error))
-        else:
-            tqdm.write(f"{environments / name}: {', '.join(PACKAGES[name])}")
-    if failed:
-        raise UserError("; ".join(failed))
 
 
 def prepared(environment: Path, packages: Sequence[str]) -> Path:

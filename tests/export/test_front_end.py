@@ -36,7 +36,7 @@ from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
 from tinyasc.models import MEL_CONFIGS
 
-# What a small network of tests/tiny_programs takes: 32 x 16.
+# What a small network of tests/support/tiny_programs takes: 32 x 16.
 SMALL = MelConfig(sample_rate=8000, n_fft=512, win_length=400, hop_length=530, n_mels=tiny_programs.F, f_max=3900.0)
 SOUND = Sound(SMALL, SMALL.sample_rate)
 ODD = {

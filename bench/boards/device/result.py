@@ -52,6 +52,9 @@ class TargetLatency(Configuration):
     resident_growth_bytes: int
     """Resident memory after the first inference less that before loading."""
 
+    def __post_init__(self) -> None:
+        _need_above_zero(self.median, self.p95, self.p99)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Equality(Configuration):
@@ -87,6 +90,9 @@ class Instructions(Configuration):
     """Equal ones that were counted; the median is given."""
     spread: float
     """Between them, as a share."""
+
+    def __post_init__(self) -> None:
+        _need_above_zero(self.total)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,6 +271,13 @@ def source(configuration: Configuration, board: str) -> str:
         f"{configuration.file}, {configuration.runtime}, {configuration.kernels}, threads: {configuration.threads}, "
         f"{board}"
     )
+
+
+def _need_above_zero(*figures: Figure) -> None:
+    """What estimates are refitted by divides by these."""
+    for figure in figures:
+        if figure.value is None or figure.value <= 0:
+            raise ValueError(f"{figure.path} is {figure.value}, not above 0")
 
 
 def _decoded(content: bytes, name: str) -> TargetResult:

@@ -101,7 +101,7 @@ class Session:
         if self._test(f"-d {self.folder}/bundle"):
             self.say(f"{self.transport.name} holds this bundle already")
             return
-        bytes_ = sum(path.stat().st_size for path in self.bundle.folder.iterdir())
+        bytes_ = sum(path.stat().st_size for path in self.bundle.folder.rglob("*") if path.is_file())
         if device.free_bytes < bytes_ + ENVIRONMENT_BYTES:
             raise UserError(
                 f"{self.transport.name} has {device.free_bytes / 1e6:.0f} MB free, "

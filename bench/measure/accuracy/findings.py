@@ -70,6 +70,10 @@ class Accuracy:
     drop_ins: dict[str, DropInAccuracy]
     sums: ClusterSums
 
+    def __post_init__(self) -> None:
+        if missing := self.files.keys() - self.sums.right.keys():
+            raise ValueError(f"it lacks the sums of {', '.join(sorted(missing))}")
+
 
 def judge(
     models: Mapping[str, Model],

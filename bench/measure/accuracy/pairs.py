@@ -52,6 +52,11 @@ class ClusterSums:
     loss: dict[str, list[float]]
     """By file: (M,) sum of -ln p(true class) over its clips, nats."""
 
+    def __post_init__(self) -> None:
+        columns = [self.clips, *self.right.values(), *self.loss.values()]
+        if self.right.keys() != self.loss.keys() or any(len(column) != len(self.label) for column in columns):
+            raise ValueError("the sums of its moments do not belong together")
+
     def whole(self, file: str) -> tuple[float, float]:
         """Macro accuracy and log loss of all clips."""
         columns = (self.clips, self.right[file], self.loss[file])

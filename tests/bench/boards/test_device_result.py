@@ -18,6 +18,9 @@ from tests.support import tiny_models, tiny_results
 from tests.support.tiny_results import configuration, latency
 from tinyasc.errors import UserError
 
+ZERO = json.loads(records.encode(latency(2.5)))
+ZERO["median"]["value"] = 0
+
 
 def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
     found = tiny_results.result("device", latency=[latency(2.5)])
@@ -32,6 +35,7 @@ def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
         ({"kind": "guessed"}, r"Invalid enum value 'guessed' - at `\$\.kind`"),
         ({"target": "../pi"}, r"matching regex .* - at `\$\.target`"),
         ({"latency": [latency(2.5, threads=0)]}, r"Expected `int` >= 1 - at `\$\.latency\[0\]\.threads`"),
+        ({"latency": [ZERO]}, r"target/pi4/tflite/int8/median is 0, not above 0 - at `\$\.latency\[0\]`"),
         ({"latency": [configuration()]}, r"missing required field `\w+` - at `\$\.latency\[0\]`"),
         ({"models": {"model.tflite": "abc"}}, r"matching regex .* - at `\$\.models\[\.\.\.\]`"),
         ({"colour": "red"}, r"unknown field `colour` - at `\$\.colour`"),

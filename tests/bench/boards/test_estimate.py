@@ -1,6 +1,6 @@
 """Milliseconds from counted instructions: the published constants, their check, and the refit.
 
-Goldens: arithmetic on the figures of bench/estimate/published.yaml, whose sources stand there.
+Goldens: arithmetic on the figures of bench/boards/estimate/published.yaml, whose sources stand there.
 """
 
 from dataclasses import replace

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import environments as command
 from bench.measure import environments
 from tests.crosscheck.__main__ import HERE, REFEREES
 from tinyasc.errors import UserError
@@ -42,13 +43,13 @@ def test_one_that_cannot_be_made_does_not_keep_the_others_from_it(
         if environment.name == environments.TFLITE_RUNTIME:
             raise UserError("no wheel for this Python")
 
-    monkeypatch.setattr(environments, "prepared", prepared)
+    monkeypatch.setattr(command, "prepared", prepared)
     with pytest.raises(UserError, match="no wheel for this Python"):
-        environments.make(environments=tmp_path)
+        command.make(environments=tmp_path)
     assert f"{tmp_path / environments.TFLITE_MICRO}: tflite-micro, numpy" in capsys.readouterr().out
 
 
 def test_unknown_names_are_refused_before_anything_is_made(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no environment tflite_macro: there are tflite_runtime_interpreter, "):
-        environments.make(environments=tmp_path / "e", names=["tflite_macro"])
+        command.make(environments=tmp_path / "e", names=["tflite_macro"])
     assert not (tmp_path / "e").exists()
