@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 import numpy as np
@@ -45,7 +45,7 @@ class MeasuredModel(Configuration):
     load_ms: float | None
     first_ms: float | None
     resident_growth_bytes: int
-    milliseconds: list[float] | None
+    milliseconds: list[Annotated[float, msgspec.Meta(gt=0)]] | None
     outputs: str
     """Name of the file of its outputs."""
 

@@ -203,3 +203,14 @@ def test_a_measurement_of_another_format_is_refused(work: tuple[bundle.Bundle, P
         (out / "measured.json").write_text(text)
         with pytest.raises(UserError, match=message):
             measured.target_result(out, made, "pi3", {"model.tflite": True})
+
+
+def test_a_time_that_cannot_be_is_refused_by_its_place(work: tuple[bundle.Bundle, Path]) -> None:
+    made, out = work
+    content = json.loads((out / "measured.json").read_text())
+    content["models"][0]["milliseconds"][3] = 0
+    (out / "measured.json").write_text(json.dumps(content))
+    with pytest.raises(
+        UserError, match=r"is no measurement: Expected `float` > 0.0 - at `\$.models\[0\].milliseconds\[3\]`"
+    ):
+        measured.target_result(out, made, "pi3", {"model.tflite": True})
