@@ -210,7 +210,5 @@ def test_a_time_that_cannot_be_is_refused_by_its_place(work: tuple[bundle.Bundle
     content = json.loads((out / "measured.json").read_text())
     content["models"][0]["milliseconds"][3] = 0
     (out / "measured.json").write_text(json.dumps(content))
-    with pytest.raises(
-        UserError, match=r"Expected `float` > 0.0 - at `\$.models\[0\].milliseconds\[3\]`"
-    ):
+    with pytest.raises(UserError, match=r"Expected `float` > 0.0 - at `\$.models\[0\].milliseconds\[3\]`"):
         measured.target_result(out, made, "pi3", {"model.tflite": True})
