@@ -205,7 +205,7 @@ def _value(value: float, figure: Figure) -> str:
     if unit in ("ms", "ratio", "nats"):
         between = f" [{interval[0]:.3g}, {interval[1]:.3g}]" if interval else ""
         return f"{value:.3g}{' ' + unit if unit != 'ratio' else ''}{between}"
-    return f"{value:,.0f} {unit}"
+    return f"{value:,.0f} {unit}" if value == int(value) else f"{value:.3g} {unit}"
 
 
 if __name__ == "__main__":

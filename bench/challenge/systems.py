@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.challenge.forms import SUBSETS
-from bench.measure.figure import QUOTED, Figure, path_of
+from bench.measure.figure import QUOTED, Figure, Unit, path_of
 from bench.report import document
 from tinyasc.errors import UserError
 
-UNITS = {
+UNITS: dict[str, Unit] = {
     "accuracy": "fraction",
     "log_loss": "nats",
     "memory_bytes": "bytes",

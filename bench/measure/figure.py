@@ -6,6 +6,21 @@ from math import isfinite
 from typing import Literal
 
 Provenance = Literal["measured", "estimated", "quoted"]
+Unit = Literal[
+    "fraction",
+    "bytes",
+    "MACs",
+    "parameters",
+    "weights",
+    "nats",
+    "ms",
+    "joules",
+    "kWh",
+    "instructions",
+    "ratio",
+    "count",
+]
+"""fraction: of accuracies and shares. `bench.report.compare` says which of them are compared, and how."""
 MEASURED: Provenance = "measured"
 ESTIMATED: Provenance = "estimated"
 QUOTED: Provenance = "quoted"
@@ -17,9 +32,7 @@ class Figure:
 
     value: int | float | None
     """None: there is no such number, for example a teacher that nobody trained."""
-    unit: str
-    """"fraction" for accuracies and shares, else "bytes", "MACs", "parameters", "nats", "ms", "joules", "kWh",
-    "instructions", "ratio" or "count"."""
+    unit: Unit
     provenance: Provenance
     """MEASURED: by this run of the benchmark. ESTIMATED: by a model of the machine. QUOTED: from a document or card."""
     source: str
@@ -50,7 +63,7 @@ class Origin:
     source: str
     provenance: Provenance = MEASURED
 
-    def figure(self, name: str, value: float | None, unit: str, interval: tuple[float, float] | None = None) -> Figure:
+    def figure(self, name: str, value: float | None, unit: Unit, interval: tuple[float, float] | None = None) -> Figure:
         """The figure of that name, behind the place."""
         return Figure(value, unit, self.provenance, self.source, interval, f"{self.place}/{name}")
 

@@ -73,11 +73,15 @@ def lowers(*targets: str, channels: ChannelRule | None = None) -> Callable[[Rule
     Args:
         targets: what the graph calls, such as "aten.relu.default".
         channels: what they do to channels; None: pruning refuses a network with them.
+
+    Raises:
+        ValueError: another rule has one of these targets.
     """
 
     def register(rule: Rule) -> Rule:
         for target in targets:
-            RULES[target] = rule
+            if RULES.setdefault(target, rule) is not rule:
+                raise ValueError(f"{target} is lowered by {RULES[target].__module__} and by {rule.__module__}")
             if channels is not None:
                 CHANNEL_RULES[target] = channels
         return rule

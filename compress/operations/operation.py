@@ -47,7 +47,8 @@ class Operation(ABC):
         super().__init_subclass__(**keywords)
         if kind:
             cls.kind = kind
-            KINDS[kind] = cls
+            if KINDS.setdefault(kind, cls) is not cls:
+                raise ValueError(f"there are two kinds {kind}, in {KINDS[kind].__module__} and {cls.__module__}")
 
     @property
     def inside(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from bench.boards.device.result import (
     TargetResult,
     Throttled,
 )
-from bench.measure.figure import ESTIMATED, MEASURED, Figure, Provenance, path_of
+from bench.measure.figure import ESTIMATED, MEASURED, Figure, Provenance, Unit, path_of
 
 HASHES = {"model.tflite": "a" * 64, "other.tflite": "b" * 64}
 STEADY = During(1.5e9, 1.5e9, (1.5e9, 1.5e9), 50.0)
@@ -49,7 +49,7 @@ def figure(
     of: Configuration,
     name: str,
     value: float | None,
-    unit: str = "ms",
+    unit: Unit = "ms",
     *,
     interval: tuple[float, float] | None = None,
     provenance: Provenance = MEASURED,

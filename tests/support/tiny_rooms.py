@@ -7,7 +7,7 @@ from bench.measure.accuracy.pairs import Agreement, ClusterSums, Exact, Margins,
 from bench.measure.compliance.checks import Check, Network, Window
 from bench.measure.compliance.findings import Compliance, FileCost, FrontEndCost, Hotspot, Violation, Year
 from bench.measure.energy.findings import BASELINE, Energies, FileEnergy, HostEnergy, InferenceEnergy, MeteredEnergy
-from bench.measure.figure import Figure, Provenance, path_of
+from bench.measure.figure import Figure, Provenance, Unit, path_of
 from bench.measure.graph.cost import Layer
 from bench.measure.latency.end_to_end import PARTS, EndToEnd
 from bench.measure.latency.measure import FirstInference, Latencies, Ratio, TimedVariant
@@ -24,7 +24,7 @@ SHA = "0123456789abcdef" * 4
 def figure(
     path: str,
     value: float | None,
-    unit: str = "fraction",
+    unit: Unit = "fraction",
     interval: tuple[float, float] | None = None,
     provenance: Provenance = "measured",
 ) -> Figure:

@@ -72,12 +72,15 @@ def architecture(
     """Register a class as the network of an architecture; the arguments are the fields of `Architecture`.
 
     Raises:
-        ValueError: the name is taken.
+        ValueError: the name, or that of a size or a front end, is taken.
     """
 
     def register(network: Network) -> Network:
         if name in registered:
             raise ValueError(f"there are two architectures {name}")
+        for other in registered.values():
+            if taken := (other.sizes.keys() & (sizes or {})) | (other.front_ends.keys() & (front_ends or {})):
+                raise ValueError(f"{name} names {', '.join(sorted(taken))}, which another architecture has")
         named = {size: replace(published, architecture=name) for size, published in (sizes or {}).items()}
         registered[name] = Architecture(
             network, config, classifier, named, front_ends or {}, takes_waveform, prunable, order

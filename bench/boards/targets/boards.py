@@ -1,9 +1,9 @@
 """Reads the boards of this folder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import yaml
 
 from tinyasc.errors import UserError
@@ -23,7 +23,7 @@ class Core:
     features: list[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Board:
     """A board by its name."""
 
@@ -50,12 +50,20 @@ def load(key: str) -> Board:
     """A board by its key.
 
     Raises:
-        UserError: there is none of that name.
+        UserError: there is none of that name, or its file does not describe one.
     """
     if key not in known():
         raise UserError(
             f"there is no target {key}: take {', '.join(known())} (emulated, all 64-bit: for the 32-bit Arm of a Pi 1, "
             "a Pi 2, a Zero or a 32-bit system no current runtimes are published) or ssh:user@host[:port]"
         )
-    content: dict[str, Any] = yaml.safe_load((FOLDER / f"{key}.yaml").read_text())
-    return Board(key=key, **{**content, "core": Core(**content["core"])})
+    path = FOLDER / f"{key}.yaml"
+    try:
+        content = yaml.safe_load(path.read_text())
+        if not isinstance(content, dict):
+            raise ValueError("it is no mapping")
+        if unknown := content.keys() - {field.name for field in fields(Board)}:
+            raise ValueError(f"unknown field `{min(unknown)}`")
+        return msgspec.convert({**content, "key": key}, Board)
+    except (yaml.YAMLError, ValueError) as error:  # msgspec's errors are ValueErrors
+        raise UserError(f"{path} describes no board: {' '.join(str(error).split())}") from None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.measure.figure import MEASURED, Figure, path_of
+from bench.measure.figure import MEASURED, Figure, Unit, path_of
 from bench.measure.latency import rounds
 from bench.measure.latency.stopwatch import Stopwatch, settled
 from deploy import runtime
@@ -56,7 +56,7 @@ def measure(name: str, network: Path, drop_in: Path | None, sound: Sound, *, sec
         source = f"{latency.kernels}, one thread, {latency.runs} interleaved runs, {cpu}"
         return Figure(latency.median, "ms", MEASURED, source, latency.interval, f"{place}/{part}")
 
-    def quotient(part: str, unit: str, figure: str) -> Figure:
+    def quotient(part: str, unit: Unit, figure: str) -> Figure:
         median, source = timing.quotient(part, "whole"), f"median of paired quotients, one thread, {cpu}"
         return Figure(median.value, unit, MEASURED, source, median.interval, f"{place}/{figure}")
 

@@ -13,6 +13,7 @@ import pytest
 from bench import __main__ as command
 from bench.boards.device import result
 from bench.boards.device.result import TargetResult
+from bench.boards.targets import boards
 from bench.measure import records, subject
 from bench.measure.energy.meter import Phase
 from bench.measure.figure import QUOTED, Figure, path_of
@@ -229,7 +230,7 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
         (run, ["--energy_seconds", "-1", "--target", "pi4"], "energy_seconds is -1.0"),
         (run, ["--reference", foreign], "--reference is for a single file"),
         (run, ["--target", "pi4", "--energy_seconds", "20"], "pi4 is emulated and takes no energy of its own"),
-        (run, ["--target", "pi9"], "there is no target pi9: take pi3, pi4, pi5, zero2 (emulated"),
+        (run, ["--target", "pi9"], f"there is no target pi9: take {', '.join(boards.known())} (emulated"),
         (run, ["--compare", tmp_path / "none.json"], "cannot read"),
         (run, ["--compare", tmp_path / "text.tflite"], "is no JSON"),
         (run, ["--json", tmp_path], "is a folder: name the file to write"),
