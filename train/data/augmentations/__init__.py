@@ -84,7 +84,7 @@ class Augmentation(ABC):
     """Dataclass of its settings."""
     switches: ClassVar[tuple[str, ...]]
     """The settings that turn it off where all of them are 0. Those named ..._probability lie in 0..1."""
-    previews: ClassVar[tuple[Preview, ...]]
+    previews: ClassVar[tuple[Preview, ...]] = ()
     """How it is shown."""
 
     def __init__(self, config: Any, context: Context) -> None:
