@@ -19,15 +19,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from torch import nn
 
-from tinyasc import artifact, metrics, models, recipe
+from tinyasc import artifact, drawing, metrics, models, recipe
 from tinyasc.artifact import ModelCard
 from tinyasc.clips import Clips
 from tinyasc.dcase import DEVICE_GROUPS
+from tinyasc.drawing import GRID, INK, MUTED, STYLE
 from tinyasc.errors import UserError
 from tinyasc.front_end import from_card
 from tinyasc.metrics import Part, Score
-from tinyasc.runs import picture, scores, trained
-from tinyasc.runs.picture import GRID, INK, MUTED, STYLE
+from tinyasc.runs import scores, trained
 from tinyasc.runs.scores import TITLES, predict, summary
 from tinyasc.runs.setup import ComputeConfig, setup_fabric
 from train.report import device_probe
@@ -98,7 +98,7 @@ def evaluate(
         artifact.atomic_write(json, (json_format.dumps(content, indent=1) + "\n").encode())
         print(f"wrote {json}")
     if plot is not None:
-        picture.write(draw(score, card.labels, heard, title), plot)
+        drawing.write(draw(score, card.labels, heard, title), plot)
         print(f"wrote {plot}")
 
 

@@ -21,13 +21,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from tinyasc import front_end, recipe
+from tinyasc import drawing, front_end, recipe
 from tinyasc.clips import Clips
+from tinyasc.drawing import GRID, INK, MUTED
 from tinyasc.errors import UserError
 from tinyasc.mel import MelConfig
 from tinyasc.mel_torch import LogMel
-from tinyasc.runs import picture
-from tinyasc.runs.picture import GRID, INK, MUTED
 from train.data.augment import AugmentConfig, Augmenter
 from train.data.augmentations import AUGMENTATIONS
 
@@ -115,7 +114,7 @@ def preview(data: Path, out: Path, clips: int = 3, seed: int = 0) -> None:
         front_end.shape(mel, source.samples)
         shown = list(rows(source, batch, mel, seed))
         titles = [_title(source, clip) for clip in batch[:clips]]
-    picture.write(draw(shown, titles, source.sample_rate), out)
+    drawing.write(draw(shown, titles, source.sample_rate), out)
     print(f"wrote {out}")
 
 

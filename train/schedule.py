@@ -16,10 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from tinyasc import artifact
+from tinyasc import artifact, drawing
 from tinyasc import recipe as command_line
 from tinyasc.errors import UserError
-from tinyasc.runs import picture
 from train.data.selection import ExamplesConfig
 from train.fit.config import FitConfig, factor, stretches
 
@@ -53,7 +52,7 @@ def show(recipe: Path, /, *, plot: Path | None = None, steps_per_epoch: int | No
     print(f"{recipe}: {fit.epochs} epochs of {steps:,} steps ({basis})\n")
     print(table(fit, steps))
     if plot is not None:
-        picture.write(draw(fit, steps, recipe.name), plot)
+        drawing.write(draw(fit, steps, recipe.name), plot)
         print(f"\nwrote {plot}")
 
 
@@ -115,7 +114,7 @@ def draw(fit: FitConfig, steps_per_epoch: float, title: str) -> Figure:
     rates = [fit.learning_rate * factor(fit.schedule, epoch, steps_per_epoch, fit.epochs) for epoch in epochs]
     highest = max(rates)
     scales = ["linear", "log"] if highest > SPREAD * min(rates) else ["linear"]
-    with mpl.rc_context(picture.STYLE):
+    with mpl.rc_context(drawing.STYLE):
         figure = Figure(figsize=(1 + 4.6 * len(scales), 3.4), dpi=120, layout="constrained")
         figure.suptitle(title, x=0.01, ha="left", weight="bold")
         for number, scale in enumerate(scales):
@@ -125,7 +124,7 @@ def draw(fit: FitConfig, steps_per_epoch: float, title: str) -> Figure:
             axes.set_xlim(0, fit.epochs)
             axes.set_xlabel("epoch")
             axes.set_ylabel(f"learning rate{', logarithmic' if scale == 'log' else ''}")
-            axes.grid(axis="y", color=picture.GRID)
+            axes.grid(axis="y", color=drawing.GRID)
             axes.set_axisbelow(True)
             if scale == "log":
                 axes.set_yscale("log")
@@ -151,7 +150,7 @@ def _phases(axes: Axes, fit: FitConfig, steps_per_epoch: float) -> None:
                 1.01,
                 stretch.shape,
                 transform=axes.get_xaxis_transform(),
-                color=picture.MUTED,
+                color=drawing.MUTED,
                 ha="center",
                 va="bottom",
                 fontsize=8,

@@ -6,7 +6,7 @@ other data, so they give a sense of place and take no part in the front.
 
 import io
 from collections.abc import Sequence
-from itertools import pairwise, product
+from itertools import pairwise
 from typing import Any
 
 import matplotlib as mpl
@@ -22,12 +22,11 @@ from bench.challenge.systems import System
 from bench.report.published import PUBLISHED, PublishedSystem
 from bench.report.words import short
 from tinyasc.dcase import LIMITS
+from tinyasc.drawing import GRID, INK, LIMIT, MUTED, PLAIN, free_place
 
-INK, MUTED, GRID, OWN, OTHERS, LIMIT = "#1c2733", "#66748a", "#e3e8ef", "#0f766e", "#94a3b8", "#b42318"
-STYLE: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "tinyasc"}  # the same numbers give the same bytes
-STYLE |= {"font.family": "DejaVu Sans", "font.size": 10, "text.color": INK, "axes.edgecolor": GRID}
-STYLE |= {"axes.labelcolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED, "xtick.major.size": 0}
-STYLE |= {"xtick.minor.size": 0, "ytick.major.size": 0, "axes.spines.top": False, "axes.spines.right": False}
+OWN, OTHERS = "#0f766e", "#94a3b8"
+STYLE: dict[Any, Any] = PLAIN | {"xtick.minor.size": 0, "axes.spines.top": False, "axes.spines.right": False}
+STYLE |= {"svg.fonttype": "none", "svg.hashsalt": "tinyasc"}  # the same numbers give the same bytes
 COSTS = {
     "macs": ("multiply-accumulates for one second of sound", min(limits.macs for limits in LIMITS.values())),
     "memory_bytes": (
@@ -37,8 +36,8 @@ COSTS = {
 }
 """The horizontal axes, and the limit on each: the same in every year that has it."""
 DPI = 150
-GAPS = (5, 10, 16, 24, 34, 46)
-"""Distances of a name from its point that are tried, in 1/72 inch."""
+GAPS = np.array([5, 10, 16, 24, 34, 46]) * DPI / 72
+"""Distances of a name from its point that are tried, in pixels."""
 ANGLES = np.radians([0, 180, 90, 270, 45, 315, 135, 225])
 FAR = 1e12
 """Where the front ends: beyond its last system nothing beats that one, whatever it costs."""
@@ -142,22 +141,9 @@ def _names(
             text, place, (0, 0), textcoords="offset points", ha="center", va="center", fontsize=8, color=INK, zorder=5
         )
         size, centre = np.asarray(label.get_window_extent().size), axes.transData.transform(place)
-        box = _free_place(axes, centre, size, taken)
+        box = free_place(axes.bbox, centre, size, taken, gaps=GAPS, angles=ANGLES)
         taken.append(box)
         label.set_position(tuple((np.add(box.min, box.max) / 2 - centre) * 72 / DPI))
-
-
-def _free_place(axes: Axes, centre: np.ndarray, size: np.ndarray, taken: list[Bbox]) -> Bbox:
-    """The box of a name, in pixels; the nearest one where none is free."""
-    tried = []
-    for gap, angle in product(GAPS, ANGLES):
-        direction = np.array([np.cos(angle), np.sin(angle)])
-        corner = centre + direction * (size / 2 + gap * DPI / 72) - size / 2
-        tried.append(Bbox.from_extents(*corner, *(corner + size)))
-        inside = axes.bbox.contains(*tried[-1].min) and axes.bbox.contains(*tried[-1].max)
-        if inside and not any(tried[-1].overlaps(other) for other in taken):
-            return tried[-1]
-    return tried[0]
 
 
 def _key(picture: Picture, height: float) -> None:

@@ -23,9 +23,8 @@ from compress.scheme import assign, quantize
 from compress.sensitivity.measure import Sensitivity, measure
 from compress.sensitivity.report import conclusion, draw, shares, table
 from compress.simulate import observe
-from tinyasc import artifact, recipe
+from tinyasc import artifact, drawing, recipe
 from tinyasc.errors import UserError
-from tinyasc.runs import picture
 from tinyasc.runs.setup import ComputeConfig
 
 
@@ -72,7 +71,7 @@ def sensitivity(
         artifact.atomic_write(json, (json_format.dumps(content, indent=1) + "\n").encode())
         print(f"wrote {json}")
     if plot is not None:
-        picture.write(draw(measured, title), plot)
+        drawing.write(draw(measured, title), plot)
         print(f"wrote {plot}")
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from compress.sensitivity.measure import INPUT, Answers, Layer, Sensitivity
-from tinyasc.runs.picture import GRID, INK, MUTED, STYLE
+from tinyasc.drawing import GRID, INK, MUTED, STYLE
 
 COLUMNS = (
     ("layer", "kind", "weights", "rounding", "alone", "whole", "clipped", "logits", "answers", "accuracy"),

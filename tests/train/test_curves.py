@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from tinyasc.runs import picture
+from tinyasc import drawing
 from train.fit import history
 
 ALONE = [
@@ -22,7 +22,7 @@ WITH_VALIDATION = [{**row, "validation_accuracy": 0.4, "validation_log_loss": 1.
 def drawn(monkeypatch) -> list[Figure]:
     """The figures that were written, in place of files."""
     figures: list[Figure] = []
-    monkeypatch.setattr(picture, "write", lambda figure, path: figures.append(figure))
+    monkeypatch.setattr(drawing, "write", lambda figure, path: figures.append(figure))
     return figures
 
 

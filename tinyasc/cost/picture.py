@@ -5,7 +5,6 @@ Most of the field lies close to the limits, so that corner has a panel of its ow
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import matplotlib as mpl
@@ -14,23 +13,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-from matplotlib.transforms import Bbox, BboxBase
+from matplotlib.transforms import Bbox
 
 from tinyasc.dcase import LIMITS
+from tinyasc.drawing import GRID, LIMIT, MUTED, PLAIN, free_place
 
-INK, MUTED, GRID, LIMIT, ROOM = "#1c2733", "#66748a", "#e3e8ef", "#b42318", "#eef6f4"
+ROOM = "#eef6f4"
 COLOURS = ("#0f766e", "#d97706", "#2563eb", "#9333ea", "#be185d", "#4d7c0f", "#0891b2", "#78350f", "#475569", "#a16207")
 MARKERS = "osD^vPXphd"
 DPI = 150
 PIXEL = DPI / 72
 """Pixels in 1/72 inch."""
-STYLE: dict[Any, Any] = {"font.family": "DejaVu Sans", "font.size": 10, "text.color": INK, "axes.edgecolor": GRID}
-STYLE |= {"axes.labelcolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED, "figure.dpi": DPI, "savefig.dpi": DPI}
-STYLE |= {f"{axis}tick.{kind}.size": 0 for axis in "xy" for kind in ("major", "minor")}
+STYLE: dict[Any, Any] = PLAIN | {"figure.dpi": DPI, "savefig.dpi": DPI, "xtick.minor.size": 0, "ytick.minor.size": 0}
 DOT = 8
 """Diameter of a point, in 1/72 inch."""
-GAPS = (6, 11, 17, 25, 35, 47, 61)
-"""Distances of a label from its point that are tried, in 1/72 inch."""
+GAPS = np.array([6, 11, 17, 25, 35, 47, 61]) * PIXEL
+"""Distances of a label from its point that are tried, in pixels."""
 NEAR = 8
 """A label that is farther has a line to its point."""
 ANGLES = np.radians([0, 180, 90, 270, 30, 330, 150, 210, 60, 300, 120, 240])
@@ -146,7 +144,7 @@ def _label(axes: Axes, chosen: Sequence[Point], points: Sequence[Point]) -> None
         look = {"color": _style(first, points)[0], "textcoords": "offset points", "zorder": 4}
         label = axes.annotate(text, place, (0, 0), fontsize=8, ha="center", va="center", **look)
         size = np.asarray(label.get_window_extent().size)
-        box = _free_place(axes.bbox, centres[place], size, taken)
+        box = free_place(axes.bbox, centres[place], size, taken, gaps=GAPS, angles=ANGLES)
         taken.append(box)
         x, y = (np.asarray(box.min + box.max) / 2 - centres[place]) / PIXEL
         label.set_position((x, y))
@@ -154,18 +152,6 @@ def _label(axes: Axes, chosen: Sequence[Point], points: Sequence[Point]) -> None
         if np.hypot(x, y) > NEAR:
             line = {"arrowstyle": "-", "color": look["color"], "linewidth": 0.6, "shrinkA": 0, "shrinkB": DOT / 2}
             axes.annotate("", place, (x, y), arrowprops=line, **look)
-
-
-def _free_place(inside: BboxBase, centre: np.ndarray, size: np.ndarray, taken: list[Bbox]) -> Bbox:
-    """The box of a label, in pixels."""
-    tried = []
-    for gap, angle in product(GAPS, ANGLES):
-        x, y = centre + np.array([np.cos(angle), np.sin(angle)]) * (size / 2 + gap * PIXEL) - size / 2
-        tried.append(Bbox.from_bounds(x, y, size[0], size[1]))
-        fits = inside.contains(*tried[-1].min) and inside.contains(*tried[-1].max)
-        if fits and not any(tried[-1].overlaps(other) for other in taken):
-            return tried[-1]
-    return tried[0]
 
 
 def _short(number: float) -> str:

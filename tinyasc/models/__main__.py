@@ -9,13 +9,12 @@ limits is taken from the latter, as an organiser's tools (NeSsi) do; deployed, e
 puts even the challenge's own baseline above the limit. What torchinfo overlooks is said where it is too much.
 """
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-from tinyasc import artifact, cost, front_end, models, recipe
+from tinyasc import cost, drawing, front_end, models, recipe
 from tinyasc.cost import Cost, picture
 from tinyasc.cost.picture import Point
 from tinyasc.dcase import LIMITS, Limits
@@ -44,9 +43,7 @@ def list_sizes(name: str | None = None, plot: Path | None = None) -> None:
     print("by this the limits are checked. It counts a linear layer at one token, and no attention.")
     if plot is not None:
         points = [Point(each, SIZES[each].architecture, found.parameters, found.macs) for each, found in costs.items()]
-        content = io.BytesIO()
-        picture.draw(points).savefig(content, format="png", metadata={"Software": None})
-        artifact.atomic_write(plot, content.getvalue())
+        drawing.write(picture.draw(points), plot)
         print(f"\nwrote {plot}")
 
 

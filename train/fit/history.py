@@ -18,9 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from tinyasc import artifact, recipe
+from tinyasc import artifact, drawing, recipe
 from tinyasc.errors import UserError
-from tinyasc.runs import picture
 
 CSV, JSON_LINES, TENSORBOARD, CURVES = "metrics.csv", "metrics.jsonl", "tensorboard", "curves.png"
 RECIPE = "recipe.yaml"
@@ -102,7 +101,7 @@ def draw_curves(
     panels = _panels(histories, total)
     columns = 2 if len(panels) in (2, 4) else 3
     rows = math.ceil(len(panels) / columns)
-    with mpl.rc_context(picture.STYLE):
+    with mpl.rc_context(drawing.STYLE):
         top = MARGIN + NAME * math.ceil(len(legend) / columns)
         width, height = columns * PANEL[0], rows * PANEL[1] + top + MARGIN
         figure = Figure(figsize=(width, height), dpi=120)
@@ -124,7 +123,7 @@ def draw_curves(
         figure.legend(
             lines, legend, loc="upper left", bbox_to_anchor=corner, ncols=min(columns, len(legend)), borderaxespad=0
         )
-        picture.write(figure, path)
+        drawing.write(figure, path)
 
 
 def _panels(histories: Mapping[str, History], total: bool) -> dict[str, dict[str, object]]:
@@ -151,14 +150,14 @@ def _line(axes: Axes, history: History, key: str, colour: str, line: object) -> 
 
 
 def _finish(axes: Axes, title: str, keys: Mapping[str, object]) -> None:
-    axes.grid(color=picture.GRID)
+    axes.grid(color=drawing.GRID)
     axes.set_axisbelow(True)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
     if title == "Accuracy":
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
         shown = {"accuracy": "training batches", "validation_accuracy": "validation"}
-        lines = [Line2D([], [], color=picture.MUTED, linestyle=line) for line in keys.values()]  # type: ignore[arg-type]
+        lines = [Line2D([], [], color=drawing.MUTED, linestyle=line) for line in keys.values()]  # type: ignore[arg-type]
         axes.legend(lines, [shown[key] for key in keys], loc="best", fontsize=8)
     if title in ("Learning rate", "Clips per second"):
         axes.set_ylim(bottom=0)
