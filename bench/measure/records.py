@@ -4,11 +4,13 @@ msgspec does it: one small C extension without dependencies that takes plain dat
 reads, and makes the JSON Schema from the same types. pydantic would want base classes of its own and five packages.
 """
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 Record = TypeVar("Record")
+Natural = Annotated[int, msgspec.Meta(ge=0)]
+"""A count; checked where a document is read."""
 
 
 class RecordError(ValueError):

@@ -21,7 +21,7 @@ from bench.measure.figure import Figure, figures
 from bench.measure.graph.cost import Layer
 from bench.measure.latency.measure import Latencies
 from bench.measure.memory.findings import FileMemory
-from bench.measure.records import RecordError
+from bench.measure.records import Natural, RecordError
 from bench.measure.subject import ModelUnderTest
 from tinyasc.artifact import ModelCard
 from tinyasc.errors import UserError
@@ -53,9 +53,9 @@ class DataSet:
     """Checksum of the data set of the training; None: not known."""
     train_devices: list[str] | None
     """None: not known."""
-    test_clips: int
-    test_recordings: int
-    test_moments: int
+    test_clips: Natural
+    test_recordings: Natural
+    test_moments: Natural
     made_up: bool
 
 
@@ -66,9 +66,9 @@ class FileParity:
     file: str
     runtime: str
     kernels: str
-    threads: int
-    logits: int
-    differing: int
+    threads: Natural
+    logits: Natural
+    differing: Natural
 
 
 @dataclass(frozen=True)
@@ -77,22 +77,22 @@ class DropInParity:
 
     file: str
     runtime: str
-    threads: int
+    threads: Natural
     waveforms: str
-    inputs: int
+    inputs: Natural
     relative_difference: float
     tolerance: float
-    logits: int
-    differing: int
-    largest_difference: int
-    differing_answers: int
+    logits: Natural
+    differing: Natural
+    largest_difference: Natural
+    differing_answers: Natural
 
 
 @dataclass(frozen=True)
 class Parity:
     """The proof of equality that came with the export, quoted from its parity.json."""
 
-    inputs: dict[str, int]
+    inputs: dict[str, Natural]
     """Kind -> count."""
     agreements: list[FileParity]
     drop_in: list[DropInParity]

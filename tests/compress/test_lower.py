@@ -10,9 +10,11 @@ from torch import nn
 
 from compress import program as programs
 from compress.lower import lower
+from compress.lowering.graph import lowers
 from compress.operations.addition import Addition
 from compress.operations.channel_shuffle import ChannelShuffle
 from compress.operations.convolution import Convolution
+from compress.operations.operation import KINDS, Operation
 from compress.operations.response_norm import ResponseNorm
 from compress.simulate import run_float
 from tests.support import tiny_architectures, tiny_programs
@@ -147,3 +149,14 @@ def test_a_program_survives_its_file(tmp_path: Path) -> None:
                 )
             else:
                 assert before == after
+
+
+def test_a_name_is_registered_once() -> None:
+    lower(
+        nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()), (1, 4, 4)
+    )  # all are there
+    with pytest.raises(ValueError, match=r"aten\.relu\.default is lowered by compress\.\S+ and by .*test_lower"):
+        lowers("aten.relu.default")(lambda lowering, node: None)
+    with pytest.raises(ValueError, match=r"two kinds addition, in compress\.operations\.addition and .*test_lower"):
+        type("Other", (Operation,), {"__module__": __name__}, kind="addition")
+    assert KINDS["addition"] is Addition

@@ -14,14 +14,13 @@ from msgspec import Meta
 from bench.measure import records
 from bench.measure.energy.meter import Activity, Phase
 from bench.measure.figure import Figure, path_of
-from bench.measure.records import RecordError
+from bench.measure.records import Natural, RecordError
 from tinyasc.artifact import atomic_write
 from tinyasc.errors import UserError
 
 FORMAT = 2
 EMULATED: Literal["emulated"] = "emulated"
 DEVICE: Literal["device"] = "device"
-Natural = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
 
 
@@ -75,6 +74,10 @@ class Equality(Configuration):
     """Largest difference that agrees, in the same unit; None: only the highest output must agree."""
     agreed: bool
 
+    def __post_init__(self) -> None:
+        if self.differing.value is None or not 0 <= self.differing.value <= 1:
+            raise ValueError(f"{self.differing.path} is {self.differing.value}, no share")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Instructions(Configuration):
@@ -106,6 +109,10 @@ class TargetEstimate(Configuration):
     instructions_per_cycle: float | None
     sources: list[str]
     reason: str | None
+
+    def __post_init__(self) -> None:
+        if self.milliseconds.value is not None:
+            _need_above_zero(self.milliseconds)
 
 
 @dataclass(frozen=True)

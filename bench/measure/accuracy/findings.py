@@ -11,6 +11,7 @@ from bench.measure.accuracy import pairs
 from bench.measure.accuracy.answers import BATCH, Answers, answers
 from bench.measure.accuracy.pairs import ClusterSums, Pair
 from bench.measure.figure import Figure, Origin, path_of
+from bench.measure.records import Natural
 from deploy.runtime import Model
 from tinyasc import metrics
 from tinyasc.clips import Clips
@@ -27,8 +28,8 @@ class PartAccuracy:
 
     macro: Figure
     log_loss: Figure
-    clips: int
-    moments: int
+    clips: Natural
+    moments: Natural
     """Recording sessions that the intervals are drawn over."""
 
 
@@ -42,7 +43,7 @@ class FileAccuracy:
     whole: PartAccuracy
     parts: dict[str, dict[str, PartAccuracy]]
     """By BREAKDOWNS and name."""
-    confusion: list[list[int]]
+    confusion: list[list[Natural]]
     """Counts: rows the truth, columns the answer."""
 
 
@@ -51,9 +52,9 @@ class DropInAccuracy:
     """Whether a drop-in answers as the network it was made of does behind `tinyasc`'s own front-end."""
 
     network: str
-    same: int
+    same: Natural
     """Test clips that both answer alike."""
-    clips: int
+    clips: Natural
     same_answers: Figure
 
 

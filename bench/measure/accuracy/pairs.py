@@ -14,6 +14,7 @@ import numpy as np
 
 from bench.measure.accuracy.answers import Answers
 from bench.measure.figure import Figure, Origin, path_of
+from bench.measure.records import Natural
 from tinyasc import bootstrap, metrics
 from tinyasc.bootstrap import Interval
 from tinyasc.clips import Clips
@@ -43,11 +44,11 @@ class Difference:
 class ClusterSums:
     """The test split by moment, and what each file made of it."""
 
-    label: list[int]
+    label: list[Natural]
     """(M,) class of each."""
-    clips: list[int]
+    clips: list[Natural]
     """(M,) how many it has."""
-    right: dict[str, list[int]]
+    right: dict[str, list[Natural]]
     """By file: (M,) clips that it answers right."""
     loss: dict[str, list[float]]
     """By file: (M,) sum of -ln p(true class) over its clips, nats."""
@@ -110,15 +111,15 @@ def _means(totals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 class Agreement:
     """On how many of some clips two files choose the same class."""
 
-    clips: int
-    same_top1: int
+    clips: Natural
+    same_top1: Natural
 
 
 @dataclass(frozen=True)
 class Exact:
     """How far two files that both give logits, or both probabilities, are from the same numbers."""
 
-    identical: int
+    identical: Natural
     """Clips on which all K numbers are equal, bit by bit."""
     largest_difference: float
     """Largest distance between two of them; of probabilities, between their logarithms."""
@@ -133,7 +134,7 @@ class Margins:
     of exactly 0, which integers allow, is right or wrong by the order of the classes.
     """
 
-    clips: int
+    clips: Natural
     """Of which they are taken."""
     first: list[float]
     second: list[float]
@@ -147,11 +148,11 @@ class Pair:
 
     first: str
     second: str
-    both_right: int
+    both_right: Natural
     """Clips, as the next three."""
-    only_first: int
-    only_second: int
-    both_wrong: int
+    only_first: Natural
+    only_second: Natural
+    both_wrong: Natural
     macro: Figure
     """Difference, first - second, as the next; paired bootstrap over moments."""
     log_loss: Figure

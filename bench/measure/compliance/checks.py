@@ -11,6 +11,7 @@ from math import ceil
 
 from bench.measure.figure import ESTIMATED, MEASURED, QUOTED, Figure, Provenance
 from bench.measure.graph.cost import GraphCost
+from bench.measure.records import Natural
 from tinyasc.artifact import ModelCard
 from tinyasc.dcase import LIMITS
 from tinyasc.front_end import FrontEnd
@@ -67,7 +68,7 @@ class Network:
     """Of one second of sound; ESTIMATED where an inference is only taken for one second, or some are not counted."""
     parameters: Figure
     """Weights and biases, zeros too. QUOTED from a model card, or MEASURED in the file where no card has counts."""
-    macs_per_inference: int
+    macs_per_inference: Natural
     window: Window
     uncounted: str = ""
     """Operations whose MACs are not in the count, which is a lower bound then: "If (2 times), MyOp (1 time)"."""
@@ -77,11 +78,11 @@ class Network:
 class Check:
     """One number against one limit."""
 
-    year: int
+    year: Natural
     rule: str
     counting: str
-    value: int
-    limit: int
+    value: Natural
+    limit: Natural
     unit: str
     provenance: Provenance
     """MEASURED, QUOTED or, where the length of an inference is not known, ESTIMATED."""

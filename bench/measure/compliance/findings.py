@@ -9,6 +9,7 @@ from bench.measure.compliance.checks import Check, Network, Window
 from bench.measure.figure import ESTIMATED, Figure, Origin, path_of
 from bench.measure.graph import cost as graph_cost
 from bench.measure.graph.cost import GraphCost, Layer
+from bench.measure.records import Natural
 from tinyasc.artifact import ModelCard
 from tinyasc.dcase import LIMITS, Limits
 
@@ -29,12 +30,12 @@ operation, and the others have shares of it."""
 class Hotspot:
     """One operation and what it takes."""
 
-    place: int
+    place: Natural
     """In running order, from 0."""
     operation: str
     name: str
     """Of its first output."""
-    value: int
+    value: Natural
     share: float
     """Of the file's total; of activations, of the peak."""
 
@@ -52,8 +53,8 @@ class Violation:
     """One rule that is broken, alike in some years."""
 
     rule: str
-    years: list[int]
-    over: int
+    years: list[Natural]
+    over: Natural
     """In the rule's unit."""
     share: float | None
     """Value / limit; None: the limit is 0."""

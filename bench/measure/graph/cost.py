@@ -21,6 +21,7 @@ from pathlib import Path
 from bench.measure.graph.graph import Graph, Key, Tensor
 from bench.measure.graph.read_onnx import read_onnx
 from bench.measure.graph.read_tflite import is_tflite, read_tflite
+from bench.measure.records import Natural
 from tinyasc.errors import UserError
 
 STRUCTURE_TYPES = ("INT32", "INT64", "UINT32", "BOOL", "STRING")
@@ -39,17 +40,17 @@ class Layer:
     """Name of its first output; "": it has none, and only sets a state."""
     output_shape: tuple[int, ...]
     output_type: str
-    macs: int
+    macs: Natural
     """Of one inference; 0 where they are not counted."""
-    weights: int
-    biases: int
-    weight_bytes: int
-    bias_bytes: int
-    structure_bytes: int
+    weights: Natural
+    biases: Natural
+    weight_bytes: Natural
+    bias_bytes: Natural
+    structure_bytes: Natural
     """Of shapes, axes and paddings."""
-    live_bytes: int
+    live_bytes: Natural
     """Bytes of all activations that must exist while it runs: inputs, outputs and what later layers still need."""
-    zero_macs: int = 0
+    zero_macs: Natural = 0
     """Those of the MACs that multiply by a weight of 0."""
     counted: bool = True
     """False: it may multiply, and how often is not known."""
@@ -65,7 +66,7 @@ class GraphCost:
     """Cost of one file. A constant that several operations read counts once, at the first of them."""
 
     layers: tuple[Layer, ...]
-    file_bytes: int
+    file_bytes: Natural
 
     @property
     def macs(self) -> int:

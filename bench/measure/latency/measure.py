@@ -16,6 +16,7 @@ from bench.measure.latency.profile import Profile
 from bench.measure.latency.rounds import LEAST_ROUNDS, Latency, Timing, interleaved
 from bench.measure.latency.start import Start
 from bench.measure.latency.variants import Skipped, Variant
+from bench.measure.records import Natural
 from deploy import runtime
 from tinyasc import machine
 from tinyasc.errors import UserError
@@ -38,7 +39,7 @@ class TimedVariant(Variant):
     p99: Figure
     drift: float
     """Median of the later half of the runs over that of the earlier."""
-    runs: int
+    runs: Natural
     converged: bool
     """Whether `max_rel_ci` and `max_drift` are kept."""
 
@@ -61,7 +62,7 @@ class FirstInference:
     loading: Figure
     """From the path to allocated tensors."""
     first: Figure
-    processes: int
+    processes: Natural
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Latencies:
     """And up to which distance of the drift from 1."""
     seconds: float
     """That all took."""
-    cores: int
+    cores: Natural
     """That could be used."""
     variants: list[TimedVariant]
     ratios: list[Ratio]

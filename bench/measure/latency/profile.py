@@ -34,6 +34,7 @@ from bench.measure.graph.read_tflite import read_tflite
 from bench.measure.latency import order_statistics, rounds, stopwatch
 from bench.measure.latency.order_statistics import Median
 from bench.measure.latency.stopwatch import Stopwatch, settled
+from bench.measure.records import Natural
 from deploy import runtime
 from tinyasc.errors import UserError
 
@@ -52,10 +53,10 @@ EVENT = "_kernel_time"
 class Step:
     """Operations that are timed together, mostly one."""
 
-    layers: list[int]
+    layers: list[Natural]
     """Places of the file's layers; none: something that the runtime put in."""
     operations: list[str]
-    macs: int
+    macs: Natural
     name: str
     """Of the last of them, or what the runtime calls it."""
     microseconds: float
@@ -75,7 +76,7 @@ class Profile:
     """Microseconds of the file in one call, not profiled."""
     noise: float
     """Microseconds by which the sum may be off the whole by chance."""
-    runs: int
+    runs: Natural
 
     @property
     def sum(self) -> float:

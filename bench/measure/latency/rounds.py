@@ -19,6 +19,7 @@ import numpy as np
 from bench.measure.latency import order_statistics
 from bench.measure.latency.order_statistics import Median
 from bench.measure.latency.stopwatch import Stopwatch
+from bench.measure.records import Natural
 
 MAX_REL_CI = 0.02
 """Half the 95 % interval of a median, as a share of it, from which on a latency counts as known."""
@@ -47,7 +48,7 @@ class Latency:
     p99: float | None
     drift: float
     """Median of the later half of the runs over that of the earlier."""
-    runs: int
+    runs: Natural
     converged: bool
     """Whether the interval is as narrow as MAX_REL_CI asks, and the drift as small as MAX_DRIFT."""
     kernels: str

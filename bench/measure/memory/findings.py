@@ -11,6 +11,7 @@ from bench.measure.graph.cost import GraphCost
 from bench.measure.memory import arena, resident
 from bench.measure.memory.arena import Arena
 from bench.measure.memory.resident import Resident, Spread
+from bench.measure.records import Natural
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class LiveBytes:
 
     operation: str
     name: str
-    live_bytes: int
+    live_bytes: Natural
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class ResidentMemory:
     runtime: str
     kind: str
     """"resident", or "peak so far" where the system has no /proc."""
-    processes: int
+    processes: Natural
     increment: Figure
     """After the last inference."""
     anonymous_increment: Figure | None
@@ -55,14 +56,14 @@ class ArenaMemory:
     """Activations."""
     tail: Figure
     """What stays."""
-    total: int
+    total: Natural
 
 
 @dataclass(frozen=True)
 class FileMemory:
     """What was found out about one file."""
 
-    bytes: int
+    bytes: Natural
     """Of the file."""
     peak_activations: Figure
     timeline: list[LiveBytes]

@@ -15,11 +15,16 @@ from bench.measure import records
 from bench.measure.figure import MEASURED, figures
 from deploy import runtime
 from tests.support import tiny_models, tiny_results
-from tests.support.tiny_results import configuration, latency
+from tests.support.tiny_results import configuration, estimate, instructions, latency
+from tests.support.tiny_results import equality as equality_of
 from tinyasc.errors import UserError
 
-ZERO = json.loads(records.encode(latency(2.5)))
-ZERO["median"]["value"] = 0
+
+def with_value(record: object, field: str, value: float) -> dict[str, Any]:
+    """A record as JSON has it, one figure of it changed to a value that it refuses."""
+    content = json.loads(records.encode(record))
+    content[field]["value"] = value
+    return content
 
 
 def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -35,7 +40,13 @@ def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
         ({"kind": "guessed"}, r"Invalid enum value 'guessed' - at `\$\.kind`"),
         ({"target": "../pi"}, r"matching regex .* - at `\$\.target`"),
         ({"latency": [latency(2.5, threads=0)]}, r"Expected `int` >= 1 - at `\$\.latency\[0\]\.threads`"),
-        ({"latency": [ZERO]}, r"target/pi4/tflite/int8/median is 0, not above 0 - at `\$\.latency\[0\]`"),
+        (
+            {"latency": [with_value(latency(2.5), "median", 0)]},
+            r"median is 0, not above 0 - at `\$\.latency\[0\]`",
+        ),
+        ({"instructions": [with_value(instructions(500), "total", 0)]}, r"not above 0 - at `\$\.instructions\[0\]`"),
+        ({"estimates": [with_value(estimate(5.67), "milliseconds", -1)]}, r"not above 0 - at `\$\.estimates\[0\]`"),
+        ({"equality": [with_value(equality_of(), "differing", 1.5)]}, r"is 1.5, no share - at `\$\.equality\[0\]`"),
         ({"latency": [configuration()]}, r"missing required field `\w+` - at `\$\.latency\[0\]`"),
         ({"models": {"model.tflite": "abc"}}, r"matching regex .* - at `\$\.models\[\.\.\.\]`"),
         ({"colour": "red"}, r"unknown field `colour` - at `\$\.colour`"),

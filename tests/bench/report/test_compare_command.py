@@ -57,6 +57,7 @@ def test_what_is_no_report_gets_one_line(tmp_path: Path, capsys: pytest.CaptureF
     damaged(tmp_path / "unknown.json", "machine/colour", "red")
     damaged(tmp_path / "short.json", "accuracy/sums/clips", [1])
     damaged(tmp_path / "without.json", "accuracy/sums", {"label": [], "clips": [], "right": {}, "loss": {}})
+    damaged(tmp_path / "negative.json", "accuracy/sums/clips", [-1])
     for name, message in [
         ("none.json", "cannot read"),
         (".", "cannot read"),
@@ -67,6 +68,7 @@ def test_what_is_no_report_gets_one_line(tmp_path: Path, capsys: pytest.CaptureF
         ("other.json", "is no report: Expected `int | float | null`, got `str` - at `$.compliance.network.macs.value`"),
         ("inside.json", "Expected `array`, got `str` - at `$.accuracy.sums.label`"),
         ("unknown.json", "unknown field `colour` - at `$.machine.colour`"),
+        ("negative.json", "Expected `int` >= 0 - at `$.accuracy.sums.clips[0]`"),
         ("short.json", "the sums of its moments do not belong together - at `$.accuracy.sums`"),
         ("without.json", "it lacks the sums of model.onnx, model.tflite - at `$.accuracy`"),
     ]:

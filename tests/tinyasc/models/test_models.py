@@ -9,6 +9,7 @@ from tinyasc.mel import MelConfig
 from tinyasc.models import ARCHITECTURES, MEL_CONFIGS, SIZES, Size, build, check_front_end, resolve
 from tinyasc.models.cp_mobile import round_channels
 from tinyasc.models.layers.norms import GlobalResponseNorm
+from tinyasc.models.registry import architecture, registered
 
 SMALL = {  # what runs quickly; the figures of all sizes are tested beside their architectures
     "passt": Size("", {"embed_dim": 16, "depth": 1, "num_heads": 2}, MEL_CONFIGS["passt"]),
@@ -122,3 +123,21 @@ def test_global_response_norm_against_arithmetic_by_hand():
         norm.beta.fill_(1.0)
     expected = torch.tensor([[[[7.0, 9.0]], [[1.0, 61.0]]]])  # 2 x n + 1 + x with n = 0.5 and 1.5
     torch.testing.assert_close(norm(x), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "message"),
+    [
+        ("cp_mobile", {}, "two architectures cp_mobile"),
+        (
+            "other",
+            {"sizes": {"cp_mobile": Size("nobody", {})}},
+            "other names cp_mobile, which another architecture has",
+        ),
+        ("other", {"front_ends": {"cp_mobile": MelConfig()}}, "other names cp_mobile, which another architecture has"),
+    ],
+)
+def test_a_name_is_registered_once(name, more, message):
+    with pytest.raises(ValueError, match=message):
+        architecture(name, dict, classifier="head", **more)(torch.nn.Module)
+    assert "other" not in registered
